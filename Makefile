@@ -1,0 +1,86 @@
+# What a machine needs is Python 3.11 or newer, a C compiler and make; the rest is installed into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
+COMPILED := $(shell find src -name '*.pyx' -o -name '*.pxd')
+CHECKED := src tests ci ci/check_annotations setup.py $(wildcard bench examples)
+
+lacks = $(shell $(PYTHON) ci/check_machine.py 2>/dev/null || printf 'fastphx needs Python 3.11 or newer, and $(PYTHON) does not run: install one, or name it: make PYTHON=python3.11')
+check_machine = $(if $(strip $(lacks)),$(error $(strip $(lacks))))
+
+.PHONY: demo test build lint types stubs annotations pytest fuzz package-check bench-scale bench bench-e2e gate clean
+.DELETE_ON_ERROR:
+
+demo: build
+	@$(BIN)/fastphx load
+
+test: lint types stubs annotations pytest
+
+pytest: build
+	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+lint: build
+	@$(BIN)/ruff check --quiet --output-format concise $(CHECKED)
+	@$(BIN)/ruff format --check --quiet $(CHECKED)
+	@PATH=$(BIN):$$PATH cython-lint src ci/exact_frames.pyx
+
+types: build
+	@$(BIN)/mypy --strict --no-error-summary src/fastphx ci/picture.py $(wildcard examples)
+
+stubs: build
+	@ci/check_stubs
+
+build: .venv/built
+
+annotations: build/annotations/checked
+
+build/annotations/checked: ci/check_annotations ci/hot_functions.toml $(COMPILED) | build
+	@$(BIN)/python ci/check_annotations
+	@touch $@
+
+# Slow: damaged frames into the core, compiled with AddressSanitizer.
+fuzz: build
+	@ci/fuzz $(FUZZ_ARGS)
+
+# Slow: installs the last commit from the tree and from its sdist, into empty environments.
+package-check:
+	$(check_machine)
+	@ci/check_package $(PYTHON) $(PYTHONS)
+
+# Everything that is installed from elsewhere.
+.venv/ready: pyproject.toml ci/build_requires.py
+	$(check_machine)
+	@test -x $(BIN)/python || { echo "Making .venv"; $(PYTHON) -m venv .venv; }
+	@echo "Installing what fastphx builds and is tested with"
+	@$(BIN)/python ci/build_requires.py | xargs $(PIP) install
+	@touch $@.running
+	@mv $@.running $@
+
+# fastphx itself: editable, compiled beside its sources.
+.venv/built: .venv/ready setup.py $(COMPILED)
+	$(check_machine)
+	@echo "Compiling fastphx"
+	@$(PIP) install --no-build-isolation --editable '.[test,style]'
+	@touch $@
+
+# Ninety thousand sockets; not part of the tests.
+# The codec and the session beside their bounds, as a table of ratios.
+bench: build
+	@$(BIN)/python -m pytest -q bench/micro --benchmark-max-time=0.2 --benchmark-columns=min,median,rounds
+
+# Every target of docs/performance.md, with its figure and spread; writes bench/results/.
+bench-e2e: build
+	@$(BIN)/python -m pip -qq --disable-pip-version-check install 'websockets>=13'
+	@$(BIN)/python bench/e2e.py $(E2E_ARGS)
+
+gate: build
+	@ci/gate
+
+bench-scale: build
+	@$(BIN)/python bench/load_scale.py
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
+	find src -name '*.so' -delete
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

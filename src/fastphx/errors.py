@@ -1,0 +1,171 @@
+"""One hierarchy of exceptions under :class:`FastphxError`.
+
+It stands at the very left of the import order, so that every layer can raise from it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+EXCERPT_BYTES = 60
+"""How many bytes of an offending value an error quotes."""
+
+
+def clip(value: bytes | str, limit: int = EXCERPT_BYTES) -> str:
+    """Return *value* as printable text of at most *limit* characters, for an error message."""
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+    shown = repr(text[:limit])
+    return f"{shown}…" if len(text) > limit else shown
+
+
+class FastphxError(Exception):
+    """The base of everything that fastphx raises on purpose."""
+
+
+class EncodingError(FastphxError, ValueError):
+    """A message cannot be put on the wire; nothing was sent."""
+
+
+class DecodeError(FastphxError, ValueError):
+    """A frame, or the payload of one, is not what the protocol says.
+
+    ``position`` is the byte offset in the frame (or in the payload) where reading stopped, -1 where there
+    is none. ``topic`` and ``event`` are set when the header could be read and the payload could not.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        position: int = -1,
+        excerpt: str = "",
+        topic: str | None = None,
+        event: str | None = None,
+    ) -> None:
+        self.reason = reason
+        self.position = position
+        self.excerpt = excerpt
+        self.topic = topic
+        self.event = event
+        where = f" at byte {position}" if position >= 0 else ""
+        what = f" of {event!r} on {topic!r}" if topic is not None else ""
+        super().__init__(f"{reason}{where}{what}" + (f": {excerpt}" if excerpt else ""))
+
+
+class DisconnectedError(FastphxError):
+    """The socket is not connected, so nothing can be sent."""
+
+
+class NotJoinedError(FastphxError):
+    """The topic is not joined, so nothing can be pushed to it and it cannot be left."""
+
+
+class AlreadyJoinedError(FastphxError):
+    """The topic is joined, being joined, or being left, so it cannot be joined now."""
+
+
+class OverloadedError(FastphxError):
+    """A bound was reached (waiters, write buffer, mailbox, pause): slow down or raise the bound."""
+
+
+class StartError(FastphxError):
+    """The socket did not start; ``reason`` is what ``init`` stopped with, or the exception it raised."""
+
+    def __init__(self, reason: object) -> None:
+        self.reason = reason
+        super().__init__(f"the socket did not start: {reason!r}")
+
+
+class BadReturnError(FastphxError, TypeError):
+    """A callback returned something that is not a response of the behaviour."""
+
+
+class CallTimeoutError(FastphxError, TimeoutError):
+    """``call`` got no answer in time."""
+
+
+class StoppedError(FastphxError):
+    """The socket has ended, or ended before it answered a call."""
+
+
+class DisconnectReason(FastphxError):
+    """Why a connection is not there: the base of what ``handle_disconnected`` is given."""
+
+
+class ConnectError(DisconnectReason):
+    """A connection attempt failed.
+
+    ``status`` is the HTTP status where the server answered one, ``body`` the first bytes of its answer,
+    and ``__cause__`` the operating system's or TLS' error where there was one.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, body: bytes = b"") -> None:
+        self.status = status
+        self.body = body
+        super().__init__(message)
+
+
+class ConnectionClosed(DisconnectReason):
+    """An open connection ended: ``code`` and ``reason`` of RFC 6455 section 7.1.5 and 7.1.6."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(f"the connection was closed with code {code}" + (f": {reason}" if reason else ""))
+
+
+class HeartbeatTimeout(DisconnectReason):
+    """The server did not answer a heartbeat before the next one was due."""
+
+    def __init__(self) -> None:
+        super().__init__("the server did not answer the heartbeat")
+
+
+class TransportDown(DisconnectReason):
+    """The transport itself ended (``exc`` is None) or crashed with ``exc``."""
+
+    def __init__(self, exc: BaseException | None = None) -> None:
+        self.exc = exc
+        super().__init__("the transport ended" if exc is None else f"the transport crashed: {exc!r}")
+
+
+class JoinError(FastphxError):
+    """The server refused a join; ``response`` is what it answered."""
+
+    def __init__(self, topic: str, response: object) -> None:
+        self.topic = topic
+        self.response = response
+        super().__init__(f"the join of {clip(topic)} was refused: {clip(repr(response))}")
+
+
+class JoinTimeoutError(FastphxError, TimeoutError):
+    """A join was not answered in time; it has been left."""
+
+
+class PushError(FastphxError):
+    """The server answered a push with a status other than ok; ``reply`` is the whole answer."""
+
+    def __init__(self, topic: str, event: str, reply: Any) -> None:
+        self.topic = topic
+        self.event = event
+        self.reply = reply
+        super().__init__(
+            f"the push of {clip(event)} to {clip(topic)} was answered with status {clip(str(reply.status))}: "
+            f"{clip(repr(reply.response))}"
+        )
+
+
+class PushTimeoutError(FastphxError, TimeoutError):
+    """A push was not answered in time; whether the server handled it is not known."""
+
+
+class ConnectionLostError(FastphxError, ConnectionError):
+    """The connection was lost while a push waited; whether the server handled it is not known."""
+
+
+class ChannelCrashedError(FastphxError):
+    """The channel crashed on the server (``phx_error``) while a push waited."""
+
+
+class ClosedError(FastphxError):
+    """The client or the channel is closed for good. ``__cause__`` is why, where it was not asked for."""
