@@ -1,0 +1,328 @@
+"""A hierarchical timer wheel: O(1) to schedule and to cancel, however many timers there are.
+
+Level 0 has 64 slots of one tick each, and each level above has 64 slots that are as long as the whole level
+below. A timer waits at the level of the highest bit in which its tick differs from the wheel's, and moves
+down when the wheel gets to its slot; so the lowest level that is not empty always holds what is due next.
+
+The wheel is woken by a Linux timerfd, which is exact to some microseconds, where the timers of asyncio and
+uvloop are exact to a millisecond. Elsewhere, or where no descriptor is left, the loop's timers are used.
+"""
+
+from weakref import WeakValueDictionary
+
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+from posix.unistd cimport close, read
+
+cdef extern from * nogil:
+    """
+    #include <stdint.h>
+    #ifdef __linux__
+    #include <sys/timerfd.h>
+    static int fastphx_timerfd_open(void) {
+        return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    }
+    static int fastphx_timerfd_set(int fd, int64_t deadline_ns) {
+        struct itimerspec spec = {{0, 0}, {deadline_ns / 1000000000, deadline_ns % 1000000000}};
+        return timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, 0);
+    }
+    #else
+    static int fastphx_timerfd_open(void) { return -1; }
+    static int fastphx_timerfd_set(int fd, int64_t deadline_ns) { return -1; }
+    #endif
+    static int fastphx_lowest_bit(uint64_t word) { return __builtin_ctzll(word); }
+    static int fastphx_highest_bit(uint64_t word) { return 63 - __builtin_clzll(word); }
+    """
+    int fastphx_timerfd_open()
+    int fastphx_timerfd_set(int fd, int64_t deadline_ns)
+    int fastphx_lowest_bit(uint64_t word)
+    int fastphx_highest_bit(uint64_t word)
+
+
+cdef int64_t monotonic_ns() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return <int64_t>now.tv_sec * 1_000_000_000 + now.tv_nsec
+
+
+cdef Timer new_head(int position):
+    # A head is a Timer so that a slot is a ring: taking one out needs no look at the slot. A head carries
+    # its slot's position, negative so that no deadline is mistaken for one.
+    cdef Timer head = Timer.__new__(Timer)
+    head._next = head
+    head._prev = head
+    head.deadline_ns = -1 - position
+    return head
+
+
+cdef class Timer:
+    cdef int on_timer(self, int64_t now_ns) except -1:
+        return 0
+
+    cdef bint is_scheduled(self) noexcept:
+        return self._wheel is not None
+
+    @property
+    def scheduled(self):
+        return self._wheel is not None
+
+    def cancel(self):
+        if self._wheel is not None:
+            self._wheel.cancel(self)
+
+
+cdef class CallbackTimer(Timer):
+    def __init__(self, callback):
+        if not callable(callback):
+            raise TypeError(f"a timer's callback must be callable, not {type(callback).__name__}")
+        self.callback = callback
+
+    def schedule(self, TimerWheel wheel not None, delay_s=None, *, deadline_ns=None):
+        if (delay_s is None) == (deadline_ns is None):
+            raise TypeError("give a timer either delay_s or deadline_ns")
+        if deadline_ns is None:
+            deadline_ns = monotonic_ns() + int(delay_s * 1e9)
+        wheel.schedule(self, deadline_ns)
+
+    cdef int on_timer(self, int64_t now_ns) except -1:
+        self.callback()
+        return 0
+
+
+cdef class TimerWheel:
+    def __cinit__(self):
+        self._fd = -1
+
+    def __init__(self, loop=None, *, bint timerfd=True):
+        self.loop = loop
+        self._slots = [None] * (LEVELS << LEVEL_BITS)
+        self._due = new_head(0)
+        self._tick = 0 if loop is None else monotonic_ns() >> TICK_SHIFT
+        self._armed_ns = INT64_MAX
+        if loop is not None and timerfd:
+            self._fd = fastphx_timerfd_open()
+
+    def __dealloc__(self):
+        if self._fd >= 0:
+            close(self._fd)
+
+    def __len__(self):
+        return self._size
+
+    @property
+    def next_deadline_ns(self):
+        cdef int64_t wake = self.next_wake_ns()
+        return None if wake == INT64_MAX else wake
+
+    def advance(self, int64_t now_ns):
+        return self.fire(now_ns)
+
+    cdef int schedule(self, Timer timer, int64_t deadline_ns) except -1:
+        if timer._wheel is not None:
+            timer._wheel.cancel(timer)
+        timer.deadline_ns = deadline_ns if deadline_ns > 0 else 0
+        self._insert(timer)
+        timer._wheel = self
+        self._size += 1
+        if timer.deadline_ns < self._armed_ns and not self._advancing:
+            self._arm(timer.deadline_ns)
+        return 0
+
+    cdef int cancel(self, Timer timer) except -1:
+        # The loop is not told: it wakes the wheel once too often, which costs less than telling it each time.
+        if timer._wheel is self:
+            self._unlink(timer)
+        return 0
+
+    cdef Timer _slot(self, int level, int index):
+        cdef int position = (level << LEVEL_BITS) + index
+        cdef object head = self._slots[position]
+        if head is None:
+            head = self._slots[position] = new_head(position)
+        return <Timer>head
+
+    cdef int _insert(self, Timer timer) except -1:
+        cdef int64_t tick = timer.deadline_ns >> TICK_SHIFT
+        cdef int level
+        cdef int index
+        cdef Timer head
+        cdef Timer last
+        if tick < self._tick:
+            tick = self._tick
+        # Bits above the highest that differs are equal, so the slot lies ahead of the wheel in its level.
+        level = fastphx_highest_bit(<uint64_t>(tick ^ self._tick) | 1) // LEVEL_BITS
+        index = <int>(tick >> (level * LEVEL_BITS)) & 63
+        head = self._slot(level, index)
+        last = head._prev
+        timer._prev = last
+        timer._next = head
+        last._next = timer
+        head._prev = timer
+        self._occupied[level] |= <uint64_t>1 << index
+        return 0
+
+    cdef int _unlink(self, Timer timer) noexcept:
+        cdef Timer prev = timer._prev
+        cdef Timer next = timer._next
+        cdef int64_t position
+        prev._next = next
+        next._prev = prev
+        timer._next = None
+        timer._prev = None
+        timer._wheel = None
+        self._size -= 1
+        if next is prev and next is not self._due:
+            position = -1 - next.deadline_ns
+            self._occupied[position >> LEVEL_BITS] &= ~(<uint64_t>1 << (position & 63))
+        return 0
+
+    cdef int _lowest(self, int* index) noexcept:
+        """The lowest level that is not empty, and its first slot; -1: the wheel is empty."""
+        cdef int level
+        for level in range(LEVELS):
+            if self._occupied[level]:
+                index[0] = fastphx_lowest_bit(self._occupied[level])
+                return level
+        return -1
+
+    cdef int64_t next_wake_ns(self) noexcept:
+        cdef int index = 0
+        cdef int level
+        cdef int shift
+        cdef int64_t earliest
+        cdef Timer head
+        cdef Timer timer
+        if self._due._next is not self._due:
+            return 0
+        level = self._lowest(&index)
+        if level < 0:
+            return INT64_MAX
+        if level > 0:
+            shift = level * LEVEL_BITS
+            return ((self._tick >> shift >> LEVEL_BITS << LEVEL_BITS) + index) << shift << TICK_SHIFT
+        earliest = INT64_MAX
+        head = <Timer>self._slots[index]
+        timer = head._next
+        while timer is not head:
+            if timer.deadline_ns < earliest:
+                earliest = timer.deadline_ns
+            timer = timer._next
+        return earliest
+
+    cdef int _collect(self, int64_t now_ns) except -1:
+        """Move what is due at *now_ns* to `_due`, and the wheel to that time."""
+        cdef int64_t now_tick = now_ns >> TICK_SHIFT
+        cdef int64_t tick
+        cdef int index = 0
+        cdef int level
+        cdef int shift
+        cdef Timer head
+        cdef Timer timer
+        cdef Timer following
+        cdef Timer last
+        while True:
+            level = self._lowest(&index)
+            if level < 0:
+                break
+            shift = level * LEVEL_BITS
+            tick = ((self._tick >> shift >> LEVEL_BITS << LEVEL_BITS) + index) << shift
+            if tick > now_tick:
+                break
+            self._tick = tick
+            head = <Timer>self._slots[(level << LEVEL_BITS) + index]
+            timer = head._next
+            head._next = head
+            head._prev = head
+            self._occupied[level] &= ~(<uint64_t>1 << index)
+            while timer is not head:
+                following = timer._next
+                if level == 0 and timer.deadline_ns <= now_ns:
+                    last = self._due._prev
+                    timer._prev = last
+                    timer._next = self._due
+                    last._next = timer
+                    self._due._prev = timer
+                else:
+                    self._insert(timer)
+                timer = following
+            if level == 0 and tick == now_tick:
+                break
+        if now_tick > self._tick:
+            self._tick = now_tick
+        return 0
+
+    cdef int fire(self, int64_t now_ns) except -1:
+        cdef int fired = 0
+        cdef Timer timer
+        cdef list errors = None
+        if self._advancing:
+            return 0
+        self._advancing = True
+        try:
+            self._collect(now_ns)
+            # Only what was due at the start is fired, so that a timer that is always due again cannot hold
+            # the loop; and one by one, since a timer may cancel another that is due too.
+            while self._due._next is not self._due:
+                timer = self._due._next
+                self._unlink(timer)
+                fired += 1
+                try:
+                    timer.on_timer(now_ns)
+                except Exception as error:
+                    if self.loop is not None:
+                        self.loop.call_exception_handler(
+                            {"message": f"a {type(timer).__name__} failed", "exception": error}
+                        )
+                    else:
+                        errors = errors or []
+                        errors.append(error)
+        finally:
+            self._advancing = False
+            self._armed_ns = INT64_MAX
+            if self._size:
+                self._arm(self.next_wake_ns())
+        if errors is not None:
+            if len(errors) == 1:
+                raise errors[0]
+            raise ExceptionGroup("timers failed", errors)
+        return fired
+
+    cdef int _arm(self, int64_t deadline_ns) except -1:
+        cdef double delay_s
+        self._armed_ns = deadline_ns
+        if self.loop is None:
+            return 0
+        if self._fd >= 0:
+            if not self._is_reading:
+                self.loop.add_reader(self._fd, self._wake)
+                self._is_reading = True
+            # A time of 0 would disarm it.
+            if fastphx_timerfd_set(self._fd, deadline_ns if deadline_ns > 0 else 1) != 0:
+                raise OSError("timerfd_settime failed")
+            return 0
+        if self._handle is not None:
+            self._handle.cancel()
+        delay_s = <double>(deadline_ns - monotonic_ns()) * 1e-9
+        # Half a millisecond more, since uvloop rounds to the nearest one and would wake too early.
+        self._handle = self.loop.call_later(delay_s + 0.0005 if delay_s > 0 else 0, self._wake)
+        return 0
+
+    def _wake(self):
+        cdef char[8] expirations
+        if self._fd >= 0:
+            read(self._fd, &expirations[0], sizeof(expirations))
+        else:
+            self._handle = None
+        self.fire(monotonic_ns())
+
+
+_wheels = WeakValueDictionary()
+
+
+def wheel_for(loop):
+    """The one wheel of *loop*: made when first asked for, and gone with its timers and the loop."""
+    # The wheel keeps the loop alive, so no other loop can have its id while the wheel is in the table.
+    wheel = _wheels.get(id(loop))
+    if wheel is None:
+        wheel = _wheels[id(loop)] = TimerWheel(loop)
+    return wheel

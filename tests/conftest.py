@@ -1,0 +1,26 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("fastphx", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fastphx")
+
+# Locust patches the process that imports it; its own processes are started without this.
+os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def log_level() -> Iterator[None]:
+    """The level of fastphx' log: a command that runs in this process sets it for the process."""
+    log = logging.getLogger("fastphx")
+    level = log.level
+    yield
+    log.setLevel(level)
