@@ -1,0 +1,18 @@
+"""The Python-facing session: builds a Message and calls a handler."""
+
+from fastphx.protocol.codec cimport Header, Message
+from fastphx.protocol.joins cimport Join
+from fastphx.protocol.session cimport Session
+from fastphx.protocol.sink cimport FrameWriter
+
+cdef class CallbackSession(Session):
+    cdef object _handler
+    cdef object _on_message         # the handler's bound methods of the two hot hooks
+    cdef object _on_reply
+    cdef object _on_handler_error   # None: the handler has none, and exceptions go through to the transport
+    cdef int _call(self, object handler, Message message) except -1
+    cdef int _report(self, Message message) except -1
+
+cdef class CollectingWriter(FrameWriter):
+    cdef readonly list frames
+    cdef object _write

@@ -1,0 +1,47 @@
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, final
+
+from fastphx.protocol.codec import Message
+
+class JoinState(IntEnum):
+    """States as in phoenix.js' CHANNEL_STATES."""
+
+    CLOSED = 0
+    JOINING = 1
+    JOINED = 2
+    LEAVING = 3
+    ERRORED = 4
+
+@final
+class Join:
+    """One topic on one socket.
+
+    ``owner`` is whatever the session's user hangs on the topic: a Join with an owner outlives its close and
+    a disconnect. ``handlers`` maps an event to a callable, ``on_message`` takes every other event; both are
+    called with the Message, instead of the session's handler. Set another dict to change the handlers: a
+    change within the dict may not be seen.
+    """
+
+    owner: Any
+    handlers: dict[str, Callable[[Message], object]] | None
+    on_message: Callable[[Message], object] | None
+    @property
+    def topic(self) -> str: ...
+    @property
+    def state(self) -> JoinState: ...
+    @property
+    def join_ref(self) -> int:
+        """Of the current join; 0 where there is none."""
+
+@final
+class JoinMap:
+    """Topic join map (compiled; the session uses it). Raises ValueError where max_topics is below 1."""
+
+    def __init__(self, max_topics: int = 1_000_000) -> None: ...
+    def __len__(self) -> int: ...
+    def __contains__(self, topic: str, /) -> bool: ...
+    @property
+    def capacity(self) -> int: ...
+    @property
+    def max_topics(self) -> int: ...

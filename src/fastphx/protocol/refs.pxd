@@ -1,0 +1,40 @@
+"""Ref table: which refs are waited for, since when, for which join."""
+
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint64_t
+
+cdef struct RefEntry:
+    uint64_t ref                # 0: an empty slot
+    uint64_t join_ref
+    int64_t sent_at_ns
+    int64_t deadline_ns         # INT64_MAX: none
+    int64_t due_ns              # for a schedule: when it should have been sent (else = sent_at_ns)
+    PyObject* waiter            # owned by the table while it is in it; NULL where only time is measured
+
+cdef class RefTable:
+    cdef RefEntry* slots
+    cdef readonly Py_ssize_t capacity
+    cdef readonly Py_ssize_t size
+    cdef readonly Py_ssize_t max_in_flight
+    cdef int64_t earliest_ns    # a lower bound of the deadlines in the table
+
+    cdef int put(self, uint64_t ref, uint64_t join_ref, int64_t sent_at_ns, int64_t deadline_ns,
+                 int64_t due_ns, PyObject* waiter) except -1
+    """Raises OverloadedError when max_in_flight refs are waited for. Takes a reference to *waiter*."""
+
+    cdef bint has(self, uint64_t ref) noexcept
+    cdef bint take(self, uint64_t ref, RefEntry* out) noexcept
+    """Move the entry out; the caller owns its waiter's reference. False where nobody waits for *ref*."""
+
+    cdef RefEntry* extract(self, uint64_t join_ref, int64_t expired_at_ns, Py_ssize_t* count) except? NULL
+    """Move out, in the order of their refs, the entries of *join_ref* (0: of any) whose deadline has passed
+    at *expired_at_ns* (INT64_MAX: whatever their deadline). NULL where there is none. The caller frees the
+    array with `free` and owns the waiters' references."""
+
+    cdef int64_t next_deadline_ns(self) noexcept
+    """INT64_MAX where nothing is waited for. May be early, never late."""
+
+    cdef RefEntry* _slot(self, uint64_t ref) noexcept
+    cdef void _insert(self, RefEntry entry) noexcept
+    cdef int _resize(self, Py_ssize_t capacity) except -1
+    cdef void _remove(self, Py_ssize_t index) noexcept

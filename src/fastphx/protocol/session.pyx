@@ -1,0 +1,627 @@
+import cython
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp, memcpy
+
+from fastphx.protocol.codec cimport (
+    KIND_OBJECT, REF_NULL, REF_NUMBER, REF_OTHER, STATUS_MISSING, STATUS_OK,
+    Header, RawJson, is_reply, push_bound, release, reply_status, scan_error, scan_familiar, set_ref, utf8,
+    write_binary_push, write_push,
+)
+from fastphx.protocol.joins cimport (
+    CLOSED, ERRORED, JOINED, JOINING, LEAVING, Join, JoinMap, JoinState, state_name,
+)
+from fastphx.protocol.refs cimport RefEntry, RefTable
+from fastphx.protocol.sink cimport FRAME_HEADROOM, OPCODE_BINARY, OPCODE_TEXT, FrameWriter
+from fastphx.timing.wheel cimport Timer
+
+import orjson
+
+from fastphx.errors import (
+    AlreadyJoinedError,
+    DecodeError,
+    DisconnectedError,
+    EncodingError,
+    NotJoinedError,
+    OverloadedError,
+    clip,
+)
+
+cdef object _dumps = orjson.dumps
+cdef int64_t NEVER = INT64_MAX
+
+cdef enum:
+    # Frames up to this size are written on the stack; larger ones cost a malloc.
+    STACK_FRAME_BYTES = 2048
+
+
+@cython.final
+cdef class SessionTimer(Timer):
+    cdef int on_timer(self, int64_t now_ns) except -1:
+        cdef Session session = self.session
+        if session is None:
+            return 0
+        session._armed_ns = NEVER
+        try:
+            session.on_tick(now_ns)
+        finally:
+            session._arm()
+        return 0
+
+
+cdef class Session(FrameSink):
+    def __init__(self, *, serializer=None, double heartbeat_interval_s=30.0, Py_ssize_t max_in_flight=65536,
+                 Py_ssize_t max_topics=1_000_000):
+        if not 0 <= heartbeat_interval_s <= 86400:
+            raise ValueError(f"heartbeat_interval_s is {heartbeat_interval_s}: give 0 (none) to 86400")
+        self.joins = JoinMap(max_topics)
+        self.refs = RefTable(max_in_flight)
+        self.serializer = serializer
+        self._heartbeat_interval_ns = <int64_t>(heartbeat_interval_s * 1e9)
+        self._next_beat_ns = NEVER
+        self._joins_deadline_ns = NEVER
+        self._armed_ns = NEVER
+        self._next_ref = 1
+
+    # -- frames in
+
+    cdef int on_frame(self, const char* data, Py_ssize_t size, int opcode, int64_t now_ns) except -1:
+        cdef Header header
+        cdef Py_ssize_t position = 0
+        cdef const char* reason
+        self.counters.frames_in += 1
+        self.counters.bytes_in += <uint64_t>size
+        if self.serializer is not None:
+            return self._on_foreign_frame(data, size, opcode, now_ns)
+        reason = scan_familiar(data, size, opcode, &header, &position)
+        if reason != NULL:
+            return self._bad_frame(scan_error(reason, position, data, size))
+        header.now_ns = now_ns
+        if header.heap == NULL:
+            return self._classify(&header)
+        try:
+            return self._classify(&header)
+        finally:
+            release(&header)
+
+    cdef int _on_foreign_frame(self, const char* data, Py_ssize_t size, int opcode, int64_t now_ns) except -1:
+        """A frame that a serializer of the user's decodes: the same classification, with its five values."""
+        cdef Header header
+        cdef str topic, event
+        try:
+            join_ref, ref, topic_value, event_value, payload = self.serializer.decode(data[:size], opcode)
+            if not isinstance(topic_value, str) or not isinstance(event_value, str):
+                raise DecodeError("a topic or event is not a string",
+                                  excerpt=clip(repr((topic_value, event_value))))
+            topic = topic_value
+            event = event_value
+            set_ref(&header.join_ref, join_ref)
+            set_ref(&header.ref, ref)
+            header.topic.data = utf8(topic, &header.topic.size, "topic")
+            header.event.data = utf8(event, &header.event.size, "event")
+        except DecodeError as error:
+            return self._bad_frame(error)
+        except Exception as error:
+            wrapped = DecodeError(f"the serializer failed ({type(error).__name__}: {error})",
+                                  excerpt=clip(data[:min(size, 80)]))
+            wrapped.__cause__ = error
+            return self._bad_frame(wrapped)
+        header.kind = KIND_OBJECT
+        header.payload = NULL
+        header.payload_size = 0
+        header.payload_object = <void*>payload
+        header.event_text = NULL
+        header.frame_size = size
+        header.heap = NULL
+        header.now_ns = now_ns
+        return self._classify(&header)
+
+    cdef int _bad_frame(self, object error) except -1:
+        self.counters.decode_errors += 1
+        return self.on_bad_frame(error)
+
+    cdef int _classify(self, Header* header) except -1:
+        cdef Join join = self.joins.find(header.topic.data, header.topic.size)
+        cdef bint has_join_ref = header.join_ref.type != REF_NULL and not (
+            header.join_ref.type == REF_OTHER and header.join_ref.size == 0)
+        if join is None:
+            if header.topic.size == 7 and memcmp(header.topic.data, "phoenix", 7) == 0:
+                return self._classify_phoenix(header)
+            self.counters.unknown_topic += 1
+            return self.on_unknown_topic(header)
+        if has_join_ref and (header.join_ref.type != REF_NUMBER or header.join_ref.number != join.join_ref):
+            self.counters.stale += 1
+            return 0
+        if is_reply(header):
+            return self._classify_reply(header, join)
+        if header.event.size == 9 and memcmp(header.event.data, "phx_", 4) == 0:
+            if memcmp(header.event.data + 4, "close", 5) == 0:
+                return self._finish(header, join, CLOSED)
+            if memcmp(header.event.data + 4, "error", 5) == 0:
+                return self._finish(header, join, CLOSED if join.state == LEAVING else ERRORED)
+        self.counters.messages += 1
+        return self.on_message(header, join)
+
+    cdef int _classify_phoenix(self, const Header* header) except -1:
+        cdef int64_t rtt_ns
+        if not is_reply(header):
+            self.counters.unknown_topic += 1
+            return self.on_unknown_topic(header)
+        if header.ref.type == REF_NUMBER and header.ref.number == self._beat_ref:
+            self._beat_ref = 0
+            self.counters.heartbeats_answered += 1
+            rtt_ns = header.now_ns - self._beat_sent_ns
+            return self.on_heartbeat_reply(rtt_ns)
+        self.counters.stale_heartbeats += 1
+        return 0
+
+    cdef int _classify_reply(self, Header* header, Join join) except -1:
+        cdef uint64_t ref = header.ref.number if header.ref.type == REF_NUMBER else 0
+        cdef RefEntry entry
+        cdef int status
+        if ref != 0 and ref == join.join_ref:
+            if join.state != JOINING:
+                # Of a join that was cancelled by a leave, or a second answer.
+                self.counters.unexpected_replies += 1
+                return 0
+            status = reply_status(header)
+            if status == STATUS_MISSING:
+                return self._bad_frame(DecodeError(
+                    "the reply to a join has no status", topic=join.topic, event="phx_reply"))
+            self.counters.replies += 1
+            join.deadline_ns = NEVER
+            if status == STATUS_OK:
+                join.state = JOINED
+                return self.on_joined(header, join)
+            join.state = ERRORED
+            join.join_ref = 0
+            try:
+                return self.on_join_error(header, join)
+            finally:
+                self._forget_unowned(join)
+        self.counters.replies += 1
+        if ref != 0 and self.refs.take(ref, &entry):
+            try:
+                return self.on_reply(header, join, &entry)
+            finally:
+                Py_XDECREF(entry.waiter)
+        if ref == 0 or ref != join.leave_ref:
+            self.counters.unexpected_replies += 1
+        return self.on_reply(header, join, NULL)
+
+    cdef int _finish(self, const Header* header, Join join, JoinState state) except -1:
+        """The topic is over: what still waits on it fails, then the user hears of it."""
+        cdef uint64_t join_ref = join.join_ref
+        if join.state == CLOSED or join.state == ERRORED:
+            self.counters.stale += 1
+            return 0
+        join.state = state
+        join.join_ref = 0
+        join.leave_ref = 0
+        join.deadline_ns = NEVER
+        try:
+            self._fail(join_ref, FAIL_CLOSED if state == CLOSED else FAIL_ERRORED)
+        finally:
+            try:
+                if state == CLOSED:
+                    self.on_closed(header, join)
+                else:
+                    self.on_errored(header, join)
+            finally:
+                self._forget_unowned(join)
+        return 0
+
+    cdef int _forget_unowned(self, Join join) except -1:
+        # The hook may have joined it anew, or given it an owner.
+        if join.owner is None and (join.state == CLOSED or join.state == ERRORED):
+            self.joins.remove(join)
+        return 0
+
+    cdef int _fail(self, uint64_t join_ref, int reason) except -1:
+        """Every waiter of *join_ref* (0: of any join) fails."""
+        cdef Py_ssize_t count = 0
+        cdef Py_ssize_t index
+        cdef RefEntry* entries = self.refs.extract(join_ref, NEVER, &count)
+        cdef object first = None
+        for index in range(count):
+            try:
+                self.on_failed(&entries[index], reason)
+            except BaseException as error:
+                first = error if first is None else first
+            Py_XDECREF(entries[index].waiter)
+        free(entries)
+        if first is not None:
+            raise first
+        return 0
+
+    # -- the transport's owner
+
+    cdef int open(self, FrameWriter writer, int64_t now_ns, double phase) except -1:
+        if self._writer is not None:
+            self.disconnect()
+        self._writer = writer
+        self._next_ref = 1
+        self._beat_ref = 0
+        self._judging = True
+        if self._heartbeat_interval_ns:
+            self._next_beat_ns = now_ns + <int64_t>(phase * <double>self._heartbeat_interval_ns)
+        if self._wheel is not None:
+            self._timer = SessionTimer.__new__(SessionTimer)
+            self._timer.session = self
+        return self._arm()
+
+    cdef int disconnect(self) except -1:
+        cdef Join join
+        if self._writer is None:
+            return 0
+        self._writer = None
+        self._next_beat_ns = NEVER
+        self._beat_ref = 0
+        self._joins_deadline_ns = NEVER
+        if self._timer is not None:
+            self._wheel.cancel(self._timer)
+            self._timer.session = None
+            self._timer = None
+        self._armed_ns = NEVER
+        for join in self.joins.joins():
+            join.state = ERRORED if join.owner is not None else CLOSED
+            join.join_ref = 0
+            join.leave_ref = 0
+            join.deadline_ns = NEVER
+            if join.owner is None:
+                self.joins.remove(join)
+        return self._fail(0, FAIL_DISCONNECTED)
+
+    cdef int read_paused(self, bint paused, int64_t now_ns) except -1:
+        self._judging = not paused
+        # Judgement starts again with the next beat: the answer to this one may wait unread in the kernel.
+        self._beat_ref = 0
+        return 0
+
+    cdef int64_t deadline(self) noexcept:
+        cdef int64_t deadline_ns
+        if self._writer is None:
+            return NEVER
+        deadline_ns = self._next_beat_ns
+        if self._joins_deadline_ns < deadline_ns:
+            deadline_ns = self._joins_deadline_ns
+        if self.refs.earliest_ns < deadline_ns:
+            deadline_ns = self.refs.earliest_ns
+        return deadline_ns
+
+    cdef int _arm(self) except -1:
+        cdef int64_t deadline_ns
+        if self._timer is None:
+            return 0
+        deadline_ns = self.deadline()
+        if deadline_ns < self._armed_ns:
+            self._armed_ns = deadline_ns
+            self._wheel.schedule(self._timer, deadline_ns)
+        return 0
+
+    cdef int on_tick(self, int64_t now_ns) except -1:
+        if self._writer is not None and now_ns >= self.refs.earliest_ns:
+            self._expire(now_ns)
+        if self._writer is not None and now_ns >= self._joins_deadline_ns:
+            self._expire_joins(now_ns)
+        if self._writer is not None and now_ns >= self._next_beat_ns:
+            self._beat(now_ns)
+        return 0
+
+    cdef int _expire(self, int64_t now_ns) except -1:
+        cdef Py_ssize_t count = 0
+        cdef Py_ssize_t index
+        cdef RefEntry* entries = self.refs.extract(0, now_ns, &count)
+        cdef object first = None
+        for index in range(count):
+            self.counters.expired += 1
+            try:
+                self.on_expired(&entries[index])
+            except BaseException as error:
+                first = error if first is None else first
+            Py_XDECREF(entries[index].waiter)
+        free(entries)
+        if first is not None:
+            raise first
+        return 0
+
+    cdef int _expire_joins(self, int64_t now_ns) except -1:
+        cdef Join join
+        cdef list expired = []
+        self._joins_deadline_ns = NEVER
+        for join in self.joins.joins():
+            if join.deadline_ns <= now_ns:
+                expired.append(join)
+            elif join.deadline_ns < self._joins_deadline_ns:
+                self._joins_deadline_ns = join.deadline_ns
+        for join in expired:
+            if join.deadline_ns > now_ns or self._writer is None:
+                continue
+            if join.state == LEAVING:
+                self._finish(NULL, join, CLOSED)
+                continue
+            self.counters.expired += 1
+            # The server may have joined it all the same, or may yet: without a leave the next join of the
+            # topic would close a channel that nobody here knows of.
+            try:
+                self._send(join.join_ref, self._next_ref, join.topic, "phx_leave", None)
+                self._next_ref += 1
+            except (DisconnectedError, OverloadedError):
+                # The connection is about to end, or is too full for a join as well.
+                pass
+            finally:
+                join.state = ERRORED
+                join.join_ref = 0
+                join.deadline_ns = NEVER
+            try:
+                self.on_join_timeout(join)
+            finally:
+                self._forget_unowned(join)
+        return 0
+
+    cdef int _beat(self, int64_t now_ns) except -1:
+        cdef uint64_t ref = self._next_ref
+        if self._beat_ref and self._judging:
+            self._next_beat_ns = NEVER
+            return self.on_heartbeat_timeout()
+        self._next_beat_ns += self._heartbeat_interval_ns
+        if self._next_beat_ns <= now_ns:
+            self._next_beat_ns = now_ns + self._heartbeat_interval_ns
+        self._next_ref += 1
+        if self._judging:
+            self._beat_ref = ref
+        self._beat_sent_ns = now_ns
+        try:
+            self._send(0, ref, "phoenix", "heartbeat", None)
+        except (DisconnectedError, OverloadedError):
+            # The connection is about to end, or has taken nothing for so long: judged as unanswered.
+            return 0
+        self.counters.heartbeats_sent += 1
+        return 0
+
+    # -- the user
+
+    cdef Join check_join(self, str topic):
+        cdef Join join
+        if self._writer is None:
+            raise DisconnectedError(f"{clip(topic)} cannot be joined: the socket is not connected")
+        join = self.joins.add(topic)
+        if join.state != CLOSED and join.state != ERRORED:
+            raise AlreadyJoinedError(
+                f"{clip(topic)} cannot be joined: it is {state_name(join)}")
+        return join
+
+    cdef Join check_joined(self, str topic):
+        cdef Join join
+        if self._writer is None:
+            raise DisconnectedError(f"nothing can be sent to {clip(topic)}: the socket is not connected")
+        join = self.joins.get(topic)
+        if join is None or join.state != JOINED:
+            state = "closed" if join is None else state_name(join)
+            raise NotJoinedError(f"nothing can be sent to {clip(topic)}: it is {state}, not joined")
+        return join
+
+    cdef uint64_t send_join(self, Join join, object payload, int64_t deadline_ns) except 0:
+        cdef uint64_t ref = self._next_ref
+        cdef JoinState state = join.state
+        # Set before it is sent: the answer of a transport without a network comes during the write.
+        join.state = JOINING
+        join.join_ref = ref
+        join.leave_ref = 0
+        join.deadline_ns = deadline_ns
+        self._next_ref += 1
+        try:
+            self._send(ref, ref, join.topic, "phx_join", payload)
+        except BaseException:
+            self._next_ref = ref
+            join.state = state
+            join.join_ref = 0
+            join.deadline_ns = NEVER
+            self._forget_unowned(join)
+            raise
+        if deadline_ns < self._joins_deadline_ns:
+            self._joins_deadline_ns = deadline_ns
+            self._arm()
+        return ref
+
+    cdef uint64_t send_leave(self, Join join, object payload, int64_t deadline_ns) except 0:
+        cdef uint64_t ref = self._next_ref
+        cdef JoinState state = join.state
+        cdef int64_t before_ns = join.deadline_ns
+        join.state = LEAVING
+        join.leave_ref = ref
+        join.deadline_ns = deadline_ns
+        self._next_ref += 1
+        try:
+            self._send(join.join_ref, ref, join.topic, "phx_leave", payload)
+        except BaseException:
+            self._next_ref = ref
+            join.state = state
+            join.leave_ref = 0
+            join.deadline_ns = before_ns
+            raise
+        if deadline_ns < self._joins_deadline_ns:
+            self._joins_deadline_ns = deadline_ns
+            self._arm()
+        return ref
+
+    cdef uint64_t send_push(self, Join join, str event, object payload) except 0:
+        cdef uint64_t ref = self._next_ref
+        self._next_ref += 1
+        try:
+            self._send(join.join_ref, ref, join.topic, event, payload)
+        except BaseException:
+            self._next_ref = ref
+            raise
+        return ref
+
+    cdef uint64_t send_push_awaited(self, Join join, str event, object payload, object waiter,
+                                    int64_t now_ns, int64_t deadline_ns) except 0:
+        cdef uint64_t ref = self._next_ref
+        cdef RefEntry entry
+        self.refs.put(ref, join.join_ref, now_ns, deadline_ns, now_ns, <PyObject*>waiter)
+        self._next_ref += 1
+        try:
+            self._send(join.join_ref, ref, join.topic, event, payload)
+        except BaseException:
+            self._next_ref = ref
+            if self.refs.take(ref, &entry):
+                Py_XDECREF(entry.waiter)
+            raise
+        if deadline_ns < self._armed_ns:
+            self._arm()
+        return ref
+
+    cdef uint64_t send_push_timed(self, Join join, const char* event, Py_ssize_t event_size,
+                                  const char* payload, Py_ssize_t size, bint binary,
+                                  int64_t now_ns, int64_t deadline_ns, int64_t due_ns) except 0:
+        cdef uint64_t ref = self._next_ref
+        cdef RefEntry entry
+        self.refs.put(ref, join.join_ref, now_ns, deadline_ns, due_ns, NULL)
+        self._next_ref += 1
+        try:
+            self._write(join.join_ref, ref, join.key, join.key_size, event, event_size, payload, size, binary)
+        except BaseException:
+            self._next_ref = ref
+            self.refs.take(ref, &entry)
+            raise
+        if deadline_ns < self._armed_ns:
+            self._arm()
+        return ref
+
+    # -- frames out
+
+    cdef int _send(self, uint64_t join_ref, uint64_t ref, str topic, str event, object payload) except -1:
+        """*payload* None: an empty object. bytes: a binary frame. RawJson: as it is. Else orjson's."""
+        cdef Py_ssize_t topic_size = 0, event_size = 0
+        cdef const char* topic_data
+        cdef const char* event_data
+        cdef bytes data
+        cdef bint binary = False
+        if self.serializer is not None:
+            if self._writer is None:
+                raise DisconnectedError(f"nothing can be sent to {clip(topic)}: the socket is not connected")
+            try:
+                data, opcode = self.serializer.encode(
+                    str(join_ref) if join_ref else None, str(ref), topic, event,
+                    {} if payload is None else payload)
+            except EncodingError:
+                raise
+            except Exception as error:
+                raise EncodingError(
+                    f"the serializer cannot encode the payload of {clip(event)} ({error})") from error
+            return self._write_encoded(data, opcode)
+        if payload is None:
+            data = b"{}"
+        elif isinstance(payload, bytes):
+            data = payload
+            binary = True
+        elif isinstance(payload, RawJson):
+            data = (<RawJson>payload).data
+        else:
+            try:
+                data = _dumps(payload)
+            except TypeError as error:
+                raise EncodingError(f"the payload of {clip(event)} is not JSON ({error})") from error
+        topic_data = utf8(topic, &topic_size, "topic")
+        event_data = utf8(event, &event_size, "event")
+        return self._write(join_ref, ref, topic_data, topic_size, event_data, event_size,
+                           PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), binary)
+
+    cdef int _write(self, uint64_t join_ref, uint64_t ref, const char* topic, Py_ssize_t topic_size,
+                    const char* event, Py_ssize_t event_size, const char* payload, Py_ssize_t size,
+                    bint binary) except -1:
+        cdef char[FRAME_HEADROOM + STACK_FRAME_BYTES] stack
+        cdef char* memory = stack
+        cdef char* frame
+        cdef FrameWriter writer = self._writer
+        cdef Py_ssize_t bound = push_bound(topic_size, event_size, size)
+        cdef Py_ssize_t frame_size
+        if writer is None:
+            raise DisconnectedError("nothing can be sent: the socket is not connected")
+        if bound > STACK_FRAME_BYTES:
+            memory = <char*>malloc(<size_t>(FRAME_HEADROOM + bound))
+            if memory == NULL:
+                raise MemoryError
+        frame = memory + FRAME_HEADROOM
+        try:
+            if binary:
+                frame_size = write_binary_push(
+                    frame, join_ref, ref, topic, topic_size, event, event_size, payload, size)
+                writer.write_frame(frame, frame_size, OPCODE_BINARY)
+            else:
+                frame_size = write_push(
+                    frame, join_ref, ref, topic, topic_size, event, event_size, payload, size)
+                writer.write_frame(frame, frame_size, OPCODE_TEXT)
+        finally:
+            if memory != stack:
+                free(memory)
+        self.counters.frames_out += 1
+        self.counters.bytes_out += <uint64_t>frame_size
+        return 0
+
+    cdef int _write_encoded(self, bytes frame, int opcode) except -1:
+        cdef Py_ssize_t size
+        cdef char* memory
+        if frame is None or (opcode != OPCODE_TEXT and opcode != OPCODE_BINARY):
+            raise EncodingError("the serializer gave no (bytes, opcode)")
+        size = PyBytes_GET_SIZE(frame)
+        memory = <char*>malloc(<size_t>(FRAME_HEADROOM + size))
+        if memory == NULL:
+            raise MemoryError
+        try:
+            memcpy(memory + FRAME_HEADROOM, PyBytes_AS_STRING(frame), <size_t>size)
+            self._writer.write_frame(memory + FRAME_HEADROOM, size, opcode)
+        finally:
+            free(memory)
+        self.counters.frames_out += 1
+        self.counters.bytes_out += <uint64_t>size
+        return 0
+
+    # -- hooks: each does nothing here
+
+    cdef int on_joined(self, const Header* header, Join join) except -1:
+        return 0
+
+    cdef int on_join_error(self, const Header* header, Join join) except -1:
+        return 0
+
+    cdef int on_join_timeout(self, Join join) except -1:
+        return 0
+
+    cdef int on_reply(self, const Header* header, Join join, const RefEntry* entry) except -1:
+        return 0
+
+    cdef int on_message(self, const Header* header, Join join) except -1:
+        return 0
+
+    cdef int on_closed(self, const Header* header, Join join) except -1:
+        return 0
+
+    cdef int on_errored(self, const Header* header, Join join) except -1:
+        return 0
+
+    cdef int on_unknown_topic(self, const Header* header) except -1:
+        return 0
+
+    cdef int on_bad_frame(self, object error) except -1:
+        return 0
+
+    cdef int on_heartbeat_reply(self, int64_t rtt_ns) except -1:
+        return 0
+
+    cdef int on_heartbeat_timeout(self) except -1:
+        return 0
+
+    cdef int on_expired(self, const RefEntry* entry) except -1:
+        return 0
+
+    cdef int on_failed(self, const RefEntry* entry, int reason) except -1:
+        return 0
+
+    cdef dict counters_as_dict(self):
+        return self.counters

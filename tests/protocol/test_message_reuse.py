@@ -1,0 +1,115 @@
+"""A Message that a callback does not keep is filled anew; one that is kept never changes."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.codec import Message, encode, encode_binary_broadcast, encode_reply
+
+
+def open_session(on_message: Any, on_reply: Any = None) -> CallbackSession:
+    handler = SimpleNamespace(
+        on_message=on_message, on_reply=on_reply or (lambda *_: None), on_joined=lambda *_: None
+    )
+    session = CallbackSession(handler, heartbeat_interval_s=0)
+    session.opened(CollectingWriter(), 0, 0.0)
+    ref = str(session.join("room:a"))
+    session.receive(encode_reply(ref, ref, "room:a", "ok", b"{}"), 1, 0)
+    return session
+
+
+def test_kept_messages_stay_as_they_were() -> None:
+    kept: list[Message] = []
+
+    def keep_some(message: Message) -> None:
+        if message.payload["number"] % 3:
+            kept.append(message)
+
+    session = open_session(keep_some)
+    for number in range(300):
+        session.receive(encode("1", None, "room:a", f"event_{number % 7}", b'{"number":%d}' % number), 1, 0)
+    numbers = [number for number in range(300) if number % 3]
+    assert [message.payload["number"] for message in kept] == numbers
+    assert [message.event for message in kept] == [f"event_{number % 7}" for number in numbers]
+    assert [message.raw for message in kept] == [b'{"number":%d}' % number for number in numbers]
+    assert len({id(message) for message in kept}) == len(kept)
+
+
+def test_nothing_of_the_last_message_is_left() -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    def look(message: Message) -> None:
+        seen.append((message.decoder, message.is_binary, message.is_reply, message.ref, message.payload))
+        message.decoder = None
+
+    session = open_session(look, lambda message, *_: look(message))
+    frames = [
+        (encode("1", None, "room:a", "text", b"[1]"), 1),
+        (encode_binary_broadcast("room:a", "binary", b"\x00"), 2),
+        (encode_reply("1", "9", "room:a", "ok", b"[2]"), 1),
+        (encode("1", "abc", "room:a", "text", b"[3]"), 1),
+        (encode(None, None, "room:a", "text", b"[4]"), 1),
+    ]
+    for frame, opcode in frames:
+        session.receive(frame, opcode, 0)
+    assert seen == [
+        (None, False, False, None, [1]),
+        (None, True, False, None, b"\x00"),
+        (None, False, True, "9", {"status": "ok", "response": [2]}),
+        (None, False, False, "abc", [3]),
+        (None, False, False, None, [4]),
+    ]
+
+
+def test_a_decoder_stays_with_its_message() -> None:
+    payloads = []
+
+    def decode_first_only(message: Message) -> None:
+        if not payloads:
+            message.decoder = len
+        payloads.append(message.payload)
+
+    session = open_session(decode_first_only)
+    for _ in range(2):
+        session.receive(encode("1", None, "room:a", "event", b"[10]"), 1, 0)
+    assert payloads == [4, [10]]
+
+
+def test_a_callback_that_raises_or_receives_again_is_no_harm() -> None:
+    seen = []
+
+    def receive_again(message: Message) -> None:
+        if message.payload == 1:
+            session.receive(encode("1", None, "room:a", "inner", b"2"), 1, 0)
+        seen.append((message.event, message.payload))
+        if message.payload == 3:
+            raise RuntimeError("the callback failed")
+
+    session = open_session(receive_again)
+    session.receive(encode("1", None, "room:a", "outer", b"1"), 1, 0)
+    with pytest.raises(RuntimeError, match="the callback failed"):
+        session.receive(encode("1", None, "room:a", "raises", b"3"), 1, 0)
+    session.receive(encode("1", None, "room:a", "after", b"4"), 1, 0)
+    assert seen == [("inner", 2), ("outer", 1), ("raises", 3), ("after", 4)]
+
+
+def test_topics_and_events_that_look_alike_are_told_apart() -> None:
+    seen = []
+    session = open_session(lambda message: seen.append((message.topic, message.event, message.payload)))
+    for topic in ("room:aa", "room:ab", "room:a,"):
+        ref = str(session.join(topic))
+        session.receive(encode_reply(ref, ref, topic, "ok", b"{}"), 1, 0)
+    expected = []
+    for number in range(64):
+        topic = ("room:a", "room:aa", "room:ab", "room:a,")[number // 8 % 4]
+        event = ("x", "xy", 'x"', "x\\", "é", "x" * 200, "x" * 30 + "1", "x" * 30 + "2")[number % 8]
+        spaced = b" " if number % 5 == 0 else b""
+        frame = encode(None, None, topic, event, spaced + b"%d" % number)
+        for _ in range(3):
+            session.receive(frame, 1, 0)
+            expected.append((topic, event, number))
+    assert seen == expected

@@ -1,0 +1,291 @@
+"""The ref table and the join map against a dict, and the session's deadlines on a clock of the test's own."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from fastphx.errors import AlreadyJoinedError, DisconnectedError, NotJoinedError, OverloadedError
+from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.joins import JoinState
+from tests.protocol.recording_handler import RecordingHandler
+
+SECOND = 1_000_000_000
+
+
+def start(**options: object) -> tuple[CallbackSession, RecordingHandler, CollectingWriter]:
+    handler = RecordingHandler()
+    writer = CollectingWriter()
+    session = CallbackSession(handler, **options)  # type: ignore[arg-type]
+    session.opened(writer, 0, 1.0)
+    return session, handler, writer
+
+
+def joined(session: CallbackSession, topic: str) -> int:
+    ref = session.join(topic)
+    session.receive(
+        b'["%d","%d","%b","phx_reply",{"response":{},"status":"ok"}]' % (ref, ref, topic.encode()), 1
+    )
+    return ref
+
+
+def reply(session: CallbackSession, join_ref: int, ref: int, topic: str, now_ns: int = 0) -> None:
+    session.receive(
+        b'["%d","%d","%b","phx_reply",{"response":{},"status":"ok"}]' % (join_ref, ref, topic.encode()),
+        1,
+        now_ns,
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_refs_against_a_dict(seed: int) -> None:
+    rng = random.Random(seed)
+    session, handler, _ = start(max_in_flight=300, heartbeat_interval_s=0)
+    topics = [f"t:{i}" for i in range(3)]
+    join_refs = {topic: joined(session, topic) for topic in topics}
+    handler.take()
+    waiting: dict[int, tuple[str, int, object]] = {}
+    now = 0
+    for _ in range(4000):
+        action = rng.random()
+        now += rng.randrange(1000)
+        if action < 0.55:
+            topic, deadline, waiter = rng.choice(topics), now + rng.randrange(400_000), object()
+            if len(waiting) == 300:
+                with pytest.raises(OverloadedError):
+                    session.push_awaited(topic, "e", {}, waiter, now_ns=now, deadline_ns=deadline)
+                continue
+            ref = session.push_awaited(topic, "e", {}, waiter, now_ns=now, deadline_ns=deadline)
+            assert ref not in waiting
+            waiting[ref] = (topic, deadline, waiter)
+        elif action < 0.85 and waiting:
+            ref = rng.choice(list(waiting))
+            topic, _, waiter = waiting.pop(ref)
+            reply(session, join_refs[topic], ref, topic, now)
+            assert handler.take()[0][2] is waiter
+        elif action < 0.9 and waiting:
+            ref = rng.choice(list(waiting))
+            del waiting[ref]
+            assert session.abandon(ref)
+            assert not session.abandon(ref)
+        elif action < 0.99:
+            session.tick(now)
+            expired = {call[1] for call in handler.take()}
+            assert expired == {ref for ref, (_, deadline, _) in waiting.items() if deadline <= now}
+            for ref in expired:
+                del waiting[ref]
+        else:
+            topic = rng.choice(topics)
+            session.receive(
+                b'["%d","%d","%b","phx_close",{}]' % (join_refs[topic], join_refs[topic], topic.encode()), 1
+            )
+            failed = {call[1] for call in handler.take() if call[0] == "on_failed"}
+            assert failed == {ref for ref, (t, _, _) in waiting.items() if t == topic}
+            for ref in failed:
+                del waiting[ref]
+            join_refs[topic] = joined(session, topic)
+            handler.take()
+        assert len(session.refs) == len(waiting)
+        deadline_ns = session.next_deadline_ns
+        if waiting:
+            assert deadline_ns is not None
+            assert deadline_ns <= min(deadline for _, deadline, _ in waiting.values())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_topics_against_a_dict(seed: int) -> None:
+    rng = random.Random(seed)
+    session, handler, _ = start(heartbeat_interval_s=0)
+    model: dict[str, int] = {}
+    for _ in range(4000):
+        topic = f"room:{rng.randrange(200)}" + "é" * rng.randrange(2)
+        if topic in model and rng.random() < 0.5:
+            ref = model.pop(topic)
+            session.receive(f'["{ref}","{ref}","{topic}","phx_close",{{}}]'.encode(), 1)
+            assert handler.calls[-1][0] == "on_closed"
+        elif topic in model:
+            session.receive(f'[null,null,"{topic}","m",1]'.encode(), 1)
+            name, message = handler.calls[-1]
+            assert (name, message.topic) == ("on_message", topic)
+        else:
+            model[topic] = joined(session, topic)
+        handler.calls.clear()
+        assert len(session.joins) == len(model)
+    assert sorted(session.topics()) == sorted(model)
+    for topic in model:
+        assert session.joined(topic)
+        session.receive(f'[null,null,"{topic}","m",1]'.encode(), 1)
+    assert handler.names == ["on_message"] * len(model)
+
+
+def test_max_topics() -> None:
+    session, _, _ = start(max_topics=2)
+    session.join("a")
+    session.join("b")
+    with pytest.raises(OverloadedError, match="max_topics"):
+        session.join("c")
+
+
+def test_the_table_of_states() -> None:
+    session, _, _ = start()
+    with pytest.raises(NotJoinedError):
+        session.push("a", "e", {})
+    with pytest.raises(NotJoinedError):
+        session.leave("a")
+    session.join("a")
+    assert session.state("a") == JoinState.JOINING
+    for act in (lambda: session.push("a", "e", {}), lambda: session.leave("a")):
+        with pytest.raises(NotJoinedError):
+            act()
+    with pytest.raises(AlreadyJoinedError):
+        session.join("a")
+    assert not session.joined("a")
+    reply(session, 1, 1, "a")
+    assert session.joined("a")
+    with pytest.raises(AlreadyJoinedError):
+        session.join("a")
+    session.leave("a")
+    assert session.state("a") == JoinState.LEAVING
+    for act in (lambda: session.push("a", "e", {}), lambda: session.leave("a")):
+        with pytest.raises(NotJoinedError):
+            act()
+    with pytest.raises(AlreadyJoinedError):
+        session.join("a")
+    assert session.joined("a")
+    session.receive(b'["1","1","a","phx_close",{}]', 1)
+    assert not session.joined("a")
+    assert session.join("a") == 3
+    session.disconnected()
+    for act in (lambda: session.push("a", "e", {}), lambda: session.leave("a"), lambda: session.join("a")):
+        with pytest.raises(DisconnectedError):
+            act()
+
+
+def test_a_join_that_times_out_is_left_before_the_next() -> None:
+    session, handler, writer = start(heartbeat_interval_s=0)
+    session.join("a", deadline_ns=SECOND)
+    session.tick(SECOND - 1)
+    assert handler.names == []
+    session.tick(SECOND)
+    assert handler.names == ["on_join_timeout"]
+    assert writer.frames[-1] == (1, b'["1","2","a","phx_leave",{}]')
+    assert session.join("a") == 3
+    # The late answers of the first try are not the second's.
+    reply(session, 1, 1, "a")
+    reply(session, 1, 2, "a")
+    session.receive(b'["1","1","a","phx_close",{}]', 1)
+    assert session.stats["stale"] == 3
+    assert session.state("a") == JoinState.JOINING
+
+
+def test_a_cancelled_join_is_left() -> None:
+    session, handler, writer = start()
+    session.join("a")
+    session.leave("a", cancel_join=True)
+    assert writer.frames[-1][1] == b'["1","2","a","phx_leave",{}]'
+    reply(session, 1, 1, "a")
+    reply(session, 1, 2, "a")
+    session.receive(b'["1","1","a","phx_close",{}]', 1)
+    assert handler.names == ["on_reply", "on_closed"]
+
+
+def test_heartbeats_are_judged_by_their_own_ref() -> None:
+    session, handler, writer = start(heartbeat_interval_s=10)
+    session.tick(10 * SECOND)
+    assert writer.frames == [(1, b'[null,"1","phoenix","heartbeat",{}]')]
+    joined(session, "a")
+    session.receive(b'[null,null,"a","chatter",{}]', 1)
+    session.receive(b'[null,"99","phoenix","phx_reply",{"response":{},"status":"ok"}]', 1)
+    session.tick(20 * SECOND)
+    assert handler.names[-1] == "on_heartbeat_timeout"
+    assert session.stats["stale_heartbeats"] == 1
+
+
+def test_heartbeats_are_not_judged_while_reading_is_paused() -> None:
+    session, handler, writer = start(heartbeat_interval_s=10)
+    session.set_reading(False, 0)
+    for beat in range(1, 5):
+        session.tick(beat * 10 * SECOND)
+    session.set_reading(True, 45 * SECOND)
+    assert len(writer.frames) == 4
+    session.tick(50 * SECOND)
+    assert handler.names == []
+    session.tick(60 * SECOND)
+    assert handler.names == ["on_heartbeat_timeout"]
+
+
+def test_the_first_heartbeats_of_many_sockets_are_spread() -> None:
+    session = CallbackSession(RecordingHandler(), heartbeat_interval_s=30)
+    session.opened(CollectingWriter(), 100, 0.25)
+    assert session.next_deadline_ns == 100 + 30 * SECOND // 4
+
+
+def test_refs_start_anew_with_a_new_connection() -> None:
+    session, handler, _ = start()
+    joined(session, "a")
+    waiter = object()
+    session.push_awaited("a", "e", {}, waiter, now_ns=0)
+    session.disconnected()
+    assert handler.calls[-1] == ("on_failed", 2, waiter, "disconnected")
+    assert session.topics() == []
+    assert session.next_deadline_ns is None
+    session.opened(CollectingWriter(), 0, 1.0)
+    assert session.join("a") == 1
+
+
+def test_an_owned_topic_outlives_its_close() -> None:
+    session, _, _ = start()
+    session.join_entry("a").owner = "somebody"
+    joined(session, "a")
+    session.disconnected()
+    assert session.topics() == ["a"]
+    assert session.state("a") == JoinState.ERRORED
+
+
+def test_handlers_of_a_topic_go_first() -> None:
+    session, handler, _ = start()
+    seen: list[str] = []
+    entry = session.join_entry("a")
+    entry.handlers = {"m": lambda message: seen.append("m")}
+    joined(session, "a")
+    session.receive(b'[null,null,"a","m",1]', 1)
+    session.receive(b'[null,null,"a","other",1]', 1)
+    entry.on_message = lambda message: seen.append(message.event)
+    session.receive(b'[null,null,"a","more",1]', 1)
+    assert seen == ["m", "more"]
+    assert handler.names == ["on_joined", "on_message"]
+
+
+def test_a_failing_callback_does_not_stop_the_others() -> None:
+    class Failing(RecordingHandler):
+        def on_failed(self, ref: int, waiter: object, reason: str) -> None:
+            self.calls.append(("on_failed", ref))
+            raise RuntimeError(str(ref))
+
+    handler = Failing()
+    session = CallbackSession(handler)
+    session.opened(CollectingWriter(), 0, 1.0)
+    joined(session, "a")
+    for _ in range(3):
+        session.push_awaited("a", "e", {}, object())
+    with pytest.raises(RuntimeError, match="2"):
+        session.disconnected()
+    assert handler.calls[-3:] == [("on_failed", 2), ("on_failed", 3), ("on_failed", 4)]
+
+
+def test_a_full_transport_changes_nothing() -> None:
+    session, _, _ = start(heartbeat_interval_s=0)
+
+    def refuse(frame: bytes, opcode: int) -> None:
+        raise OverloadedError("full")
+
+    joined(session, "a")
+    session.opened(CollectingWriter(refuse), 0, 1.0)
+    with pytest.raises(OverloadedError):
+        session.join("a")
+    assert session.state("a") == JoinState.CLOSED
+    session.opened(CollectingWriter(), 0, 1.0)
+    assert joined(session, "a") == 1
+    session.opened(CollectingWriter(refuse), 0, 1.0)
+    assert len(session.refs) == 0
