@@ -1,0 +1,165 @@
+"""How a message becomes a frame and back: the protocol for own serializers, and those that ship.
+
+A serializer names the ``vsn`` that the server is asked for, and works on the five values of a Phoenix
+message (Phoenix.Socket.Message): join_ref, ref, topic, event, payload.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import orjson
+
+from fastphx.errors import DecodeError, EncodingError, clip
+from fastphx.protocol import codec
+
+TEXT = 1
+BINARY = 2
+
+Ref = str | int | None
+Decoded = tuple[Ref, Ref, str, str, Any]
+
+MAX_INFLATED_BYTES = 16 * 1024 * 1024
+"""The largest message that a compressed frame may become."""
+
+
+@runtime_checkable
+class Serializer(Protocol):
+    """What a serializer of your own has to offer.
+
+    ``vsn`` goes into the connection's query. ``encode`` gives the frame and its opcode (1 text, 2 binary)
+    and raises :class:`~fastphx.errors.EncodingError`; refs are strings or None. ``decode`` gives the five
+    values and raises :class:`~fastphx.errors.DecodeError`; a reply's payload is
+    ``{"status": …, "response": …}``. Both are called once a message, on the socket's event loop.
+    """
+
+    vsn: str
+
+    def encode(
+        self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: Any
+    ) -> tuple[bytes, int]:
+        """A client's frame, and its opcode."""
+
+    def decode(self, data: bytes, opcode: int) -> Decoded:
+        """The five values of a server's frame."""
+
+
+class JsonV2:
+    """vsn 2.0.0, Phoenix's default: JSON arrays, and binary frames for ``bytes`` payloads.
+
+    A socket that is given this one uses the compiled codec and decodes a payload when it is read; these
+    methods are the same codec for callers of their own.
+    """
+
+    vsn: ClassVar[str] = "2.0.0"
+
+    def encode(
+        self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: Any
+    ) -> tuple[bytes, int]:
+        """A client's frame."""
+        if isinstance(payload, bytes):
+            return codec.encode_binary_push(join_ref or "", ref or "", topic, event, payload), BINARY
+        data = payload.data if isinstance(payload, codec.RawJson) else _dump(payload, event)
+        return codec.encode(join_ref, ref, topic, event, data), TEXT
+
+    def decode(self, data: bytes, opcode: int) -> Decoded:
+        """A server's frame."""
+        message = codec.decode(data, 1 if opcode == TEXT else 2)
+        return message.join_ref, message.ref, message.topic, message.event, message.payload
+
+
+class JsonV1:
+    """vsn 1.0.0, of servers from before Phoenix 1.3: JSON objects, text only.
+
+    The server sends no join_ref, so a message of an earlier join of the same topic cannot be told from one
+    of the current join.
+    """
+
+    vsn: ClassVar[str] = "1.0.0"
+
+    def encode(
+        self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: Any
+    ) -> tuple[bytes, int]:
+        """A client's frame. Raises EncodingError for ``bytes``, which vsn 1.0.0 cannot carry."""
+        if isinstance(payload, bytes):
+            raise EncodingError(f"the payload of {clip(event)} is bytes: vsn 1.0.0 has no binary frames")
+        message = {"topic": topic, "event": event, "payload": _json_value(payload), "ref": ref}
+        return _dump(message, event), TEXT
+
+    def decode(self, data: bytes, opcode: int) -> Decoded:
+        """A server's frame."""
+        if opcode != TEXT:
+            raise DecodeError("a binary frame arrived, which vsn 1.0.0 does not have", excerpt=clip(data))
+        try:
+            message = orjson.loads(data)
+            ref, topic, event, payload = (message[key] for key in ("ref", "topic", "event", "payload"))
+        except orjson.JSONDecodeError as error:
+            reason = f"a frame is not JSON ({error.msg})"
+            raise DecodeError(reason, position=error.pos, excerpt=clip(data)) from error
+        except (KeyError, TypeError):
+            raise DecodeError(
+                "a frame is not an object with topic, event, payload and ref", excerpt=clip(data)
+            ) from None
+        if isinstance(ref, bool) or not isinstance(ref, str | int | None):
+            raise DecodeError("a ref is neither a string, an integer nor null", excerpt=clip(data))
+        if not isinstance(topic, str) or not isinstance(event, str):
+            raise DecodeError("a topic or event is not a string", excerpt=clip(data))
+        return None, ref, topic, event, payload
+
+
+class GzipJson:
+    """vsn 2.0.0 arrays, each compressed with gzip into a binary frame, as the Elixir library's GzipJson does.
+
+    The server needs a serializer of the same kind. *max_inflated_bytes* bounds what a frame may become.
+    """
+
+    vsn: ClassVar[str] = "2.0.0"
+
+    def __init__(self, *, level: int = 6, max_inflated_bytes: int = MAX_INFLATED_BYTES) -> None:
+        if not 0 <= level <= 9:
+            raise ValueError(f"level is {level}: gzip has 0 to 9")
+        if max_inflated_bytes < 1:
+            raise ValueError(f"max_inflated_bytes is {max_inflated_bytes}: give at least 1")
+        self.level = level
+        self.max_inflated_bytes = max_inflated_bytes
+
+    def encode(
+        self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: Any
+    ) -> tuple[bytes, int]:
+        """A client's frame."""
+        message = _dump([join_ref, ref, topic, event, _json_value(payload)], event)
+        compressor = zlib.compressobj(self.level, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+        return compressor.compress(message) + compressor.flush(), BINARY
+
+    def decode(self, data: bytes, opcode: int) -> Decoded:
+        """A server's frame, compressed or (text) not."""
+        if opcode == BINARY:
+            data = self._inflate(data)
+        message = codec.decode(data)
+        return message.join_ref, message.ref, message.topic, message.event, message.payload
+
+    def _inflate(self, data: bytes) -> bytes:
+        inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            inflated = inflater.decompress(data, self.max_inflated_bytes + 1)
+        except zlib.error as error:
+            raise DecodeError(f"a frame is not gzip ({error})", excerpt=clip(data)) from error
+        if len(inflated) > self.max_inflated_bytes:
+            raise DecodeError(f"a frame inflates to more than {self.max_inflated_bytes} bytes")
+        if not inflater.eof:
+            raise DecodeError("a gzip frame is cut short", excerpt=clip(data))
+        if inflater.unused_data:
+            raise DecodeError("a gzip frame goes on after its end", excerpt=clip(inflater.unused_data))
+        return inflated
+
+
+def _dump(value: Any, event: str) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise EncodingError(f"the payload of {clip(event)} is not JSON ({error})") from error
+
+
+def _json_value(payload: Any) -> Any:
+    return orjson.Fragment(payload.data) if isinstance(payload, codec.RawJson) else payload
