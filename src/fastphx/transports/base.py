@@ -1,0 +1,75 @@
+"""What a transport is, so that others can be written: the seed's ``Transport`` behaviour in Python.
+
+A transport carries whole messages between one socket and one server. It knows nothing of channels, topics
+or serializers: the :class:`TransportOwner` it is started for does. All of it runs on one event loop, and
+none of it may be called from another thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, Self, runtime_checkable
+
+from fastphx.errors import DisconnectReason
+from fastphx.protocol.sink import FrameSink, FrameWriter
+
+TEXT = 1
+"""The opcode of a message that is text, as in RFC 6455 section 11.8 whatever the transport."""
+
+BINARY = 2
+"""The opcode of a message that is bytes."""
+
+
+@runtime_checkable
+class TransportOwner(Protocol):
+    """Who started the transport: it is told everything that happens, in order, on the transport's loop.
+
+    Where it has a ``notify_writable()`` too, a transport calls that when there is room again after a push
+    raised ``OverloadedError``.
+
+    The order is: ``notify_connected`` once, then any number of ``notify_message`` and ``notify_error``, then
+    ``notify_disconnected`` once, and nothing more.
+    """
+
+    sink: FrameSink | None
+    """Where a compiled transport delivers messages (a Session), in place of ``notify_message``."""
+
+    def notify_connected(self, writer: FrameWriter | None) -> object:
+        """The connection is up. *writer* is a compiled transport's way to send; with None, messages are sent
+        with :meth:`Transport.push`. A message may arrive before ``start`` has returned, never before this."""
+
+    def notify_disconnected(self, reason: DisconnectReason) -> object:
+        """The connection is gone, for the given reason. Called also after :meth:`Transport.close`."""
+
+    def notify_message(self, opcode: int, data: bytes) -> object:
+        """One whole message arrived; *opcode* is :data:`TEXT` or :data:`BINARY`."""
+
+    def notify_error(self, exc: BaseException) -> object:
+        """Something went wrong that is no disconnect by itself (one may follow): never ignore it silently."""
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """One connection to a server, made by :meth:`start`; a new one is started to connect again.
+
+    ``pause_reading()`` and ``resume_reading()`` are optional: where a transport has them, an owner that
+    cannot keep up calls them, and messages that were read already may still arrive in between.
+    """
+
+    @classmethod
+    async def start(cls, url: str, owner: TransportOwner, opts: Mapping[str, Any]) -> Self:
+        """Connect to *url*, whose query is complete (``vsn`` and parameters), and return when connected.
+
+        *opts* are ``transport_opts`` as the user gave them; the transport validates them and raises
+        ``ValueError`` for one it does not know. A failed attempt raises
+        :class:`~fastphx.errors.ConnectError`, and the owner is told nothing. The attempt must be bounded in
+        time, and cancelling it must leave nothing behind.
+        """
+
+    def push(self, data: bytes, opcode: int) -> object:
+        """Send one whole message without waiting. Raises :class:`~fastphx.errors.DisconnectedError` once the
+        connection is gone or being closed, :class:`~fastphx.errors.OverloadedError` where too much is unsent;
+        in both cases nothing of it was sent."""
+
+    def close(self, code: int = 1000, reason: str = "") -> object:
+        """Close the connection; ``notify_disconnected`` follows, in bounded time. Closing twice is fine."""

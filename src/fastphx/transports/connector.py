@@ -1,0 +1,286 @@
+"""One connection attempt: one deadline over all of it, and every failure as one ``ConnectError``."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import logging
+import socket
+import ssl
+import sys
+from typing import Any
+
+from picows import WSAutoPingStrategy, WSHandshakeError, WSUpgradeRequest, WSUpgradeResponse
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
+from picows.proxy import ConnectedTransport, connect_through_optional_proxy
+from picows.url import WSParsedURL, parse_url
+
+from fastphx.errors import ConnectError, clip
+from fastphx.protocol.sink import FrameSink
+from fastphx.transports.deflate import NegotiationError, agree_as_client
+from fastphx.transports.endpoint import shown_url, split_url
+from fastphx.transports.link_owner import LinkOwner
+from fastphx.transports.options import ConnectOptions
+from fastphx.transports.websocket import READ_BUFFER_SIZE, LinkReader, WebSocketLink
+
+MAX_BODY_BYTES = 512
+"""How much of an HTTP answer that refuses the handshake a ``ConnectError`` keeps."""
+
+# An adapter, since picows makes a Logger for each socket from a Logger; and a handler that writes nothing,
+# since what picows logs as an error is reported as a typed reason already.
+_logger = logging.getLogger("fastphx.picows")
+_logger.addHandler(logging.NullHandler())
+_shared_logger = logging.LoggerAdapter(_logger, {})
+
+
+async def connect(
+    url: str, sink: FrameSink, owner: LinkOwner, options: ConnectOptions | None = None
+) -> WebSocketLink:
+    """Connect to *url*, deliver messages to *sink*, and tell *owner* what happens to the connection.
+
+    The query is complete already (see ``endpoint_url``). ``owner.on_link_connected`` is called before this
+    returns, and messages may arrive before it has returned; the connection may even be gone by then, so go
+    by what *owner* is told. Redirects are not followed: a token must not travel to a place nobody named.
+
+    Raises :class:`~fastphx.errors.ConnectError` for a failed attempt, of which *owner* is told nothing, and
+    ``ValueError`` for a URL that is none. When it is cancelled, the connection is cut.
+    """
+    split_url(url)
+    options = options or ConnectOptions()
+    parsed = parse_url(url)
+    link = WebSocketLink(
+        sink,
+        owner,
+        max_message_size=options.max_message_size,
+        max_write_buffer=options.max_write_buffer,
+        max_pause_s=options.max_pause,
+        keepalive_s=options.keepalive,
+    )
+    offered = options.offered_subprotocols()
+
+    def accept(_request: WSUpgradeRequest, response: WSUpgradeResponse) -> WebSocketLink:
+        _check_negotiation(response, offered)
+        _use_extension(response, options, link)
+        return link
+
+    headers = list(options.extra_headers)
+    if offered:
+        headers.append(("Sec-WebSocket-Protocol", ", ".join(offered)))
+    if options.deflate is not None:
+        headers.append(("Sec-WebSocket-Extensions", options.deflate.offer()))
+    protocol = WSProtocol(
+        parsed.netloc,
+        parsed.resource_name,
+        True,  # is_client_side
+        accept,
+        _shared_logger,
+        True,  # disconnect_on_exception; the link lets none through
+        None,  # websocket_handshake_timeout: it would begin only after TCP and TLS
+        False,  # enable_auto_ping: a task a socket
+        10,
+        10,
+        WSAutoPingStrategy.PING_WHEN_IDLE,
+        False,  # enable_auto_pong: the link must see every frame to know where a read ends
+        options.max_message_size,
+        headers,
+        READ_BUFFER_SIZE,
+    )
+    try:
+        async with asyncio.timeout(options.connect_timeout):
+            await _open(LinkReader(link, protocol, asyncio.get_running_loop()), parsed, options)
+            await protocol.wait_until_handshake_complete()
+    except BaseException as error:
+        # Without this a cancelled attempt would be answered, and live on with nobody to own it.
+        link.abort()
+        if protocol.transport is not None:
+            protocol.transport.disconnect(False)
+        if isinstance(error, ConnectError) or not isinstance(error, Exception):
+            raise
+        raise _explained(error, url, options, sent=protocol.transport is not None) from error
+    if protocol.listener is None:
+        raise ConnectError(
+            f"cannot connect to {shown_url(url)}: the server closed the connection before it had answered"
+        )
+    return link
+
+
+async def _open(protocol: Any, parsed: WSParsedURL, options: ConnectOptions) -> None:
+    """Bring *protocol* up on a TCP or TLS connection, through the proxy where there is one."""
+    loop = asyncio.get_running_loop()
+    context = _tls_context(options) if parsed.is_secure else None
+    parsed_proxy = parse_url(options.proxy, False) if options.proxy is not None else None
+    socket_factory = None
+    if options.socket_opts or options.local_addr is not None:
+        socket_factory = functools.partial(_connected_socket, options=options)
+    connect_arguments: dict[str, Any] = {}
+    connection = await connect_through_optional_proxy(
+        loop,
+        parsed,
+        parsed_proxy,
+        socket_factory,
+        context,
+        _tls_context(options) if parsed_proxy is not None and parsed_proxy.scheme == "https" else None,
+        connect_arguments,
+        loop.create_connection,
+    )
+    if isinstance(connection, ConnectedTransport):
+        transport: asyncio.Transport | None = connection.transport
+        try:
+            if context is not None:
+                assert transport is not None
+                transport = await loop.start_tls(
+                    transport, transport.get_protocol(), context, server_hostname=parsed.host
+                )
+                if transport is None:
+                    raise ConnectionResetError(errno.ECONNRESET, "the connection closed while TLS started")
+            assert transport is not None
+            transport.set_protocol(protocol)
+            protocol.connection_made(transport)
+        except BaseException:
+            connection.transport.abort()
+            raise
+        return
+    # aiofastnet, which picows would use by itself, takes 5 KB more a socket than uvloop's own transport.
+    connect_arguments.update(host=connection.host, port=connection.port, sock=connection.sock, ssl=context)
+    await loop.create_connection(lambda: protocol, **connect_arguments)
+
+
+async def _connected_socket(parsed: WSParsedURL, options: ConnectOptions) -> socket.socket:
+    """A socket with the user's options and address, connected to the first address that takes it."""
+    loop = asyncio.get_running_loop()
+    infos = _address_of_literal(parsed.host, parsed.port) or await loop.getaddrinfo(
+        parsed.host, parsed.port, type=socket.SOCK_STREAM
+    )
+    failure: OSError | None = None
+    for family, kind, number, _, address in infos:
+        sock = socket.socket(family, kind, number)
+        try:
+            sock.setblocking(False)
+            for option in options.socket_opts:
+                sock.setsockopt(*option)
+            if options.local_addr is not None:
+                if options.local_addr[1] == 0:
+                    _bind_address_only(sock)
+                sock.bind(options.local_addr)
+            await loop.sock_connect(sock, address)
+        except OSError as error:
+            failure = failure or error
+            sock.close()
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failure or OSError(errno.EADDRNOTAVAIL, "the host has no address")
+
+
+def _address_of_literal(host: str, port: int) -> list[tuple[Any, ...]]:
+    """What a name lookup, which takes a thread, would give for an IP address; empty for a name."""
+    for family, rest in ((socket.AF_INET, ()), (socket.AF_INET6, (0, 0))):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port, *rest))]
+    return []
+
+
+def _bind_address_only(sock: socket.socket) -> None:
+    """Let the port be chosen when connecting, so that it is used up for one destination only (Linux)."""
+    if sys.platform == "linux":
+        # socket.IP_BIND_ADDRESS_NO_PORT has a name only from Python 3.12.
+        sock.setsockopt(socket.IPPROTO_IP, getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
+
+
+def _tls_context(options: ConnectOptions) -> ssl.SSLContext:
+    return options.ssl or _shared_tls_context(options.ssl_verify)
+
+
+@functools.cache
+def _shared_tls_context(verify: bool) -> ssl.SSLContext:
+    # Shared, since it takes a hundred times longer to make than a connection.
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _check_negotiation(response: WSUpgradeResponse, offered: tuple[str, ...]) -> None:
+    """RFC 6455 section 4.1: fail where the server chose what was not offered."""
+    chosen = response.headers.get("Sec-WebSocket-Protocol")
+    if chosen is not None and chosen not in offered:
+        raise ConnectError(
+            f"the server chose the sub-protocol {clip(chosen)}, which was not offered", status=101
+        )
+
+
+def _use_extension(response: WSUpgradeResponse, options: ConnectOptions, link: WebSocketLink) -> None:
+    """RFC 7692 section 7.1: use what was agreed, fail where the answer does not fit the offer."""
+    try:
+        agreement = agree_as_client(response.headers.getall("Sec-WebSocket-Extensions", ()), options.deflate)
+    except NegotiationError as error:
+        raise ConnectError(str(error), status=101) from error
+    if agreement is not None:
+        link.use_deflate(agreement.client_stream(options.max_message_size))
+
+
+def _explained(error: Exception, url: str, options: ConnectOptions, *, sent: bool) -> ConnectError:
+    """Say in one sentence what went wrong; the URL's query and the proxy's password are left out."""
+    what, status, body = _what_failed(error, options, sent)
+    via = " through the proxy" if options.proxy is not None else ""
+    return ConnectError(f"cannot connect to {shown_url(url)}{via}: {what}", status=status, body=body)
+
+
+def _what_failed(error: Exception, options: ConnectOptions, sent: bool) -> tuple[str, int | None, bytes]:
+    if isinstance(error, WSHandshakeError):
+        return _refused_handshake(error)
+    return _failed_connection(error, options, sent), None, b""
+
+
+def _refused_handshake(error: WSHandshakeError) -> tuple[str, int | None, bytes]:
+    body = (error.raw_body or b"")[:MAX_BODY_BYTES]
+    if error.response is None or error.response.status == 101:
+        head = (error.raw_header or b"").partition(b"\r\n")[0]
+        return f"the answer is no WebSocket handshake ({clip(str(error), 160)})", _status_of(head), body
+    status = int(error.response.status)
+    what = f"the server answered HTTP {status} {error.response.status.phrase}"
+    location = error.response.headers.get("Location")
+    if location is not None:
+        what += f", a redirect to {shown_url(location)}, which is not followed"
+    elif body:
+        what += f": {clip(body)}"
+    return what, status, body
+
+
+def _status_of(status_line: bytes) -> int | None:
+    words = status_line.split(b" ", 2)
+    return int(words[1]) if len(words) > 1 and len(words[1]) == 3 and words[1].isdigit() else None
+
+
+def _failed_connection(error: Exception, options: ConnectOptions, sent: bool) -> str:
+    if isinstance(error, TimeoutError) and not getattr(error, "errno", None):
+        stage = "the server did not answer the handshake" if sent else "no connection"
+        return f"{stage} within {options.connect_timeout:g} s"
+    if isinstance(error, socket.gaierror):
+        return f"the host name cannot be resolved ({error.strerror})"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate was not accepted ({error.verify_message})"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or error})"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused"
+    if isinstance(error, OSError):
+        return _os_error(error, options)
+    return f"{type(error).__name__}: {clip(str(error), 160)}"
+
+
+def _os_error(error: OSError, options: ConnectOptions) -> str:
+    if error.errno == errno.EADDRNOTAVAIL:
+        if options.local_addr is not None:
+            return f"no port is left on {options.local_addr[0]}, or it is no address of this machine"
+        return "no local port is left: connect from several addresses (local_addr)"
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too many open files: raise the limit (ulimit -n)"
+    return error.strerror or clip(str(error), 160)

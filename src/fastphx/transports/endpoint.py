@@ -1,0 +1,87 @@
+"""A WebSocket endpoint's URL: built from parts, checked, and shown without the secrets in its query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+Param = str | int | float | bool
+Params = Mapping[str, Param] | Iterable[tuple[str, Param]]
+
+MAX_URL_LENGTH = 8192
+"""What common servers take as a request line (Cowboy and Bandit 8,000 to 10,000 bytes by default)."""
+
+
+def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
+    """Return *url* with *params* and *vsn* as its query.
+
+    *params* are ordered pairs, and a key may repeat; *vsn* (a serializer's) goes last and is left out where
+    *params* have one. Raises ``ValueError`` for a URL that is not ``ws://`` or ``wss://`` with a host, that
+    has a query already (as the seed does), or a fragment or a user name, and for a parameter that is not a
+    string, a number or a bool.
+    """
+    parts = split_url(url)
+    if parts.query or "?" in url:
+        raise ValueError(f"{shown_url(url)} has a query: give its parameters as params instead")
+    pairs = [
+        (_checked_key(key), _encoded(key, value))
+        for key, value in (params.items() if isinstance(params, Mapping) else params)
+    ]
+    if vsn is not None and all(key != "vsn" for key, _ in pairs):
+        pairs.append(("vsn", vsn))
+    full = parts._replace(query=urlencode(pairs)).geturl() if pairs else url
+    if len(full) > MAX_URL_LENGTH:
+        raise ValueError(
+            f"{shown_url(url)} with its parameters is {len(full)} characters long, "
+            f"and servers take {MAX_URL_LENGTH}: send large values in a join's payload"
+        )
+    return full
+
+
+def split_url(url: str) -> SplitResult:
+    """Split a WebSocket URL (a query is allowed). Raises ``ValueError`` where it is none."""
+    if not isinstance(url, str):
+        raise ValueError(f"a URL is a string, not {type(url).__name__}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{shown_url(url)} is not a URL: {error}") from None
+    if parts.scheme not in ("ws", "wss"):
+        raise ValueError(f"{shown_url(url)} is not a WebSocket URL: it must begin with ws:// or wss://")
+    if not parts.hostname or port == 0:
+        raise ValueError(f"{shown_url(url)} names no host" if port != 0 else f"{shown_url(url)} has port 0")
+    if "@" in parts.netloc:
+        raise ValueError(f"{shown_url(url)} has a user name: send credentials in params or extra_headers")
+    if parts.fragment or url.endswith("#"):
+        raise ValueError(f"{shown_url(url)} has a fragment, which is never sent: leave out what follows #")
+    if any(ord(character) <= 32 or ord(character) == 127 for character in url):
+        raise ValueError(f"{shown_url(url)} contains a space or a control character: percent-encode it")
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"{shown_url(url)} has a host name that cannot be one") from None
+    return parts
+
+
+def shown_url(url: str) -> str:
+    """Return *url* for a message: without user name, query and fragment, which may hold secrets."""
+    text = url.partition("?")[0].partition("#")[0]
+    scheme, separator, rest = text.partition("://")
+    authority, slash, path = rest.partition("/")
+    text = scheme + separator + authority.rpartition("@")[2] + slash + path if separator else text
+    return repr(text[:200]) if not text.isprintable() or not text or len(text) > 200 else text
+
+
+def _checked_key(key: object) -> str:
+    if not isinstance(key, str):
+        raise ValueError(f"a parameter's name is a string, not {type(key).__name__}")
+    return key
+
+
+def _encoded(key: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise ValueError(f"parameter {key!r} is a {type(value).__name__}: only strings, numbers and bools can be")

@@ -1,0 +1,20 @@
+import asyncio
+from typing import final
+
+@final
+class ReadBuffer:
+    """Memory that all sockets of a loop read into, one after the other."""
+
+class BufferedProtocolBase: ...
+
+class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
+    """Hands a handshake to its protocol, and cuts what comes after it into WebSocket frames (compiled; the
+    link subclasses it)."""
+
+    def __init__(
+        self, handshake: asyncio.BaseProtocol, loop: asyncio.AbstractEventLoop, max_frame_size: int
+    ) -> None: ...
+    def is_buffered_protocol(self) -> bool:
+        """aiofastnet asks this, and does not look at the class."""
+    def get_buffer(self, size_hint: int) -> memoryview: ...
+    def buffer_updated(self, count: int) -> None: ...

@@ -1,0 +1,210 @@
+"""How to connect, validated: what a user gives as ``transport_opts``."""
+
+from __future__ import annotations
+
+import re
+import ssl as ssl_module
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from fastphx.transports.deflate import DeflateOptions
+from fastphx.transports.websocket import (
+    DEFAULT_MAX_MESSAGE_SIZE,
+    DEFAULT_MAX_PAUSE_S,
+    DEFAULT_MAX_WRITE_BUFFER,
+)
+
+Header = tuple[str, str]
+SocketOption = tuple[int, int, int | bytes]
+
+PROXY_SCHEMES = ("http", "https", "socks4", "socks5")
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""RFC 9110 section 5.6.2: what a header's name, or a sub-protocol, is made of."""
+
+_HANDSHAKE_HEADERS = frozenset(
+    ("connection", "upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions")
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectOptions:
+    """Options of one connection. Raises ``ValueError`` for a value that cannot be meant.
+
+    Its ``repr`` leaves out what may be secret.
+    """
+
+    connect_timeout: float = 10.0
+    """Seconds for all of it: name lookup, TCP, proxy, TLS, and the server's answer to the handshake."""
+
+    heartbeat_interval: float = 30.0
+    """Seconds between Phoenix heartbeats; 0: none. The transport passes it on to the session."""
+
+    keepalive: float = 0.0
+    """Seconds between WebSocket pings; 0: none. With heartbeats on they only double the idle traffic."""
+
+    extra_headers: tuple[Header, ...] = field(default=(), repr=False)
+    """Headers of the handshake, as pairs (or a mapping); a name may repeat."""
+
+    subprotocols: tuple[str, ...] = ()
+    """Sub-protocols to offer, the preferred first."""
+
+    auth_token: str | None = field(default=None, repr=False)
+    """Phoenix' ``authToken`` (from 1.8): offered as a sub-protocol, so that no URL and no log has it."""
+
+    ssl: ssl_module.SSLContext | None = None
+    """How ``wss`` verifies and what it offers; None: the system's certificates and the host's name."""
+
+    ssl_verify: bool = True
+    """False: take any certificate. Only for tests; not together with ``ssl``."""
+
+    socket_opts: tuple[SocketOption, ...] = ()
+    """``(level, name, value)`` for ``setsockopt``, set before connecting."""
+
+    proxy: str | None = field(default=None, repr=False)
+    """``http://``, ``https://``, ``socks4://`` or ``socks5://``, with user name and password if need be."""
+
+    local_addr: tuple[str, int] | None = None
+    """Address and port (0: any) to connect from."""
+
+    max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
+    """Bytes of the longest message that is received; a longer one closes the connection with code 1009."""
+
+    max_write_buffer: int = DEFAULT_MAX_WRITE_BUFFER
+    """Bytes that may be unsent; more raises ``OverloadedError``. One message of any size is always taken."""
+
+    compress: bool | DeflateOptions = False
+    """Offer permessage-deflate (RFC 7692). ``max_message_size`` then bounds what a message inflates to."""
+
+    max_pause: float = DEFAULT_MAX_PAUSE_S
+    """Seconds for which reading may be paused; longer ends the connection with an ``OverloadedError``."""
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("connect_timeout", 1e-3, 86400.0),
+            ("heartbeat_interval", 0.0, 86400.0),
+            ("keepalive", 0.0, 86400.0),
+            ("max_pause", 1e-3, 86400.0),
+        ):
+            value = getattr(self, name)
+            value = 0.0 if value is None else value
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(f"{name} is a number of seconds from {low:g} to {high:g}, not {value!r}")
+            self._set(name, float(value))
+        for name in ("max_message_size", "max_write_buffer"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 1 << 31:
+                raise ValueError(f"{name} is a number of bytes from 1 to {(1 << 31) - 1}, not {value!r}")
+        self._set("extra_headers", _headers(self.extra_headers))
+        self._set("subprotocols", _subprotocols(self.subprotocols))
+        self._set("socket_opts", _socket_opts(self.socket_opts))
+        self._set("local_addr", _local_addr(self.local_addr))
+        if self.auth_token is not None and (not isinstance(self.auth_token, str) or not self.auth_token):
+            raise ValueError("auth_token is a string that is not empty")
+        if self.ssl is not None and not isinstance(self.ssl, ssl_module.SSLContext):
+            raise ValueError(f"ssl is an ssl.SSLContext, not {type(self.ssl).__name__}")
+        if not isinstance(self.ssl_verify, bool):
+            raise ValueError(f"ssl_verify is True or False, not {self.ssl_verify!r}")
+        if self.ssl is not None and not self.ssl_verify:
+            raise ValueError("ssl_verify=False does not go with ssl: set the context's verify_mode instead")
+        if self.proxy is not None:
+            _check_proxy(self.proxy)
+        if not isinstance(self.compress, bool | DeflateOptions):
+            raise ValueError(f"compress is True, False or DeflateOptions, not {self.compress!r}")
+
+    @property
+    def deflate(self) -> DeflateOptions | None:
+        """What ``compress`` asks for; None: nothing is offered."""
+        return DeflateOptions() if self.compress is True else self.compress or None
+
+    @classmethod
+    def from_mapping(cls, transport_opts: Mapping[str, Any]) -> Self:
+        """Make options of a mapping. Raises ``ValueError`` for an unknown key, and lists the known."""
+        known = sorted(option.name for option in fields(cls))
+        for key in transport_opts:
+            if key not in known:
+                raise ValueError(f"unknown transport option {key!r}: known are {', '.join(known)}")
+        return cls(**transport_opts)
+
+    def offered_subprotocols(self) -> tuple[str, ...]:
+        """The sub-protocols of the handshake, with Phoenix' own where there is an ``auth_token``."""
+        if self.auth_token is None:
+            return self.subprotocols
+        token = urlsafe_b64encode(self.auth_token.encode()).rstrip(b"=").decode()
+        own = ("phoenix", f"base64url.bearer.phx.{token}")
+        return own + tuple(name for name in self.subprotocols if name not in own)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+
+def _headers(given: Any) -> tuple[Header, ...]:
+    pairs = given.items() if isinstance(given, Mapping) else given
+    headers = []
+    for pair in pairs:
+        try:
+            name, value = pair
+        except (TypeError, ValueError):
+            raise ValueError("extra_headers are pairs of a name and a value") from None
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is not a header's name")
+        if not isinstance(value, str) or any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in value):
+            raise ValueError(f"the value of header {name} is not a string without control characters")
+        if name.lower() in _HANDSHAKE_HEADERS:
+            raise ValueError(f"header {name} belongs to the WebSocket handshake and cannot be set")
+        if name.lower() == "sec-websocket-protocol":
+            raise ValueError(f"header {name} is set with the option subprotocols")
+        headers.append((name, value))
+    return tuple(headers)
+
+
+def _subprotocols(given: Any) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise ValueError("subprotocols are a list of strings, not one string")
+    names = tuple(given)
+    for name in names:
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise ValueError("a sub-protocol's name is letters, digits and !#$%&'*+-.^_`|~")
+    return names
+
+
+def _socket_opts(given: Any) -> tuple[SocketOption, ...]:
+    options = []
+    for option in given:
+        if (
+            not isinstance(option, tuple | list)
+            or len(option) != 3
+            or not all(isinstance(part, int) for part in option[:2])
+            or not isinstance(option[2], int | bytes)
+        ):
+            raise ValueError("socket_opts are (level, name, value): two ints, and an int or bytes")
+        options.append((option[0], option[1], option[2]))
+    return tuple(options)
+
+
+def _local_addr(given: Any) -> tuple[str, int] | None:
+    if given is None:
+        return None
+    if (
+        not isinstance(given, tuple | list)
+        or len(given) != 2
+        or not isinstance(given[0], str)
+        or not isinstance(given[1], int)
+        or not 0 <= given[1] <= 65535
+    ):
+        raise ValueError("local_addr is an address and a port (0: any), like ('127.0.0.2', 0)")
+    return (given[0], given[1])
+
+
+def _check_proxy(proxy: Any) -> None:
+    try:
+        parts = urlsplit(proxy)
+        valid = parts.scheme in PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except (ValueError, AttributeError, TypeError):
+        valid = False
+    if not valid:
+        # Not the value: it may hold a password.
+        raise ValueError(f"proxy is a URL with a host that begins with one of {', '.join(PROXY_SCHEMES)}")

@@ -1,0 +1,465 @@
+"""One connection attempt against servers that answer rightly, wrongly, slowly and not at all."""
+
+import asyncio
+import errno
+import gc
+import logging
+import resource
+import socket
+import ssl
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trustme
+
+from fastphx.errors import ConnectError, ConnectionClosed
+from fastphx.protocol.sink import CallbackSink
+from fastphx.transports import WebSocketLink, connect
+from tests.transports.proxies import HttpProxy, Proxy, Socks5Proxy
+from tests.transports.raw_server import TEXT, Peer, RawServer, frame, handshake_answer
+from tests.transports.recording_owner import TIMEOUT_S, RecordingOwner
+
+
+async def echo_once(peer: Peer) -> None:
+    await peer.accept()
+    opcode, data = await peer.frame()
+    peer.send(frame(opcode, data))
+    await peer.close_frame()
+
+
+async def exchange(url: str, **options: Any) -> None:
+    owner = RecordingOwner()
+    link = await owner.connect(url, **options)
+    link.writer.write(b"hello", TEXT)
+    assert await owner.message() == (TEXT, b"hello")
+    link.close()
+    await owner.reason()
+
+
+async def refused(url: str, **options: Any) -> ConnectError:
+    """The error of an attempt that must fail, of which the owner must hear nothing."""
+    owner = RecordingOwner()
+    with pytest.raises(ConnectError) as caught:
+        await owner.connect(f"{url}?token=secret", **options)
+    assert owner.events == []
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def unused_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+async def test_the_handshake_carries_headers_subprotocols_and_the_query() -> None:
+    requests: list[str] = []
+
+    async def serve(peer: Peer) -> None:
+        requests.append((await peer.accept(headers="Sec-WebSocket-Protocol: phoenix\r\n")).decode())
+        await peer.close_frame()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(
+            f"{server.url}?a=1&b=2",
+            extra_headers=[("Cookie", "a=1"), ("X-Twice", "1"), ("X-Twice", "2"), ("Host", "other.test")],
+            auth_token="token?",
+        )
+        link.close()
+        await owner.reason()
+    (request,) = requests
+    lines = request.split("\r\n")
+    assert lines[0] == "GET /socket/websocket?a=1&b=2 HTTP/1.1"
+    for line in (
+        "Cookie: a=1",
+        "X-Twice: 1",
+        "X-Twice: 2",
+        "Sec-WebSocket-Protocol: phoenix, base64url.bearer.phx.dG9rZW4_",
+        "Sec-WebSocket-Version: 13",
+    ):
+        assert line in lines
+    assert [line for line in lines if line.lower().startswith("host:")] == ["Host: other.test"]
+
+
+@pytest.mark.parametrize(
+    ("header", "match"),
+    [
+        ("Sec-WebSocket-Protocol: other\r\n", "sub-protocol 'other'"),
+        ("Sec-WebSocket-Extensions: permessage-deflate\r\n", "extension 'permessage-deflate'"),
+        ("Content-Length: 5\r\n", "no WebSocket handshake"),
+    ],
+)
+async def test_a_choice_that_was_not_offered_fails(header: str, match: str) -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.accept(headers=header)
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        error = await refused(server.url, subprotocols=["phoenix"])
+        assert match in str(error)
+        assert error.status == 101
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "match", "body"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403, "HTTP 403 Forbidden", b""),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope", 404, "nope", b"nope"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n<html>" + b"x" * 999, 200, "<html>", None),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", 503, "503", b""),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/other?token=secret\r\n\r\n",
+            302,
+            "redirect to ws://127.0.0.1:1/other, which is not followed",
+            b"",
+        ),
+        (b"HTTP/1.0 403 Forbidden\r\n\r\n", 403, "no WebSocket handshake", b""),
+        (b"HTTP/1.1 999 What\r\n\r\n", 999, "no WebSocket handshake", b""),
+        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", None, "no WebSocket handshake", b""),
+        (b"\xff\xfe\r\n\r\n", None, "no WebSocket handshake", b""),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", 101, "upgrade", b""),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\tfolded\r\n\r\n", 101, "no WebSocket handshake", b""),
+        (b"x" * 20000, None, "no WebSocket handshake", b""),
+    ],
+)
+async def test_an_answer_that_refuses(
+    answer: bytes, status: int | None, match: str, body: bytes | None
+) -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.request()
+        peer.send(answer)
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        error = await refused(server.url)
+        assert match in str(error)
+        assert error.status == status
+        assert error.__cause__ is not None
+        if body is not None:
+            assert error.body == body
+        else:
+            assert len(error.body) == 512
+        assert len(str(error)) < 400
+
+
+async def test_a_wrong_accept_key_fails() -> None:
+    async def serve(peer: Peer) -> None:
+        request = await peer.request()
+        peer.send(handshake_answer(request).replace(b"Accept: ", b"Accept: x"))
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        assert "sec-websocket-accept" in str(await refused(server.url))
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 101 Switching Protocols\r\nUpgr"])
+@pytest.mark.parametrize("end", ["fin", "reset"])
+async def test_a_connection_that_closes_before_the_answer_fails(answer: bytes, end: str) -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.request()
+        peer.send(answer)
+        if end == "reset":
+            peer.reset()
+
+    async with RawServer(serve) as server:
+        assert "closed the connection before it had answered" in str(await refused(server.url))
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 101 Switching Protocols\r\n"])
+async def test_one_deadline_covers_a_server_that_never_finishes_its_answer(answer: bytes, tls: bool) -> None:
+    ended = asyncio.Event()
+
+    async def serve(peer: Peer) -> None:
+        if not tls:
+            await peer.request()
+            peer.send(answer)
+        await peer.end()
+        ended.set()
+
+    async with RawServer(serve) as server:
+        url = server.url.replace("ws://", "wss://") if tls else server.url
+        error = await refused(url, connect_timeout=0.1)
+        assert "within 0.1 s" in str(error)
+        assert ("did not answer the handshake" in str(error)) is not tls
+        await asyncio.wait_for(ended.wait(), TIMEOUT_S)
+
+
+async def test_a_cancelled_attempt_leaves_no_connection_behind() -> None:
+    arrived, cancelled, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def serve(peer: Peer) -> None:
+        request = await peer.request()
+        arrived.set()
+        await cancelled.wait()
+        peer.send(handshake_answer(request) + frame(TEXT, b"too late"))
+        await peer.end()
+        ended.set()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        attempt = asyncio.ensure_future(connect(server.url, CallbackSink(print), owner))
+        await asyncio.wait_for(arrived.wait(), TIMEOUT_S)
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+        cancelled.set()
+        await asyncio.wait_for(ended.wait(), TIMEOUT_S)
+        assert owner.events == []
+
+
+async def test_an_attempt_that_is_cancelled_when_it_has_succeeded_is_cut_and_told() -> None:
+    class CancellingOwner(RecordingOwner):
+        def on_link_connected(self, link: WebSocketLink) -> None:
+            super().on_link_connected(link)
+            self.link = link
+            attempt.cancel()
+
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        owner = CancellingOwner()
+        attempt = asyncio.ensure_future(connect(server.url, CallbackSink(print), owner))
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+        assert not owner.link.is_open
+        assert isinstance(await owner.reason(), ConnectionClosed)
+        assert owner.events == ["connected", "disconnected"]
+
+
+async def test_nobody_listening_is_one_sentence() -> None:
+    error = await refused(f"ws://127.0.0.1:{unused_port()}/socket")
+    assert str(error).endswith("the connection was refused")
+    assert isinstance(error.__cause__, ConnectionRefusedError)
+    assert error.status is None
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_an_unknown_host_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    # Uvloop's name lookup cannot be replaced, and a real one would leave this machine.
+
+    async def getaddrinfo(*_args: Any, **_options: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    for options in ({}, {"socket_opts": [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]}):
+        error = await refused("ws://phoenix.test/socket", **options)
+        assert "the host name cannot be resolved" in str(error)
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_having_no_local_port_left_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    # Uvloop's methods cannot be replaced, and using up all ports would hurt others.
+
+    async def sock_connect(*_args: Any) -> None:
+        raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+
+    monkeypatch.setattr(loop, "sock_connect", sock_connect)
+    assert "no local port is left" in str(await refused("ws://127.0.0.1:1/"))
+
+
+async def test_having_no_file_left_is_explained() -> None:
+    # The loop's own descriptors must be open before the limit falls.
+    async with RawServer(echo_once) as server:
+        await exchange(server.url)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with socket.socket() as lowest_free:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free.fileno(), hard))
+            try:
+                error = await refused(server.url)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert "too many open files: raise the limit" in str(error)
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def server_context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+async def test_tls_verifies_unless_told_otherwise(authority: trustme.CA) -> None:
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with RawServer(echo_once, ssl=server_context(authority, "127.0.0.1")) as server:
+        assert "certificate was not accepted" in str(await refused(server.url))
+        await exchange(server.url, ssl=trusting)
+        await exchange(server.url, ssl_verify=False)
+        await exchange(server.url, ssl=trusting, socket_opts=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)])
+    async with RawServer(echo_once, ssl=server_context(authority, "other.test")) as server:
+        assert "certificate was not accepted" in str(await refused(server.url, ssl=trusting))
+
+
+async def test_tls_to_a_server_without_tls_fails() -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.reader.read(100)
+        peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        assert "TLS failed" in str(await refused(server.url.replace("ws://", "wss://")))
+
+
+async def test_a_tls_link_knows_that_it_is_secure(authority: trustme.CA) -> None:
+    async with RawServer(echo_once, ssl=server_context(authority, "127.0.0.1")) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url, ssl_verify=False)
+        assert link.is_secure
+        link.writer.write(b"x" * 200_000, TEXT)
+        assert await owner.message() == (TEXT, b"x" * 200_000)
+        assert link.read_buffer_bytes == 0
+        link.close()
+        await owner.reason()
+
+
+@pytest.mark.parametrize("make", [HttpProxy, Socks5Proxy])
+@pytest.mark.parametrize("tls", [False, True])
+async def test_through_a_proxy(make: Callable[..., Proxy], tls: bool, authority: trustme.CA) -> None:
+    context = server_context(authority, "127.0.0.1") if tls else None
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    options: dict[str, Any] = {"ssl": trusting} if tls else {}
+    scheme = "http" if make is HttpProxy else "socks5"
+    async with RawServer(echo_once, ssl=context) as server:
+        async with make() as proxy:
+            url = f"{scheme}://127.0.0.1:{proxy.port}"
+            await exchange(server.url, proxy=url, **options)
+            await exchange(server.url, proxy=url, local_addr=("127.0.0.2", 0), **options)
+            assert proxy.destinations == [("127.0.0.1", server.port)] * 2
+        async with make("me", "pass word") as proxy:
+            await exchange(server.url, proxy=f"{scheme}://me:pass%20word@127.0.0.1:{proxy.port}", **options)
+            for credentials in ("", "me:secret@"):
+                error = await refused(
+                    server.url, proxy=f"{scheme}://{credentials}127.0.0.1:{proxy.port}", **options
+                )
+                assert "through the proxy" in str(error)
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks4", "socks5"])
+async def test_a_proxy_that_is_not_there_or_does_not_answer(scheme: str) -> None:
+    error = await refused("ws://127.0.0.1:1/", proxy=f"{scheme}://me:secret@127.0.0.1:{unused_port()}")
+    assert "through the proxy" in str(error)
+    ended = asyncio.Event()
+
+    async def silent(peer: Peer) -> None:
+        await peer.end()
+        ended.set()
+
+    async def rude(peer: Peer) -> None:
+        await peer.reader.read(100)
+        peer.send(b"what?\r\n\r\n")
+
+    async with RawServer(silent) as server:
+        error = await refused(
+            "ws://127.0.0.1:1/", proxy=f"{scheme}://127.0.0.1:{server.port}", connect_timeout=0.1
+        )
+        assert "within 0.1 s" in str(error)
+        await asyncio.wait_for(ended.wait(), TIMEOUT_S)
+    async with RawServer(rude) as server:
+        await refused("ws://127.0.0.1:1/", proxy=f"{scheme}://127.0.0.1:{server.port}")
+
+
+async def test_socket_options_and_the_local_address_are_used() -> None:
+    peers: list[tuple[str, int]] = []
+
+    async def serve(peer: Peer) -> None:
+        peers.append(peer.writer.get_extra_info("peername"))
+        await peer.accept()
+        await peer.close_frame()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(
+            server.url,
+            local_addr=("127.0.0.2", 0),
+            socket_opts=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
+        )
+        sock = link.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert sock.getsockopt(socket.IPPROTO_IP, 24) == 1, "IP_BIND_ADDRESS_NO_PORT"
+        assert link.get_extra_info("sockname")[0] == "127.0.0.2"
+        link.close()
+        await owner.reason()
+    assert peers[0][0] == "127.0.0.2"
+    error = await refused("ws://127.0.0.1:1/", local_addr=("192.0.2.1", 0))
+    assert "no address of this machine" in str(error)
+
+
+async def test_a_wrong_url_is_a_value_error_before_anything_is_sent() -> None:
+    owner = RecordingOwner()
+    for url in ("http://127.0.0.1/", "ws://", "ws://user:pw@127.0.0.1/"):
+        with pytest.raises(ValueError, match="ws://"):
+            await connect(url, CallbackSink(print), owner)
+
+
+async def test_many_sockets_make_no_logger_each() -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        await peer.close_frame()
+
+    def loggers() -> int:
+        gc.collect()
+        return sum(isinstance(each, logging.Logger) for each in gc.get_objects())
+
+    async with RawServer(serve) as server:
+        owners = [RecordingOwner() for _ in range(10)]
+        links = [await owners[0].connect(server.url)]
+        before = loggers()
+        links += [await owner.connect(server.url) for owner in owners[1:]]
+        assert loggers() == before
+        for link in links:
+            link.close()
+        for owner in owners:
+            assert isinstance(await owner.reason(), ConnectionClosed)
+
+
+async def test_wrong_frames_are_one_typed_reason_and_no_log(capfd: pytest.CaptureFixture[str]) -> None:
+    contexts: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: contexts.append(context))
+
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        peer.send(frame(5, b"no such opcode"))
+        await peer.close_frame()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        assert isinstance(await owner.reason(), ConnectionClosed)
+        gone = weakref.ref(link)
+        del owner, link
+        async with asyncio.timeout(TIMEOUT_S):
+            while gone() is not None:
+                await asyncio.sleep(0.01)
+                gc.collect()
+    assert contexts == []
+    assert capfd.readouterr().err == ""
+
+
+async def test_an_ipv6_literal_is_connected_to() -> None:
+    async with RawServer(echo_once, host="::1") as server:
+        await exchange(server.url)
+        await exchange(server.url, socket_opts=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)])
+        await exchange(server.url, local_addr=("::1", 0))
+
+
+async def test_a_host_name_is_looked_up_and_each_address_tried() -> None:
+    async with RawServer(echo_once) as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        await exchange(url)
+        await exchange(url, socket_opts=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)])
+        await exchange(url, local_addr=("127.0.0.3", 0))
