@@ -1,0 +1,74 @@
+"""The behaviour: subclass it and override the callbacks that you need."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from fastphx.errors import DecodeError, DisconnectReason, FastphxError
+from fastphx.gen_socket_client.responses import CallResponse, InitResponse, Response
+
+if TYPE_CHECKING:
+    from fastphx.gen_socket_client.caller import Caller
+    from fastphx.gen_socket_client.socket import Socket
+    from fastphx.gen_socket_client.transport_handle import TransportHandle
+
+logger = logging.getLogger("fastphx")
+
+
+class GenSocketClient:
+    """A socket's callbacks, after the Elixir behaviour of the same name; the instance is the state.
+
+    A callback is a plain function (run on the event loop, the fast path: it must not block) or ``async``.
+    It returns a response (:mod:`fastphx.gen_socket_client.responses`); None means go on. Anything else, and
+    an exception, crashes the socket. ``self.socket`` is the handle of the running socket.
+    """
+
+    socket: Socket
+
+    def init(self, arg: Any) -> InitResponse | Any:
+        """Called first, with ``start_link``'s *arg*. Must be overridden."""
+        raise FastphxError(f"{type(self).__name__} has no init: override it and return Connect or NoConnect")
+
+    def handle_connected(self, transport: TransportHandle) -> Response | Any:
+        """The connection is up: the place to join topics."""
+
+    def handle_disconnected(self, reason: DisconnectReason) -> Response | Any:
+        """The connection is gone, or could not be made. The socket stays, and does not connect by itself:
+        return ``Connect(after=…)`` for that. ``handle_channel_closed`` is not called for what was joined.
+        The default logs it."""
+        logger.info("disconnected: %s", reason)
+        return None
+
+    def handle_joined(self, topic: str, payload: Any, transport: TransportHandle) -> Response | Any:
+        """The server accepted a join; *payload* is its response."""
+
+    def handle_join_error(self, topic: str, payload: Any, transport: TransportHandle) -> Response | Any:
+        """The server refused a join; *payload* is its response."""
+
+    def handle_channel_closed(self, topic: str, payload: Any, transport: TransportHandle) -> Response | Any:
+        """The server closed a channel (after a leave, too), or the channel crashed there."""
+
+    def handle_message(
+        self, topic: str, event: str, payload: Any, transport: TransportHandle
+    ) -> Response | Any:
+        """A message that is no reply."""
+
+    def handle_reply(self, topic: str, ref: int, payload: Any, transport: TransportHandle) -> Response | Any:
+        """The reply to the push (or leave) that returned *ref*: ``{"status": …, "response": …}``."""
+
+    def handle_info(self, message: Any, transport: TransportHandle) -> Response | Any:
+        """What ``send_info`` or ``send_after`` sent, or :data:`TIMEOUT`."""
+
+    def handle_call(self, message: Any, caller: Caller, transport: TransportHandle) -> CallResponse | Any:
+        """A ``call``: return ``Reply``, ``NoReply`` or ``Stop``. The default crashes, as in the seed."""
+        raise FastphxError(f"{type(self).__name__} has no handle_call, and was called")
+
+    def handle_decode_error(self, error: DecodeError, transport: TransportHandle) -> Response | Any:
+        """A frame, or the payload of one, could not be decoded. It is counted (``socket.stats``) in any case;
+        the default logs it."""
+        logger.warning("dropped what could not be decoded: %s", error)
+        return None
+
+    def terminate(self, reason: Any) -> Any:
+        """The last callback: after Stop with its reason, after a crash with the exception."""

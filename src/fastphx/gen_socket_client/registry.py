@@ -1,0 +1,35 @@
+"""Names of running sockets, one table a process."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from fastphx.errors import StartError
+
+if TYPE_CHECKING:
+    from fastphx.gen_socket_client.socket import Socket
+
+_lock = threading.Lock()
+_sockets: dict[str, Socket] = {}
+
+
+def register(name: str, socket: Socket) -> None:
+    """Raises :class:`~fastphx.errors.StartError` where a running socket has the name."""
+    with _lock:
+        if name in _sockets:
+            raise StartError(f"the name {name!r} is taken by a running socket")
+        _sockets[name] = socket
+
+
+def unregister(name: str, socket: Socket) -> None:
+    """Free the name, if it is *socket*'s."""
+    with _lock:
+        if _sockets.get(name) is socket:
+            del _sockets[name]
+
+
+def whereis(name: str) -> Socket | None:
+    """The running socket that was started with ``name=``, or None."""
+    with _lock:
+        return _sockets.get(name)

@@ -1,0 +1,94 @@
+"""What a callback may return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+Param = str | int | float | bool
+Params = Mapping[str, Param] | Iterable[tuple[str, Param]]
+
+
+class Timeout(Enum):
+    """The type of :data:`TIMEOUT`."""
+
+    TIMEOUT = "timeout"
+
+
+class NoValue(Enum):
+    """The type of :data:`NO_VALUE`."""
+
+    NO_VALUE = "no value"
+
+
+TIMEOUT: Final = Timeout.TIMEOUT
+"""What ``handle_info`` is given when nothing else came within a response's ``timeout``."""
+
+NO_VALUE: Final = NoValue.NO_VALUE
+"""A :class:`Stop` without a reply; None is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Connect: from ``init`` to *url* with *params*, from another callback to the same or to another server.
+
+    *params* are the query's pairs, in order; a key may repeat. Without *url* the last one is used, and
+    without *params* the last ones. *after* seconds pass before the attempt.
+    """
+
+    url: str | None = None
+    params: Params | None = None
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NoConnect:
+    """From ``init``: remember *url* and *params*, and do not connect yet."""
+
+    url: str
+    params: Params | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """From ``init``: do not start; ``start_link`` returns None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the socket with *reason*; from ``handle_call``, *reply* is sent first where there is one, and
+    without one the call raises :class:`~fastphx.errors.StoppedError`."""
+
+    reason: Any = "normal"
+    reply: Any = NO_VALUE
+
+
+@dataclass(frozen=True, slots=True)
+class Ok:
+    """Go on. After *timeout* seconds without another event ``handle_info`` gets :data:`TIMEOUT`."""
+
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """From ``handle_call``: answer with *value*. *timeout* as in :class:`Ok`."""
+
+    value: Any
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoReply:
+    """From ``handle_call``: ``reply(caller, value)`` answers later. *timeout* as in :class:`Ok`."""
+
+    timeout: float | None = None
+
+
+Response = Ok | Connect | Stop | None
+"""What every callback but ``init`` and ``handle_call`` may return; None is ``Ok()``."""
+
+CallResponse = Reply | NoReply | Stop
+InitResponse = Connect | NoConnect | Ignore | Stop

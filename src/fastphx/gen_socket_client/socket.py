@@ -1,0 +1,418 @@
+"""The running socket: the handle that ``start_link`` returns."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import math
+import random
+import threading
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any, TypeVar
+
+from fastphx.errors import (
+    BadReturnError,
+    CallTimeoutError,
+    DisconnectReason,
+    StoppedError,
+    TransportDown,
+)
+from fastphx.gen_socket_client import registry
+from fastphx.gen_socket_client.behaviour import GenSocketClient
+from fastphx.gen_socket_client.callbacks import Callbacks
+from fastphx.gen_socket_client.caller import Caller
+from fastphx.gen_socket_client.connection import Connection
+from fastphx.gen_socket_client.info_timer import InfoTimer
+from fastphx.gen_socket_client.responses import NO_VALUE, Connect, NoConnect, NoReply, Ok, Reply, Stop
+from fastphx.gen_socket_client.session_events import SessionEvents
+from fastphx.gen_socket_client.transport_handle import TransportHandle
+from fastphx.protocol.callback_session import CallbackSession
+from fastphx.serializers import JsonV2, Serializer
+from fastphx.timing.wheel import CallbackTimer, wheel_for
+from fastphx.transports.base import Transport
+
+T = TypeVar("T")
+logger = logging.getLogger("fastphx")
+
+
+class Done:
+    """An awaitable that is done."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+class Socket:
+    """A running socket's handle, as ``start_link`` returns it, and ``self.socket`` of its callbacks.
+
+    ``send_info``, ``send_after`` and ``stop`` may be called from any thread, as may the transport's methods
+    and :func:`~fastphx.gen_socket_client.reply`: in another thread they are run on the socket's event loop
+    and waited for, for at most ``timeout`` seconds. The rest belongs to the socket's event loop.
+    """
+
+    def __init__(
+        self,
+        client: GenSocketClient,
+        transport_class: type[Transport],
+        *,
+        serializer: Serializer | None,
+        transport_opts: Mapping[str, Any],
+        name: str | None,
+        timeout: float,
+        trap_exit: bool,
+        callback_executor: concurrent.futures.Executor | None,
+        mailbox_limit: int,
+        rng: random.Random,
+    ) -> None:
+        self.name = name
+        self.timeout = timeout
+        self.trap_exit = trap_exit
+        self._client = client
+        self._loop = asyncio.get_running_loop()
+        self._thread_id = threading.get_ident()
+        self._wheel = wheel_for(self._loop)
+        events = SessionEvents(lambda: self._connection.heartbeat_timed_out())
+        heartbeat_interval = transport_opts.get("heartbeat_interval", 30.0) or 0.0
+        if not getattr(transport_class, "heartbeat", True):
+            heartbeat_interval = 0.0
+        self._session = CallbackSession(
+            events,
+            serializer=None if isinstance(serializer, JsonV2) else serializer,
+            heartbeat_interval_s=heartbeat_interval,
+        )
+        self._session.use_wheel(self._wheel)
+        self._handle = TransportHandle(self, self._session)
+        self._connection = Connection(
+            self._session,
+            transport_class,
+            transport_opts,
+            vsn=JsonV2.vsn if serializer is None else serializer.vsn,
+            loop=self._loop,
+            wheel=self._wheel,
+            rng=rng,
+            connected=self._connected,
+            disconnected=self._disconnected,
+            crash=self._crash,
+        )
+        self._callbacks = Callbacks(
+            client,
+            self._handle,
+            loop=self._loop,
+            wheel=self._wheel,
+            executor=callback_executor,
+            limit=mailbox_limit,
+            respond=self._respond,
+            crash=self._crash,
+            pause=self._connection.pause,
+            resume=self._connection.resume,
+        )
+        events.attach(client, self._callbacks, self._handle)
+        self._info_timers: set[InfoTimer] = set()
+        self._callers: set[Caller] = set()
+        self._late_replies = 0
+        self._ending = False
+        self._end_task: asyncio.Task[None] | None = None
+        self._stop_timer: CallbackTimer | None = None
+        self._closed: asyncio.Future[Any] = self._loop.create_future()
+        self._watchers = 0
+
+    # -- what everybody may ask
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection is up."""
+        return self._connection.is_up
+
+    @property
+    def running(self) -> bool:
+        """False once the socket has ended or is about to."""
+        return not self._ending
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """Counters, by name: the session's, and ``connects``, ``disconnects`` (failed attempts too),
+        ``payload_decode_errors``, ``late_replies`` (to calls that had timed out), ``waiting`` (events whose
+        turn has not come) and ``mailbox_peak`` (how many there were at most)."""
+        mailbox = self._callbacks.mailbox
+        return {
+            **self._session.stats,
+            "connects": self._connection.connects,
+            "disconnects": self._connection.disconnects,
+            "payload_decode_errors": self._callbacks.decode_errors,
+            "late_replies": self._late_replies,
+            "waiting": self._callbacks.waiting,
+            "mailbox_peak": 0 if mailbox is None else mailbox.peak,
+        }
+
+    async def call(self, request: Any, timeout: float | None = 5.0) -> Any:
+        """Ask ``handle_call`` and return its answer.
+
+        Raises :class:`~fastphx.errors.CallTimeoutError` after *timeout* seconds (a later answer is dropped,
+        and counted), :class:`~fastphx.errors.StoppedError` where the socket is not running or ends
+        meanwhile, :class:`~fastphx.errors.OverloadedError` where too many events wait.
+        """
+        if threading.get_ident() != self._thread_id:
+            raise RuntimeError(
+                "call belongs to the socket's event loop: use asyncio.run_coroutine_threadsafe"
+            )
+        if self._ending:
+            raise StoppedError("the socket is not running")
+        caller = Caller(self)
+        self._callers.add(caller)
+        try:
+            self._callbacks.post((self._client.handle_call, (request, caller, self._handle), caller))
+            async with asyncio.timeout(timeout):
+                return await caller.future
+        except TimeoutError:
+            raise CallTimeoutError(f"the call was not answered within {timeout} s") from None
+        finally:
+            self._callers.discard(caller)
+            caller.future.cancel()
+
+    def send_info(self, message: Any) -> None:
+        """Let ``handle_info`` have *message*, later. Raises :class:`~fastphx.errors.OverloadedError` where
+        too many events wait; to a socket that has ended nothing happens, as in Elixir."""
+        self.run_on_loop(self._callbacks.post, (self._client.handle_info, (message, self._handle), None))
+
+    def send_after(self, delay_s: float, message: Any) -> InfoTimer:
+        """Let ``handle_info`` have *message* after *delay_s* seconds, unless what is returned is told to
+        ``cancel()`` before. Raises ValueError for a delay that cannot be one."""
+        if not 0 <= delay_s < math.inf:
+            raise ValueError(f"delay_s is {delay_s!r}: give seconds, 0 or more")
+        return self.run_on_loop(self._send_after, delay_s, message)
+
+    def stop(self, reason: Any = "normal") -> Awaitable[None]:
+        """Stop the socket with *reason*, after the events that wait already.
+
+        Await it to wait until the socket has ended; from another thread it waits by itself (TimeoutError).
+        A callback may call it, and must not await it. When the socket has not come to it in ``timeout``
+        seconds it ends all the same: a callback under way is cancelled or, in the executor, left behind.
+        """
+        self.run_on_loop(self._ask_to_stop, reason)
+        thread_id = threading.get_ident()
+        if thread_id == self._thread_id:
+            return self._until_closed()
+        if thread_id != self._callbacks.thread_id:
+            ended = asyncio.run_coroutine_threadsafe(self._wait_until_closed(), self._loop)
+            ended.result(3 * self.timeout)
+        return Done()
+
+    async def wait_closed(self) -> Any:
+        """Wait until the socket has ended and its connection is closed, and return the reason that it
+        stopped with. Raises what crashed it, so that a TaskGroup that awaits this is a link."""
+        self._watchers += 1
+        try:
+            return await asyncio.shield(self._closed)
+        finally:
+            self._watchers -= 1
+
+    def run_on_loop(self, act: Callable[..., T], *args: Any) -> T:
+        """Run *act* on the socket's event loop, from any thread, and return what it returns. Raises
+        TimeoutError where the loop does not come to it in ``timeout`` seconds; it is not run then."""
+        if threading.get_ident() == self._thread_id:
+            return act(*args)
+        result: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def run() -> None:
+            if result.set_running_or_notify_cancel():
+                try:
+                    result.set_result(act(*args))
+                except BaseException as error:
+                    result.set_exception(error)
+
+        try:
+            self._loop.call_soon_threadsafe(run)
+        except RuntimeError as error:
+            raise StoppedError("the socket's event loop is closed") from error
+        try:
+            return result.result(self.timeout)
+        except concurrent.futures.TimeoutError:
+            if result.cancel():
+                raise TimeoutError(
+                    f"the socket's event loop is busy for more than {self.timeout:g} s"
+                ) from None
+            return result.result()
+
+    # -- for the parts of the package
+
+    async def run_init(self, arg: Any) -> Any:
+        """Run ``init``, and return what it returned. Raises what it raised."""
+        return await self._callbacks.run_slowly(self._client.init, (arg,))
+
+    def begin(self, response: Connect | NoConnect) -> None:
+        """Do what ``init`` returned. Raises ValueError for a URL or parameter that cannot be one."""
+        if isinstance(response, Connect):
+            self._connection.connect(response)
+        else:
+            self._connection.remember(response.url, response.params)
+        self._callbacks.start()
+
+    def abandon(self) -> None:
+        """It was not started after all."""
+        self._ending = True
+        self._cancel_timers()
+        self._callbacks.end()
+        self._close(None, None)
+
+    def cancel_info(self, timer: InfoTimer) -> bool:
+        """See :meth:`InfoTimer.cancel`."""
+        if timer not in self._info_timers:
+            return False
+        self._info_timers.discard(timer)
+        timer.timer.cancel()
+        return True
+
+    def count_late_reply(self) -> None:
+        """A call was answered after it had timed out."""
+        self._late_replies += 1
+
+    # -- inside
+
+    def _connected(self) -> None:
+        self._callbacks.deliver((self._client.handle_connected, (self._handle,), None))
+
+    def _disconnected(self, reason: DisconnectReason) -> None:
+        if isinstance(reason, TransportDown) and reason.exc is not None and not self.trap_exit:
+            reason.__cause__ = reason.exc
+            self._crash(reason)
+        else:
+            self._callbacks.deliver((self._client.handle_disconnected, (reason,), None))
+
+    def _send_after(self, delay_s: float, message: Any) -> InfoTimer:
+        timer = InfoTimer(self, self._wheel, delay_s, lambda timer: self._send_now(timer, message))
+        if self._ending:
+            timer.timer.cancel()
+        else:
+            self._info_timers.add(timer)
+        return timer
+
+    def _send_now(self, timer: InfoTimer, message: Any) -> None:
+        self._info_timers.discard(timer)
+        self._callbacks.deliver((self._client.handle_info, (message, self._handle), None))
+
+    def _ask_to_stop(self, reason: Any) -> None:
+        if self._ending:
+            return
+        if self._stop_timer is None:
+            self._stop_timer = CallbackTimer(lambda: self._end(reason, None))
+            self._stop_timer.schedule(self._wheel, self.timeout)
+        self._callbacks.post((Stop(reason), (), None), bounded=False)
+
+    def _until_closed(self) -> asyncio.Future[None]:
+        # A future, and no coroutine: nobody has to await it.
+        closed: asyncio.Future[None] = self._loop.create_future()
+
+        def tell(_: asyncio.Future[Any]) -> None:
+            if not closed.done():
+                closed.set_result(None)
+
+        self._closed.add_done_callback(tell)
+        return closed
+
+    async def _wait_until_closed(self) -> None:
+        await self._until_closed()
+
+    # -- what a callback returned
+
+    def _respond(self, callback: Callable[..., Any] | Stop, response: Any, caller: Caller | None) -> None:
+        if caller is not None:
+            self._respond_to_call(response, caller)
+        elif response is None:
+            return
+        elif isinstance(response, Ok):
+            self._callbacks.start_timeout(response.timeout)
+        elif isinstance(response, Connect):
+            self._connection.connect(response)
+        elif isinstance(response, Stop):
+            self._end(response.reason, None)
+        else:
+            name = getattr(callback, "__name__", repr(callback))
+            raise _bad_return(name, response, "None, Ok, Connect or Stop")
+
+    def _respond_to_call(self, response: Any, caller: Caller) -> None:
+        if isinstance(response, Reply):
+            caller.answer(response.value)
+            self._callbacks.start_timeout(response.timeout)
+        elif isinstance(response, NoReply):
+            self._callbacks.start_timeout(response.timeout)
+        elif isinstance(response, Stop):
+            if response.reply is not NO_VALUE:
+                caller.answer(response.reply)
+            self._end(response.reason, None)
+        else:
+            raise _bad_return("handle_call", response, "Reply, NoReply or Stop")
+
+    # -- the end
+
+    def _crash(self, error: BaseException) -> None:
+        if isinstance(error, StopIteration | asyncio.CancelledError):
+            # A future cannot hold these, and whoever waits would take them for their own.
+            wrapped = RuntimeError(f"a callback raised {type(error).__name__}")
+            wrapped.__cause__ = error
+            error = wrapped
+        self._end(error, error)
+
+    def _end(self, reason: Any, error: BaseException | None) -> None:
+        if self._ending:
+            return
+        self._ending = True
+        self._cancel_timers()
+        self._callbacks.end()
+        if self._callbacks.is_slow(self._client.terminate):
+            self._end_task = self._loop.create_task(self._end_slowly(reason, error), name="fastphx terminate")
+            return
+        try:
+            self._client.terminate(reason)
+        except Exception as second:
+            logger.error("terminate failed: %s", second, exc_info=second)
+        self._close(reason, error)
+
+    def _cancel_timers(self) -> None:
+        if self._stop_timer is not None:
+            self._stop_timer.cancel()
+        for timer in self._info_timers:
+            timer.timer.cancel()
+        self._info_timers.clear()
+
+    async def _end_slowly(self, reason: Any, error: BaseException | None) -> None:
+        try:
+            await self._callbacks.settle(self.timeout)
+            async with asyncio.timeout(self.timeout):
+                await self._callbacks.run_slowly(self._client.terminate, (reason,))
+        except TimeoutError:
+            logger.error("terminate took more than %g s, and was given up", self.timeout)
+        except Exception as second:
+            logger.error("terminate failed: %s", second, exc_info=second)
+        finally:
+            self._close(reason, error)
+
+    def _close(self, reason: Any, error: BaseException | None) -> None:
+        if self.name is not None:
+            registry.unregister(self.name, self)
+        for caller in self._callers:
+            failure = StoppedError(f"the socket ended: {reason!r}")
+            failure.__cause__ = error
+            caller.fail(failure)
+        self._callers.clear()
+        self._connection.end(lambda: self._has_closed(reason, error))
+
+    def _has_closed(self, reason: Any, error: BaseException | None) -> None:
+        if self._closed.done():
+            return
+        if error is None:
+            self._closed.set_result(reason)
+            return
+        if not self._watchers:
+            logger.error("a socket crashed: %s", error, exc_info=error)
+        self._closed.set_exception(error)
+        # Logged, or somebody waits for it: nobody else needs to be told.
+        self._closed.exception()
+
+
+def _bad_return(name: str, response: Any, allowed: str) -> BadReturnError:
+    if asyncio.iscoroutine(response):
+        response.close()
+        return BadReturnError(f"{name} returned a coroutine: write it as `async def {name}`")
+    return BadReturnError(f"{name} returned {response!r}: return {allowed}")

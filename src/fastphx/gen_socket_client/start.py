@@ -1,0 +1,99 @@
+"""Starting a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from fastphx.errors import BadReturnError, StartError
+from fastphx.gen_socket_client import registry
+from fastphx.gen_socket_client.behaviour import GenSocketClient
+from fastphx.gen_socket_client.responses import Connect, Ignore, NoConnect, Stop
+from fastphx.gen_socket_client.socket import Socket
+from fastphx.serializers import Serializer
+from fastphx.transports.base import Transport
+from fastphx.transports.longpoll import LongPollOptions, LongPollTransport
+from fastphx.transports.options import ConnectOptions
+from fastphx.transports.websocket_transport import WebSocketTransport
+
+MAILBOX_LIMIT = 1000
+
+
+async def start_link(
+    callback: type[GenSocketClient] | GenSocketClient,
+    transport: type[Transport] = WebSocketTransport,
+    arg: Any = None,
+    *,
+    serializer: Serializer | None = None,
+    transport_opts: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    timeout: float = 5.0,
+    trap_exit: bool = False,
+    callback_executor: concurrent.futures.Executor | None = None,
+    mailbox_limit: int = MAILBOX_LIMIT,
+    rng: random.Random | None = None,
+) -> Socket | None:
+    """Start a socket: make the callback's instance, run its ``init(arg)``, and connect where that says so.
+
+    Returns the :class:`Socket`, or None where ``init`` returned ``Ignore``; does not wait for the
+    connection. *timeout* seconds bound ``init``, ``terminate``, a stop, and calls from other threads. *name*
+    registers it for :func:`whereis`. With *trap_exit* a transport that crashes is a disconnect. With
+    *callback_executor* plain callbacks run there; then, and for ``async`` callbacks, events wait in order in
+    a mailbox of *mailbox_limit* events, beyond which reading pauses.
+
+    Raises :class:`~fastphx.errors.StartError` where ``init`` stopped or raised, or the name is taken, and
+    ValueError for an option, URL or parameter that cannot be meant.
+    """
+    opts = dict(transport_opts or {})
+    if issubclass(transport, WebSocketTransport):
+        ConnectOptions.from_mapping(opts)
+    elif issubclass(transport, LongPollTransport):
+        LongPollOptions.from_mapping(opts)
+    client = callback() if isinstance(callback, type) else callback
+    socket = Socket(
+        client,
+        transport,
+        serializer=serializer,
+        transport_opts=opts,
+        name=name,
+        timeout=timeout,
+        trap_exit=trap_exit,
+        callback_executor=callback_executor,
+        mailbox_limit=mailbox_limit,
+        rng=rng or random.Random(),
+    )
+    client.socket = socket
+    if name is not None:
+        registry.register(name, socket)
+    started = False
+    try:
+        started = await _start(socket, arg, timeout)
+    finally:
+        if not started:
+            socket.abandon()
+    return socket if started else None
+
+
+async def _start(socket: Socket, arg: Any, timeout: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout):
+            response = await socket.run_init(arg)
+    except Exception as error:
+        raise StartError(error) from error
+    if isinstance(response, Ignore):
+        return False
+    if isinstance(response, Stop):
+        raise StartError(response.reason)
+    if not isinstance(response, Connect | NoConnect) or response.url is None:
+        wrong = BadReturnError(
+            f"init returned {response!r}: return Connect(url, …), NoConnect(url, …), Ignore() or Stop(reason)"
+        )
+        raise StartError(wrong) from wrong
+    try:
+        socket.begin(response)
+    except BadReturnError as wrong:
+        raise StartError(wrong) from wrong
+    return True

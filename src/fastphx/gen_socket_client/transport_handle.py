@@ -1,0 +1,72 @@
+"""What a callback is given to send with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from fastphx.gen_socket_client.socket import Socket
+    from fastphx.protocol.callback_session import CallbackSession
+
+T = TypeVar("T")
+
+
+class TransportHandle:
+    """``transport`` in the callbacks: joins, leaves and pushes, each returning the message's ref.
+
+    They raise :class:`~fastphx.errors.DisconnectedError`, :class:`~fastphx.errors.NotJoinedError`,
+    :class:`~fastphx.errors.AlreadyJoinedError`, :class:`~fastphx.errors.EncodingError` and
+    :class:`~fastphx.errors.OverloadedError`; in each case nothing was sent. From another thread they are
+    run on the socket's event loop and waited for, for at most ``socket.timeout`` seconds (TimeoutError).
+    """
+
+    __slots__ = ("_session", "_socket", "_thread_id")
+
+    def __init__(self, socket: Socket, session: CallbackSession) -> None:
+        self._socket = socket
+        self._session = session
+        self._thread_id = threading.get_ident()
+
+    def _run(self, act: Callable[..., T], *args: Any) -> T:
+        if threading.get_ident() == self._thread_id:
+            return act(*args)
+        return self._socket.run_on_loop(act, *args)
+
+    def join(self, topic: str, payload: Any = None) -> int:
+        """Join *topic*; ``handle_joined`` or ``handle_join_error`` follows."""
+        return self._run(self._session.join, topic, payload)
+
+    def leave(self, topic: str, payload: Any = None) -> int:
+        """Leave *topic*; ``handle_reply`` and then ``handle_channel_closed`` follow."""
+        return self._run(self._session.leave, topic, payload)
+
+    def push(self, topic: str, event: str, payload: Any = None) -> int:
+        """Send *event*; ``bytes`` go out as a binary frame. Where the server replies, ``handle_reply``
+        follows with the ref that is returned here."""
+        return self._run(self._session.push, topic, event, payload)
+
+    def joined(self, topic: str) -> bool:
+        """Whether *topic* is joined: from the join's ok reply until the channel is closed."""
+        return self._run(self._session.joined, topic)
+
+
+def join(transport: TransportHandle, topic: str, payload: Any = None) -> int:
+    """``transport.join(topic, payload)``, for people who come from Elixir."""
+    return transport.join(topic, payload)
+
+
+def leave(transport: TransportHandle, topic: str, payload: Any = None) -> int:
+    """``transport.leave(topic, payload)``, for people who come from Elixir."""
+    return transport.leave(topic, payload)
+
+
+def push(transport: TransportHandle, topic: str, event: str, payload: Any = None) -> int:
+    """``transport.push(topic, event, payload)``, for people who come from Elixir."""
+    return transport.push(topic, event, payload)
+
+
+def joined(transport: TransportHandle, topic: str) -> bool:
+    """``transport.joined(topic)``, for people who come from Elixir."""
+    return transport.joined(topic)
