@@ -1,0 +1,100 @@
+"""``fastphx.connect``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, Literal
+
+from fastphx.client.client import Client
+from fastphx.client.options import Backoff, Options, ReconnectRule
+from fastphx.timing.backoff import DEFAULT_BASE_S, DEFAULT_CAP_S
+from fastphx.transports.endpoint import Params
+
+
+def connect(
+    url: str,
+    *,
+    params: Params | Callable[[], Any] = (),
+    headers: Any = (),
+    auth_token: str | Callable[[], Any] | None = None,
+    transport: Any = "websocket",
+    longpoll_fallback: float | None = None,
+    serializer: Any = None,
+    heartbeat_interval: float = 30.0,
+    timeout: float = 10.0,
+    open_timeout: float | None = 30.0,
+    reconnect: ReconnectRule = None,
+    backoff: Backoff | None = None,
+    backoff_base: float = DEFAULT_BASE_S,
+    backoff_cap: float = DEFAULT_CAP_S,
+    rejoin_backoff: Backoff | None = None,
+    hold: float = 5.0,
+    give_up_after: float | None = None,
+    buffer: int = 0,
+    shards: int | Literal["auto"] = 1,
+    max_shards: int = 1000,
+    max_in_flight: int = 65536,
+    metrics: Any = None,
+    random: Random | None = None,
+    **transport_opts: Any,
+) -> Client:
+    """A client of the Phoenix socket at *url* (``ws://host/socket``, as phoenix.js takes it).
+
+    ``async with connect(…) as client`` opens it and closes it; ``await connect(…)`` only opens it. Times are
+    in seconds.
+
+    *params* of the URL, *headers* of the handshake and *auth_token* (Phoenix 1.8) may each be a value or a
+    callable, plain or async, that is called at each attempt. *transport*: ``"websocket"``, ``"longpoll"``, or
+    a class like :class:`fastphx.transports.Transport`; *longpoll_fallback*: use long polling where the first
+    WebSocket is not open after so long. *serializer*: JsonV2 by default. *heartbeat_interval*: a heartbeat
+    that is not answered when the next one is due ends the connection; 0: none. *timeout* of joins, pushes and
+    leaves that give none. *open_timeout*: how long opening goes on; None: for ever.
+
+    *reconnect*: whether to connect again after a given reason, or a bool for all; None: after all but a
+    normal close (1000) and HTTP 403. *backoff*: from the retry's number to a delay; by default between 0 and
+    ``backoff_base * 2 ** (retry - 1)``, at most *backoff_cap*, uniformly. Retries are counted from 1 again
+    after a connection has held for *hold*. *rejoin_backoff*: the same for channels that crashed or were
+    refused. *give_up_after*: how long to go without a connection before the client is closed; None: for ever.
+
+    *buffer*: how many pushes and casts wait while disconnected, each for its timeout at most; 0: they raise
+    DisconnectedError. *shards*: over how many sockets the topics are spread; ``"auto"``: over as many as the
+    server's cap on channels asks for, at most *max_shards*. *max_in_flight* pushes of a socket may wait for
+    their reply. *metrics*: an OpenTelemetry meter provider (or True for the global one). *random*: what the
+    delays are drawn from.
+
+    *transport_opts*: see :class:`fastphx.transports.options.ConnectOptions`. Raises ValueError for an
+    argument that cannot be meant.
+    """
+    options = Options(
+        url=url,
+        params=params,
+        headers=headers,
+        auth_token=auth_token,
+        transport=transport,
+        longpoll_fallback=longpoll_fallback,
+        serializer=serializer,
+        heartbeat_interval=heartbeat_interval,
+        timeout=timeout,
+        open_timeout=open_timeout,
+        reconnect=reconnect,
+        backoff=backoff,
+        backoff_base=backoff_base,
+        backoff_cap=backoff_cap,
+        rejoin_backoff=rejoin_backoff,
+        hold=hold,
+        give_up_after=give_up_after,
+        buffer=buffer,
+        shards=shards,
+        max_shards=max_shards,
+        max_in_flight=max_in_flight,
+        transport_opts=transport_opts,
+    )
+    if random is not None:
+        options.random = random
+    client = Client(options)
+    if metrics is not None and metrics is not False:
+        from fastphx.client.metrics import observe
+
+        observe(client, None if metrics is True else metrics)
+    return client

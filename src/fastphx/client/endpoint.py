@@ -1,0 +1,31 @@
+"""Where a socket is: phoenix.js' endpoint."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+from fastphx.transports.endpoint import shown_url, split_url
+
+_SCHEMES = {"http": "ws", "https": "wss"}
+_TRANSPORTS = ("websocket", "longpoll")
+
+
+def transport_url(url: str, transport: str = "websocket") -> str:
+    """The URL of *transport* (``websocket`` or ``longpoll``) for the socket at *url*, as ``ws`` or ``wss``.
+
+    As in phoenix.js, the transport's name is added to the socket's path (``/socket`` becomes
+    ``/socket/websocket``); a path that ends in a transport's name already is taken as it is, but for that
+    name. Raises ValueError for a URL that is none, or that has a query: parameters are given apart.
+    """
+    scheme, separator, rest = url.partition("://")
+    parts = split_url(_SCHEMES.get(scheme.lower(), scheme.lower()) + separator + rest)
+    if parts.query or "?" in url:
+        raise ValueError(f"{shown_url(url)} has a query: give its parameters with params= instead")
+    head, _, last = parts.path.rstrip("/").rpartition("/")
+    path = head if last in _TRANSPORTS else parts.path.rstrip("/")
+    return urlunsplit((parts.scheme, parts.netloc, f"{path}/{transport}", "", ""))
+
+
+def shown_host(url: str) -> str:
+    """The URL's host and port, for logs and metrics."""
+    return urlsplit(url).netloc.rpartition("@")[2]

@@ -1,0 +1,136 @@
+import asyncio
+from collections import deque
+
+import cython
+
+from fastphx.client.outage import Outage
+from fastphx.client.queue_policy import POLICIES as _POLICIES
+from fastphx.errors import OverloadedError, clip
+
+
+@cython.final
+cdef class MessageQueue:
+    def __init__(self, str topic not None, Py_ssize_t limit, policy, key, owner):
+        self._topic = topic
+        self._limit = limit
+        self._policy = _POLICIES.index(policy)
+        self._key = key
+        self._owner = owner
+        self._items = deque()
+        self._append = self._items.append
+        self._latest = {} if self._policy == LATEST else None
+
+    def __len__(self):
+        return len(self._items) if self._latest is None else len(self._latest)
+
+    @property
+    def waiting(self):
+        return len(self) != 0 or self._error is not None
+
+    @property
+    def ready(self):
+        # An error must come before what was put after it, and LATEST has no order of its own.
+        return self._items if self._policy == BLOCK or self._policy == DROP_OLDEST else None
+
+    def put(self, item):
+        if self._policy == LATEST:
+            self._put_latest(item)
+        elif self._policy == RAISE and len(self._items) >= self._limit:
+            self._overflow()
+        else:
+            self._append(item)
+            if len(self._items) >= self._limit and not self.paused:
+                if self._policy == BLOCK:
+                    self.paused = True
+                    self._owner.pause(self)
+                elif self._policy == DROP_OLDEST and len(self._items) > self._limit:
+                    self._drop_oldest()
+        if self._waiter is not None:
+            self._wake()
+
+    cdef int _drop_oldest(self) except -1:
+        oldest = self._items.popleft()
+        if type(oldest) is Outage and len(self._items) > 1:
+            # The report of a gap is worth more than a message.
+            self._items.popleft()
+            self._items.appendleft(oldest)
+        self._owner.lost(1)
+        return 0
+
+    cdef int _overflow(self) except -1:
+        self._owner.lost(len(self._items) + 1)
+        self._items.clear()
+        self._error = OverloadedError(
+            f"more than {self._limit} messages of {clip(self._topic)} waited: "
+            "take them faster, raise max_queue, or choose another policy")
+        return 0
+
+    cdef int _put_latest(self, object item) except -1:
+        key = item if type(item) is Outage else self._key(item)
+        if key in self._latest:
+            self._owner.lost(1)
+        elif len(self._latest) >= self._limit:
+            del self._latest[next(iter(self._latest))]
+            self._owner.lost(1)
+        self._latest[key] = item
+        return 0
+
+    cdef int _wake(self) except -1:
+        waiter = self._waiter
+        self._waiter = None
+        if not waiter.done():
+            waiter.set_result(None)
+        return 0
+
+    def pop(self):
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        if self._latest is not None:
+            return self._latest.pop(next(iter(self._latest), None))
+        item = self._items.popleft()
+        if self.paused:
+            self.drained()
+        return item
+
+    def drained(self):
+        if len(self._items) <= self._limit // 2:
+            self.unpause()
+
+    async def get(self):
+        while not self.waiting:
+            if self.closed:
+                if self._close_error is not None:
+                    raise self._close_error
+                raise StopAsyncIteration
+            if self._waiter is not None:
+                raise RuntimeError(f"two tasks iterate over {clip(self._topic)} with one iterator")
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self.pop()
+
+    def unpause(self):
+        if self.paused:
+            self.paused = False
+            self._owner.resume(self)
+
+    def close(self, error):
+        if not self.closed:
+            self.closed = True
+            self._close_error = error
+        self.unpause()
+        if self._waiter is not None:
+            self._wake()
+
+    def clear(self):
+        cdef Py_ssize_t count = len(self)
+        if count:
+            self._owner.lost(count)
+        self._items.clear()
+        if self._latest is not None:
+            self._latest.clear()
+        self._error = None
+        self.unpause()

@@ -1,0 +1,41 @@
+"""A client's statistics as OpenTelemetry metrics, through its API package."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from fastphx.client.client import Client
+from fastphx.client.endpoint import shown_host
+from fastphx.client.stats import Stats
+
+GAUGES = frozenset(("sockets", "channels", "in_flight", "unsent", "queue_depth", "last_heartbeat_rtt"))
+"""Those of the statistics that go down as well; all others are counters."""
+
+_UNITS = {"bytes_in": "By", "bytes_out": "By", "last_heartbeat_rtt": "s"}
+
+
+def observe(client: Client, meter_provider: Any = None) -> None:
+    """Report each of ``client.stats`` as ``fastphx.client.NAME``, with the endpoint's host as an attribute.
+
+    *meter_provider* None is the global one. The client may go away: then nothing more is reported for it.
+    Raises RuntimeError where ``opentelemetry-api`` is not installed.
+    """
+    try:
+        from opentelemetry.metrics import Observation, get_meter
+    except ModuleNotFoundError:
+        raise RuntimeError("metrics= needs OpenTelemetry's API: pip install opentelemetry-api") from None
+    meter = get_meter("fastphx", meter_provider=meter_provider)
+    reference = weakref.ref(client)
+    attributes = {"server.address": shown_host(client.options.url)}
+    for field in fields(Stats):
+
+        def read(_options: Any, name: str = field.name) -> Iterator[Any]:
+            observed = reference()
+            if observed is not None and (value := getattr(observed.stats, name)) is not None:
+                yield Observation(value, attributes)
+
+        create = meter.create_observable_gauge if field.name in GAUGES else meter.create_observable_counter
+        create(f"fastphx.client.{field.name}", callbacks=[read], unit=_UNITS.get(field.name, "1"))

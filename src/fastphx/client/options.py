@@ -1,0 +1,104 @@
+"""How a client connects, checked once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Literal
+
+from fastphx.client.endpoint import transport_url
+from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, clip
+from fastphx.timing.backoff import DEFAULT_BASE_S, DEFAULT_CAP_S, full_jitter
+from fastphx.transports.endpoint import Params
+from fastphx.transports.options import ConnectOptions
+
+Backoff = Callable[[int], float]
+"""From the number of the retry, counted from 1, to how long to wait before it, in seconds."""
+
+ReconnectRule = bool | Callable[[DisconnectReason], bool] | None
+"""Whether to connect again after a given reason. None: after all but a close with code 1000 and HTTP 403."""
+
+REJOIN_CAP_S = 10.0
+
+# One generator for all clients: each would take 2.5 KB, and they must not be seeded alike.
+_RANDOM = Random()
+
+
+@dataclass(slots=True)
+class Options:
+    """The arguments of :func:`fastphx.connect`, which documents them. Raises ValueError."""
+
+    url: str
+    params: Params | Callable[[], Any] = ()
+    headers: Any = ()
+    auth_token: str | Callable[[], Any] | None = None
+    transport: Any = "websocket"
+    longpoll_fallback: float | None = None
+    serializer: Any = None
+    heartbeat_interval: float = 30.0
+    timeout: float = 10.0
+    open_timeout: float | None = 30.0
+    reconnect: ReconnectRule = None
+    backoff: Backoff | None = None
+    backoff_base: float = DEFAULT_BASE_S
+    backoff_cap: float = DEFAULT_CAP_S
+    rejoin_backoff: Backoff | None = None
+    hold: float = 5.0
+    give_up_after: float | None = None
+    buffer: int = 0
+    shards: int | Literal["auto"] = 1
+    max_shards: int = 1000
+    max_in_flight: int = 65536
+    random: Random = field(default_factory=lambda: _RANDOM)
+    transport_opts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        transport_url(self.url)
+        # Refused now, and not in the middle of an outage.
+        full_jitter(1, self.random, base_s=self.backoff_base, cap_s=self.backoff_cap)
+        for name in ("timeout", "hold", "open_timeout", "give_up_after", "longpoll_fallback"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name} is {value}: give seconds, 0 or more")
+        if self.buffer < 0:
+            raise ValueError(f"buffer is {self.buffer}: give how many unsent pushes are kept, or 0")
+        if self.shards != "auto" and not (
+            isinstance(self.shards, int) and 1 <= self.shards <= self.max_shards
+        ):
+            raise ValueError(f"shards is {clip(str(self.shards))}: give 1 to {self.max_shards}, or 'auto'")
+        if isinstance(self.transport, str) and self.transport not in ("websocket", "longpoll"):
+            raise ValueError(f"transport is {clip(self.transport)}: give 'websocket' or 'longpoll'")
+        if self.transport == "websocket" and self.longpoll_fallback is None:
+            ConnectOptions.from_mapping(self.transport_opts)
+
+    def reconnect_delay(self, attempt: int) -> float:
+        """How long to wait before retry number *attempt*, in seconds."""
+        if self.backoff is not None:
+            return max(0.0, self.backoff(attempt))
+        return full_jitter(attempt, self.random, base_s=self.backoff_base, cap_s=self.backoff_cap)
+
+    def rejoin_delay(self, attempt: int) -> float:
+        if self.rejoin_backoff is not None:
+            return max(0.0, self.rejoin_backoff(attempt))
+        cap_s = max(self.backoff_base, REJOIN_CAP_S)
+        return full_jitter(attempt, self.random, base_s=self.backoff_base, cap_s=cap_s)
+
+    def may_reconnect(self, reason: DisconnectReason) -> bool:
+        if self.reconnect is None:
+            if isinstance(reason, ConnectionClosed):
+                return reason.code != 1000
+            return not (isinstance(reason, ConnectError) and reason.status == 403)
+        if isinstance(self.reconnect, bool):
+            return self.reconnect
+        return bool(self.reconnect(reason))
+
+
+async def resolve(value: Any) -> Any:
+    """*value*, or what it returns where it is callable, awaited where that can be awaited."""
+    if callable(value):
+        value = value()
+        if inspect.isawaitable(value):
+            return await value
+    return value

@@ -1,0 +1,166 @@
+"""Who is there: phoenix.js' ``Presence``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastphx.client.channel import Channel
+from fastphx.errors import DecodeError
+from fastphx.protocol.codec import Message
+
+Entry = dict[str, Any]
+"""One key's presence: ``{"metas": [{"phx_ref": …, …}, …]}`` and whatever the server's ``fetch`` adds."""
+
+State = dict[str, Entry]
+
+MAX_PENDING_DIFFS = 1000
+"""Diffs kept while the state that they apply to has not come yet; the oldest go first."""
+
+PresenceCallback = Callable[[str, Entry | None, Entry], object]
+
+
+class Presence:
+    """Follows the presences of *channel*, over rejoins too. *events* are the server's names for state and
+    diff.
+
+    Make it right after the channel has been joined, or before.
+    """
+
+    def __init__(
+        self, channel: Channel, *, events: tuple[str, str] = ("presence_state", "presence_diff")
+    ) -> None:
+        self.channel = channel
+        self.state: State = {}
+        self._pending_diffs: list[Mapping[str, Any]] = []
+        self._join_ref = 0
+        self._on_join: PresenceCallback | None = None
+        self._on_leave: PresenceCallback | None = None
+        self._on_sync: Callable[[], object] | None = None
+        channel.on(events[0], self._state_came)
+        channel.on(events[1], self._diff_came)
+
+    def on_join(self, callback: PresenceCallback) -> PresenceCallback:
+        """Call ``callback(key, current, new)`` for each join: *current* is the presence before, or None;
+        *new* the one with the new metas in it."""
+        self._on_join = callback
+        return callback
+
+    def on_leave(self, callback: PresenceCallback) -> PresenceCallback:
+        """Call ``callback(key, current, left)`` for each leave: *current* is what remains (its ``metas`` may
+        be empty), *left* what has gone."""
+        self._on_leave = callback
+        return callback
+
+    def on_sync(self, callback: Callable[[], object]) -> Callable[[], object]:
+        """Call ``callback()`` after each change that the server has sent."""
+        self._on_sync = callback
+        return callback
+
+    def list(self, by: Callable[[str, Entry], Any] | None = None) -> list[Any]:
+        """The presences, or what *by(key, presence)* makes of each."""
+        return list_presences(self.state, by)
+
+    @property
+    def in_pending_sync_state(self) -> bool:
+        """True until the state of the channel's present join has come; diffs wait for it."""
+        return self._join_ref == 0 or self._join_ref != self.channel.join_ref
+
+    def _state_came(self, message: Message) -> None:
+        new_state = _presences(message)
+        self._join_ref = self.channel.join_ref
+        self.state = sync_state(self.state, new_state, self._on_join, self._on_leave)
+        pending, self._pending_diffs = self._pending_diffs, []
+        for diff in pending:
+            self.state = sync_diff(self.state, diff, self._on_join, self._on_leave)
+        if self._on_sync is not None:
+            self._on_sync()
+
+    def _diff_came(self, message: Message) -> None:
+        diff = _presences(message)
+        if self.in_pending_sync_state:
+            if len(self._pending_diffs) >= MAX_PENDING_DIFFS:
+                del self._pending_diffs[0]
+            self._pending_diffs.append(diff)
+            return
+        self.state = sync_diff(self.state, diff, self._on_join, self._on_leave)
+        if self._on_sync is not None:
+            self._on_sync()
+
+
+def sync_state(
+    state: Mapping[str, Entry],
+    new_state: Mapping[str, Entry],
+    on_join: PresenceCallback | None = None,
+    on_leave: PresenceCallback | None = None,
+) -> State:
+    """The state after the server's whole *new_state*; joins and leaves are told against *state*. Neither
+    argument is changed. As ``Presence.syncState`` of phoenix.js."""
+    joins: State = {}
+    leaves: State = {key: entry for key, entry in state.items() if key not in new_state}
+    for key, new in new_state.items():
+        current = state.get(key)
+        if current is None:
+            joins[key] = new
+            continue
+        new_refs = _refs(new)
+        current_refs = _refs(current)
+        joined = [meta for meta in new["metas"] if meta["phx_ref"] not in current_refs]
+        left = [meta for meta in current["metas"] if meta["phx_ref"] not in new_refs]
+        if joined:
+            joins[key] = {**new, "metas": joined}
+        if left:
+            leaves[key] = {**current, "metas": left}
+    return sync_diff(state, {"joins": joins, "leaves": leaves}, on_join, on_leave)
+
+
+def sync_diff(
+    state: Mapping[str, Entry],
+    diff: Mapping[str, Any],
+    on_join: PresenceCallback | None = None,
+    on_leave: PresenceCallback | None = None,
+) -> State:
+    """The state after the server's *diff* (``{"joins": …, "leaves": …}``). Neither argument is changed. As
+    ``Presence.syncDiff`` of phoenix.js."""
+    result = dict(state)
+    for key, joined in diff.get("joins", {}).items():
+        current = result.get(key)
+        new = {**joined, "metas": list(joined["metas"])}
+        if current is not None:
+            joined_refs = _refs(joined)
+            kept = [meta for meta in current["metas"] if meta["phx_ref"] not in joined_refs]
+            new["metas"] = kept + new["metas"]
+        result[key] = new
+        if on_join is not None:
+            on_join(key, current, new)
+    for key, left in diff.get("leaves", {}).items():
+        current = result.get(key)
+        if current is None:
+            continue
+        left_refs = _refs(left)
+        remaining = [meta for meta in current["metas"] if meta["phx_ref"] not in left_refs]
+        current = {**current, "metas": remaining}
+        result[key] = current
+        if on_leave is not None:
+            on_leave(key, current, left)
+        if not remaining:
+            del result[key]
+    return result
+
+
+def list_presences(state: Mapping[str, Entry], by: Callable[[str, Entry], Any] | None = None) -> list[Any]:
+    """The presences of *state*, or what *by(key, presence)* makes of each. As ``Presence.list``."""
+    return [entry if by is None else by(key, entry) for key, entry in state.items()]
+
+
+def _refs(entry: Entry) -> set[Any]:
+    return {meta["phx_ref"] for meta in entry["metas"]}
+
+
+def _presences(message: Message) -> dict[str, Any]:
+    # A channel's own decoder is for the application's events, not for these.
+    message.decoder = None
+    payload = message.payload
+    if not isinstance(payload, dict):
+        raise DecodeError("presences are not an object", topic=message.topic, event=message.event)
+    return payload

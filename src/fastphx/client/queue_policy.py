@@ -1,0 +1,26 @@
+"""What happens to a channel's queue that is full."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from fastphx.errors import clip
+
+Policy = Literal["block", "drop_oldest", "raise", "latest"]
+"""``block``: the socket stops reading until the queue is half empty, so that the server feels it. What was
+read already (at most one read buffer of frames) is still queued. ``drop_oldest``: the oldest message goes.
+``raise``: the consumer gets an OverloadedError, once, and the queue is emptied. ``latest``: only the newest
+message of each key is kept, in the place of the one before; past the bound the oldest key goes.
+"""
+
+POLICIES: Final = ("block", "drop_oldest", "raise", "latest")
+
+
+def check_queue(max_queue: int, policy: str, key: object) -> None:
+    """Raises ValueError for a bound, a policy or a key that makes no sense."""
+    if max_queue < 1:
+        raise ValueError(f"max_queue is {max_queue}: give at least 1")
+    if policy not in POLICIES:
+        raise ValueError(f"policy is {clip(str(policy))}: give one of {', '.join(POLICIES)}")
+    if (policy == "latest") != (key is not None):
+        raise ValueError("policy='latest' and key= belong together: give both, or neither")

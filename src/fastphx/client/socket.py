@@ -1,0 +1,405 @@
+"""One connection that is kept: opened, watched by its heartbeat, opened again. phoenix.js' ``Socket``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fastphx.client.endpoint import shown_host, transport_url
+from fastphx.client.message_queue import MessageQueue
+from fastphx.client.options import Options, resolve
+from fastphx.errors import ConnectError, DecodeError, DisconnectReason, HeartbeatTimeout, TransportDown
+from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.codec import Message
+from fastphx.protocol.joins import Join
+from fastphx.protocol.sink import FrameWriter
+from fastphx.serializers import JsonV2
+from fastphx.timing.wheel import wheel_for
+from fastphx.transports.endpoint import endpoint_url
+
+if TYPE_CHECKING:
+    from fastphx.client.channel import Channel
+    from fastphx.client.client import Client
+
+CLOSE_TIMEOUT_S = 5.0
+"""How long closing waits for the server; after it the connection is given up."""
+
+_TRANSPORTS = {
+    "websocket": ("fastphx.transports.websocket_transport", "WebSocketTransport"),
+    "longpoll": ("fastphx.transports.longpoll", "LongPollTransport"),
+}
+
+logger = logging.getLogger("fastphx.client")
+
+
+class Socket:
+    """One of a client's sockets, with the channels on it. The client makes it.
+
+    There is a task only while it is connecting; a connected socket that is idle costs none.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_attempt",
+        "_client",
+        "_closing",
+        "_connected_at",
+        "_down_since",
+        "_gone",
+        "_has_heartbeat",
+        "_loop",
+        "_lost_because",
+        "_options",
+        "_paused",
+        "_task",
+        "_transport",
+        "_transport_name",
+        "_was_open",
+        "cap",
+        "channels",
+        "connect_errors",
+        "errors",
+        "generation",
+        "heartbeat_timeouts",
+        "is_open",
+        "last_heartbeat_at_ns",
+        "last_heartbeat_rtt",
+        "number",
+        "outage_attempts",
+        "reason",
+        "reconnects",
+        "session",
+        "sink",
+        "unhandled",
+    )
+
+    def __init__(self, client: Client, options: Options, number: int) -> None:
+        self._client = client
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        serializer = options.serializer
+        self.session = CallbackSession(
+            self,
+            # JsonV2 is what the session itself is compiled for.
+            serializer=None if type(serializer) is JsonV2 else serializer,
+            heartbeat_interval_s=options.heartbeat_interval,
+            max_in_flight=options.max_in_flight,
+        )
+        self.session.use_wheel(wheel_for(self._loop))
+        self.sink: CallbackSession | None = self.session
+        self.number = number
+        self.channels: dict[str, Channel] = {}
+        self.cap: int | None = None
+        """How many channels the server allows on this socket, once it has said so."""
+        self.is_open = False
+        self.generation = 0
+        """Counts connections."""
+        self.reason: DisconnectReason | None = None
+        """Why the last connection, or attempt, ended."""
+        self.reconnects = 0
+        self.connect_errors = 0
+        self.errors = 0
+        self.unhandled = 0
+        self.heartbeat_timeouts = 0
+        self.last_heartbeat_rtt: float | None = None
+        self.last_heartbeat_at_ns = 0
+        self.outage_attempts = 0
+        """Connection attempts since the last connection was lost."""
+        self._transport: Any = None
+        self._transport_name = options.transport
+        self._task: asyncio.Task[None] | None = None
+        self._attempt = 0
+        self._connected_at = 0.0
+        self._down_since = self._loop.time()
+        self._was_open = False
+        self._closing = False
+        self._gone: asyncio.Future[None] | None = None
+        self._has_heartbeat = True
+        self._lost_because: DisconnectReason | None = None
+        self._paused: set[MessageQueue] = set()
+
+    # -- connecting
+
+    def start(self) -> None:
+        """Begin to connect, and go on until it is connected or there is no sense in it."""
+        self._task = self._loop.create_task(self._connect())
+        self._task.add_done_callback(self._connecting_ended)
+
+    def _connecting_ended(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            if not isinstance(error, DisconnectReason | ValueError | ImportError):
+                logger.error("connecting failed", exc_info=error, extra=self._extra())
+            reason = error if isinstance(error, DisconnectReason) else TransportDown(error)
+            self._client.socket_failed(reason, error)
+
+    async def _connect(self) -> None:
+        while True:
+            if self._attempt:
+                await self._wait_before_retry()
+            self._attempt += 1
+            self.outage_attempts += 1
+            error = await self._try()
+            if error is None:
+                return
+            self.reason = error
+            _forget_frames(error)
+            self.connect_errors += 1
+            logger.warning("not connected: %s", error, extra=self._extra(attempt=self._attempt))
+            if not self._options.may_reconnect(error):
+                raise error
+
+    async def _wait_before_retry(self) -> None:
+        delay_s = self._options.reconnect_delay(self._attempt)
+        limit_s = self._options.give_up_after
+        if limit_s is not None:
+            left_s = self._down_since + limit_s - self._loop.time()
+            if delay_s >= left_s:
+                await asyncio.sleep(max(0.0, left_s))
+                raise self.reason or TransportDown()
+        logger.debug("the next attempt is in %.3f s", delay_s, extra=self._extra(delay_s=delay_s))
+        await asyncio.sleep(delay_s)
+
+    async def _try(self) -> DisconnectReason | None:
+        """One attempt. Returns why it failed. Raises ValueError for options that no attempt can succeed
+        with."""
+        fallback_s = self._fallback_s()
+        try:
+            async with asyncio.timeout(fallback_s):
+                return await self._start_transport()
+        except TimeoutError as error:
+            failure: DisconnectReason = ConnectError(f"not connected within {fallback_s} s")
+            failure.__cause__ = error
+        except DisconnectReason as error:
+            failure = error
+        if fallback_s is not None:
+            logger.info("falling back to long polling: %s", failure, extra=self._extra())
+            self._transport_name = "longpoll"
+            try:
+                return await self._start_transport()
+            except DisconnectReason as error:
+                failure = error
+        return failure
+
+    def _fallback_s(self) -> float | None:
+        """As phoenix.js: long polling instead where the very first WebSocket is not open after so long."""
+        if self._was_open or self._transport_name != "websocket":
+            return None
+        return self._options.longpoll_fallback
+
+    async def _start_transport(self) -> DisconnectReason | None:
+        options = self._options
+        name = self._transport_name
+        if isinstance(name, str):
+            module, class_name = _TRANSPORTS[name]
+            transport_class = getattr(import_module(module), class_name)
+        else:
+            transport_class, name = name, "websocket"
+        try:
+            async with asyncio.timeout(options.timeout):
+                params = await resolve(options.params)
+                opts = await self._transport_opts()
+        except Exception as error:
+            # A token's source may be down for the moment just as a server may.
+            self._client.handler_failed(error, "params, headers or auth_token")
+            failure = ConnectError(f"the connection's parameters could not be had: {type(error).__name__}")
+            failure.__cause__ = error
+            return failure
+        self._has_heartbeat = getattr(transport_class, "heartbeat", name != "longpoll")
+        vsn = "2.0.0" if options.serializer is None else options.serializer.vsn
+        url = endpoint_url(transport_url(options.url, name), params, vsn)
+        generation = self.generation
+        transport = await transport_class.start(url, self, opts)
+        if self.generation != generation + 1 or not self.is_open:
+            # It was up for so short a time that the transport had no chance to be returned.
+            return self.reason or TransportDown()
+        self._transport = transport
+        self._opened()
+        return None
+
+    async def _transport_opts(self) -> Mapping[str, Any]:
+        opts = dict(self._options.transport_opts)
+        headers = await resolve(self._options.headers)
+        if headers:
+            pairs = headers.items() if isinstance(headers, Mapping) else headers
+            opts["extra_headers"] = [*opts.get("extra_headers", ()), *pairs]
+        token = await resolve(self._options.auth_token)
+        if token is not None:
+            opts["auth_token"] = token
+        return opts
+
+    def _opened(self) -> None:
+        self._connected_at = self._loop.time()
+        if self._was_open:
+            self.reconnects += 1
+        self._was_open = True
+        logger.info("connected", extra=self._extra(attempt=self._attempt))
+        for channel in list(self.channels.values()):
+            channel.socket_opened()
+        self._client.socket_changed()
+
+    # -- what the transport tells
+
+    def notify_connected(self, writer: FrameWriter | None) -> None:
+        """The transport is up (it may be so before it has been returned)."""
+        self.is_open = True
+        self.generation += 1
+        if writer is None:
+            writer = CollectingWriter(self._push)
+        phase = self._options.random.random()
+        self.session.opened(writer, time.monotonic_ns(), phase, heartbeat=self._has_heartbeat)
+
+    def _push(self, data: bytes, opcode: int) -> None:
+        self._transport.push(data, opcode)
+
+    def notify_disconnected(self, reason: DisconnectReason) -> None:
+        """The connection is gone; what waits on it fails, and connecting begins anew."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        if self._lost_because is not None:
+            reason, self._lost_because = self._lost_because, None
+        self.reason = reason
+        was_returned = self._transport is not None
+        self._transport = None
+        self._paused.clear()
+        now = self._loop.time()
+        if was_returned:
+            self._down_since = now
+            self.outage_attempts = 0
+            if now - self._connected_at >= self._options.hold:
+                self._attempt = 0
+            # The first retry waits too: all clients of a restarted server lose it at the same moment.
+            self._attempt = max(self._attempt, 1)
+        self.session.disconnected()
+        for channel in list(self.channels.values()):
+            channel.socket_lost(reason)
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+        if self._closing:
+            return
+        logger.warning("disconnected: %s", reason, extra=self._extra())
+        if not was_returned:
+            return
+        if self._options.may_reconnect(reason):
+            self.start()
+            self._client.socket_changed()
+        else:
+            self._client.socket_failed(reason, reason)
+
+    def notify_message(self, opcode: int, data: bytes) -> None:
+        """A message of a transport that is not compiled."""
+        self.session.receive(data, opcode)
+
+    def notify_error(self, exc: BaseException) -> None:
+        """Something failed in the transport or in here; a disconnect may follow."""
+        self.errors += 1
+        logger.error("the connection failed", exc_info=exc, extra=self._extra())
+
+    # -- what the session tells
+
+    def on_joined(self, message: Message, join: Join) -> None:
+        join.owner.joined(message)
+
+    def on_join_error(self, message: Message, join: Join) -> None:
+        join.owner.refused(message)
+
+    def on_join_timeout(self, join: Join) -> None:
+        join.owner.timed_out()
+
+    def on_reply(self, message: Message, waiter: asyncio.Future[Any] | None, rtt_ns: int) -> None:
+        if waiter is not None and not waiter.done():
+            waiter.set_result((message, rtt_ns))
+
+    def on_message(self, message: Message) -> None:
+        self.unhandled += 1
+
+    def on_closed(self, message: Message | None, join: Join) -> None:
+        join.owner.closed(message)
+
+    def on_errored(self, message: Message, join: Join) -> None:
+        join.owner.errored(message)
+
+    def on_unknown_topic(self, message: Message) -> None:
+        # Counted by the session. Normal after a leave that was not waited for.
+        pass
+
+    def on_bad_frame(self, error: DecodeError) -> None:
+        logger.warning("a frame cannot be read: %s", error.reason, extra=self._extra(position=error.position))
+
+    def on_heartbeat_reply(self, rtt_ns: int) -> None:
+        self.last_heartbeat_rtt = rtt_ns / 1e9
+        self.last_heartbeat_at_ns = time.monotonic_ns()
+
+    def on_heartbeat_timeout(self) -> None:
+        self.heartbeat_timeouts += 1
+        self._lost_because = HeartbeatTimeout()
+        if hasattr(self._transport, "abort"):
+            self._transport.abort(self._lost_because)
+        elif self._transport is not None:
+            self._transport.close()
+
+    def on_expired(self, ref: int, waiter: asyncio.Future[Any]) -> None:
+        if not waiter.done():
+            waiter.set_result("expired")
+
+    def on_failed(self, ref: int, waiter: asyncio.Future[Any], reason: str) -> None:
+        if not waiter.done():
+            waiter.set_result(reason)
+
+    def on_handler_error(self, error: Exception, message: Message) -> None:
+        self._client.handler_failed(error, message.event, message.topic)
+
+    # -- back-pressure
+
+    def pause(self, queue: MessageQueue) -> None:
+        """Read no more until *queue*, and every other that has asked, is emptier."""
+        if not self._paused and self._transport is not None and hasattr(self._transport, "pause_reading"):
+            self._transport.pause_reading()
+            self.session.set_reading(False, time.monotonic_ns())
+        self._paused.add(queue)
+
+    def resume(self, queue: MessageQueue) -> None:
+        if queue not in self._paused:
+            return
+        self._paused.discard(queue)
+        if not self._paused and self._transport is not None and hasattr(self._transport, "resume_reading"):
+            self._transport.resume_reading()
+            self.session.set_reading(True, time.monotonic_ns())
+
+    # -- closing
+
+    def begin_close(self) -> None:
+        """Begin to close with code 1000; no more is connected."""
+        self._closing = True
+        if self._task is not None:
+            self._task.cancel()
+        if self._transport is not None:
+            self._gone = self._loop.create_future()
+            self._transport.close()
+
+    async def wait_closed(self) -> None:
+        """Return when the connection is gone, in bounded time."""
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=CLOSE_TIMEOUT_S)
+        if self._gone is not None:
+            await asyncio.wait([self._gone], timeout=CLOSE_TIMEOUT_S)
+            if not self._gone.done():
+                self._gone.cancel()
+                if hasattr(self._transport, "abort"):
+                    self._transport.abort()
+        self.notify_disconnected(TransportDown())
+
+    def _extra(self, **more: Any) -> dict[str, Any]:
+        return {"endpoint": shown_host(self._options.url), "shard": self.number, **more}
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """The error is kept; what its traceback holds on to (the attempt's objects) is not."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

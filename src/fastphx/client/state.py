@@ -1,0 +1,101 @@
+"""The states of a client, to be read, awaited and followed."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Self
+
+CHANGES_KEPT = 100
+"""How many state changes wait for a slow iterator; the oldest go first."""
+
+
+class ClientState(StrEnum):
+    """``connecting`` until the first connection is open, ``reconnecting`` while one that was there is not;
+    ``closed`` is final."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    RECONNECTING = "reconnecting"
+    CLOSED = "closed"
+
+
+StateCallback = Callable[[ClientState], object]
+
+
+class StateChanges:
+    """Iterates over state changes from now on, and ends after ``closed``."""
+
+    def __init__(self, is_closed: bool) -> None:
+        self._changes: deque[ClientState] = deque(maxlen=CHANGES_KEPT)
+        self._ended = is_closed
+        self._waiter: asyncio.Future[None] | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ClientState:
+        while not self._changes:
+            if self._ended:
+                raise StopAsyncIteration
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self._changes.popleft()
+
+    def _add(self, state: ClientState) -> None:
+        self._changes.append(state)
+        self._ended = state is ClientState.CLOSED
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class StateFeed:
+    """Holds the state and tells of its changes."""
+
+    def __init__(self) -> None:
+        self.value = ClientState.CLOSED
+        self._callbacks: list[StateCallback] = []
+        self._waiters: list[tuple[frozenset[ClientState], asyncio.Future[ClientState]]] = []
+        self._iterators: weakref.WeakSet[StateChanges] = weakref.WeakSet()
+
+    def add(self, callback: StateCallback) -> None:
+        self._callbacks.append(callback)
+
+    def changes(self, *, is_closed: bool) -> StateChanges:
+        changes = StateChanges(is_closed)
+        self._iterators.add(changes)
+        return changes
+
+    async def wait(self, states: frozenset[ClientState], timeout_s: float | None) -> ClientState:
+        if self.value in states:
+            return self.value
+        waiter: asyncio.Future[ClientState] = asyncio.get_running_loop().create_future()
+        entry = (states, waiter)
+        self._waiters.append(entry)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await waiter
+        finally:
+            self._waiters.remove(entry)
+
+    def set(self, value: ClientState, failed: Callable[[Exception], object]) -> None:
+        """Change the state and tell everybody; what a callback raises goes to *failed*."""
+        if value is self.value:
+            return
+        self.value = value
+        for states, waiter in self._waiters:
+            if value in states and not waiter.done():
+                waiter.set_result(value)
+        for changes in list(self._iterators):
+            changes._add(value)
+        for callback in list(self._callbacks):
+            try:
+                callback(value)
+            except Exception as error:
+                failed(error)

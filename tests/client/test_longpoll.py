@@ -1,0 +1,90 @@
+"""The client over long polling: as it was asked to, and because no WebSocket gets through."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from fastphx import ConnectError, Outage, connect
+from fastphx.testing import Server, demo_server
+
+TIMEOUT_S = 10.0
+
+
+@asynccontextmanager
+async def no_websockets(server: Server, *, silent: bool) -> AsyncIterator[str]:
+    """A proxy in front of *server* that cuts WebSockets, or is *silent* to them. Gives the socket's URL."""
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = await reader.readline()
+        if b"/websocket" in line:
+            while silent and await reader.read(65536):
+                pass
+            writer.close()
+            return
+        there, back = await asyncio.open_connection("127.0.0.1", server.port)
+        back.write(line)
+        await asyncio.gather(pipe(reader, back), pipe(there, writer))
+
+    proxy = await asyncio.start_server(on_connection, "127.0.0.1", 0)
+    try:
+        yield f"ws://127.0.0.1:{proxy.sockets[0].getsockname()[1]}/socket"
+    finally:
+        proxy.close()
+
+
+async def test_join_push_and_an_outage() -> None:
+    async with demo_server(longpoll=True) as server, connect(server.url, transport="longpoll") as client:
+        room = await client.join("room:a", {"nick": "ann"})
+        assert room.response == {"joined": {"nick": "ann"}}
+        assert (await room.push("echo", {"n": 1})).response == {"n": 1}
+        assert (await room.push("echo", b"\x00\n\xff")).response == b"\x00\n\xff"
+        replies = await asyncio.gather(*(room.push("echo", {"n": number}) for number in range(250)))
+        assert [reply.response["n"] for reply in replies] == list(range(250))
+        # The session ends on the server: the next poll says that it is gone.
+        server.disconnect()
+        messages = aiter(room)
+        message = await asyncio.wait_for(anext(messages), TIMEOUT_S)
+        assert isinstance(message, Outage)
+        assert (await room.push("echo", {"n": 2})).response == {"n": 2}
+        assert client.stats.reconnects == 1
+        assert server.stats["heartbeats"] == 0
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_the_fallback(silent: bool) -> None:
+    async with (
+        demo_server(longpoll=True) as server,
+        no_websockets(server, silent=silent) as url,
+        connect(url, longpoll_fallback=0.2) as client,
+    ):
+        room = await client.join("room:a")
+        assert (await room.push("echo", {"n": 1})).response == {"n": 1}
+        # What was fallen back to once is used from then on.
+        server.disconnect()
+        messages = aiter(room)
+        message = await asyncio.wait_for(anext(messages), TIMEOUT_S)
+        assert isinstance(message, Outage)
+
+
+async def test_a_refused_session_is_http_403() -> None:
+    async with demo_server(longpoll=True) as server:
+        with pytest.raises(ConnectError) as failure:
+            await connect(server.url, transport="longpoll", params={"token": "bad"})
+    assert failure.value.status == 403
+
+
+async def test_compression() -> None:
+    async with demo_server(compress=True) as server, connect(server.url, compress=True) as client:
+        room = await client.join("room:a")
+        body = "x" * 20_000
+        assert (await room.push("echo", {"body": body})).response == {"body": body}
+        assert server.stats["bytes_sent"] < 500

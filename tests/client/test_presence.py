@@ -1,0 +1,172 @@
+"""Presence: phoenix.js' documented cases, the recorded scenario, the embedded server."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from fastphx import Client, Presence
+from fastphx.client.presence import MAX_PENDING_DIFFS, list_presences, sync_diff, sync_state
+from fastphx.testing import Server
+from tests.client.waiting import until
+
+WIRE = json.loads((Path(__file__).parents[1] / "data" / "websocket.json").read_text())
+
+
+def meta(number: int, ref: str) -> dict[str, Any]:
+    return {"id": number, "phx_ref": ref}
+
+
+def three() -> dict[str, Any]:
+    return {f"u{n}": {"metas": [meta(n, str(n))]} for n in (1, 2, 3)}
+
+
+class Calls:
+    def __init__(self) -> None:
+        self.joined: dict[str, Any] = {}
+        self.left: dict[str, Any] = {}
+
+    def on_join(self, key: str, current: Any, new: Any) -> None:
+        self.joined[key] = copy.deepcopy((current, new))
+
+    def on_leave(self, key: str, current: Any, left: Any) -> None:
+        self.left[key] = copy.deepcopy((current, left))
+
+
+def test_sync_state_of_an_empty_state() -> None:
+    before: dict[str, Any] = {}
+    assert sync_state(before, three()) == three()
+    assert before == {}
+
+
+def test_sync_state_tells_joins_and_leaves() -> None:
+    calls = Calls()
+    state = sync_state({"u4": {"metas": [meta(4, "4")]}}, three(), calls.on_join, calls.on_leave)
+    assert state == three()
+    assert calls.joined == {key: (None, entry) for key, entry in three().items()}
+    assert calls.left == {"u4": ({"metas": []}, {"metas": [meta(4, "4")]})}
+
+
+def test_sync_state_joins_only_new_metas() -> None:
+    calls = Calls()
+    new = {"u3": {"metas": [meta(3, "3"), meta(3, "3.new")]}}
+    state = sync_state({"u3": {"metas": [meta(3, "3")]}}, new, calls.on_join, calls.on_leave)
+    assert state == new
+    assert calls.joined == {"u3": ({"metas": [meta(3, "3")]}, new["u3"])}
+    assert calls.left == {}
+
+
+def test_sync_diff_of_an_empty_state() -> None:
+    joins = {"u1": {"metas": [meta(1, "1")]}}
+    assert sync_diff({}, {"joins": joins, "leaves": {}}) == joins
+
+
+def test_sync_diff_adds_metas_and_removes_empty_presences() -> None:
+    state = three()
+    before = copy.deepcopy(state)
+    diff = {
+        "joins": {"u1": {"metas": [meta(1, "1.2")]}},
+        "leaves": {"u2": {"metas": [meta(2, "2")]}, "nobody": {"metas": [meta(9, "9")]}},
+    }
+    diff_before = copy.deepcopy(diff)
+    assert sync_diff(state, diff) == {
+        "u1": {"metas": [meta(1, "1"), meta(1, "1.2")]},
+        "u3": {"metas": [meta(3, "3")]},
+    }
+    assert (state, diff) == (before, diff_before)
+
+
+def test_sync_diff_keeps_a_presence_with_other_metas() -> None:
+    state = {"u1": {"metas": [meta(1, "1"), meta(1, "1.2")]}}
+    diff = {"joins": {}, "leaves": {"u1": {"metas": [meta(1, "1")]}}}
+    assert sync_diff(state, diff) == {"u1": {"metas": [meta(1, "1.2")]}}
+
+
+def test_list() -> None:
+    assert list_presences(three()) == list(three().values())
+    assert list_presences(three(), lambda key, entry: (key, entry["metas"][0]["id"])) == [
+        ("u1", 1),
+        ("u2", 2),
+        ("u3", 3),
+    ]
+
+
+class RecordedChannel:
+    """Stands where a channel stands, with the frames of a real server."""
+
+    join_ref = 0
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Any] = {}
+
+    def on(self, event: str, handler: Any) -> None:
+        self.handlers[event] = handler
+
+
+def test_the_recorded_scenario() -> None:
+    from fastphx.protocol.codec import decode
+
+    scenario = next(scenario for scenario in WIRE["scenarios"] if scenario["name"] == "presence")
+    channel = RecordedChannel()
+    presence = Presence(channel)  # type: ignore[arg-type]
+    seen: list[Any] = []
+    presence.on_sync(
+        lambda: seen.append(presence.list(lambda key, entry: (key, entry["metas"][-1]["status"])))
+    )
+    for frame in scenario["frames"]:
+        if frame["dir"] != "recv":
+            continue
+        message = decode(frame["text"].encode())
+        channel.join_ref = 1
+        if message.event in channel.handlers:
+            channel.handlers[message.event](message)
+    assert seen == [[("ann", "on")], [("ann", "away")]]
+    assert len(presence.state["ann"]["metas"]) == 1
+    assert presence.state["ann"]["metas"][0]["phx_ref_prev"] == "GOrEib27Yz-74wWR"
+
+
+def test_diffs_before_the_state_wait_within_a_bound() -> None:
+    from fastphx.protocol.codec import decode
+
+    channel = RecordedChannel()
+    channel.join_ref = 1
+    presence = Presence(channel, events=("s", "d"))  # type: ignore[arg-type]
+    frame = b'["1",null,"t","d",{"joins":{"k%d":{"metas":[{"phx_ref":"r"}]}},"leaves":{}}]'
+    for n in range(MAX_PENDING_DIFFS + 5):
+        channel.handlers["d"](decode(frame % n))
+    assert presence.list() == []
+    assert presence.in_pending_sync_state
+    channel.handlers["s"](decode(b'["1",null,"t","s",{}]'))
+    assert len(presence.list()) == MAX_PENDING_DIFFS
+    assert "k4" not in presence.state
+
+
+async def test_presence_on_the_embedded_server(server: Server, client: Client) -> None:
+    ann_room = await client.join("presence:p", {"user": "ann"}, decoder="raw")
+    ann = Presence(ann_room)
+    joined: list[str] = []
+    left: list[str] = []
+    ann.on_join(lambda key, current, new: joined.append(key))
+    ann.on_leave(lambda key, current, gone: left.append(key))
+    await until(lambda: ann.list(lambda key, entry: key) == ["ann"])
+
+    from fastphx import connect
+
+    async with connect(server.url) as other:
+        room = await other.join("presence:p", {"user": "bob"})
+        bob = Presence(room)
+        await until(lambda: sorted(bob.state) == ["ann", "bob"])
+        await until(lambda: sorted(ann.state) == ["ann", "bob"])
+        await room.push("update", {"status": "away"})
+        await until(lambda: ann.state["bob"]["metas"][0]["status"] == "away")
+    await until(lambda: sorted(ann.state) == ["ann"])
+    assert "bob" in joined
+    assert "bob" in left
+    # A rejoin gets a new state, and the diffs of the old join are not applied to it.
+    server.cut()
+    await until(lambda: client.stats.gaps == 1)
+    await until(lambda: not ann.in_pending_sync_state)
+    assert sorted(ann.state) == ["ann"]
+    assert len(ann.state["ann"]["metas"]) == 1
