@@ -1,0 +1,177 @@
+"""The demo channels that ``fastphx serve`` offers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any
+
+from fastphx.protocol.codec import Message, RawJson
+from fastphx.testing.channel import Channel, Reply, Stop
+from fastphx.testing.handshake import Handshake
+from fastphx.testing.presence import Presence
+from fastphx.testing.server import Server
+from fastphx.testing.socket_handler import SocketHandler
+
+SHORT_IDLE_TIMEOUT_S = 1.0
+SLOW_S = 0.1
+MAX_SLOW_S = 60.0
+
+_NOT_COMPACT = re.compile(rb"[\s\\]").search
+
+
+def compact(message: Message) -> Any:
+    """A message's payload to be sent on: as it came, undecoded and unchecked, where it has no space and no
+    escape that Phoenix would write otherwise."""
+    raw = message.raw
+    if message.is_binary:
+        return raw
+    return RawJson(raw) if _NOT_COMPACT(raw) is None else message.payload
+
+
+class RoomChannel(Channel):
+    """``room:*``: answers ``echo``, ``echo_error``, ``status``, ``slow`` (after ``ms`` milliseconds),
+    ``stop_reply``; pushes ``pushed`` for ``push``; broadcasts ``new_msg``; does nothing for ``noreply``;
+    ends for ``crash``, ``stop``, ``stop_shutdown``; ends the socket for ``kick`` and ``kill_socket``.
+    Any other event crashes it. ``room:denied`` and ``room:crash_join`` cannot be joined."""
+
+    __slots__ = ()
+
+    def join(self, topic: str, payload: Any) -> Reply:
+        if topic == "room:denied":
+            return Reply("error", {"reason": "denied"})
+        if topic == "room:crash_join":
+            raise RuntimeError("joining room:crash_join crashes")
+        return Reply("ok", {"joined": payload})
+
+    def handle_in(self, event: str, message: Message) -> Any:
+        if event == "echo":
+            return Reply("ok", compact(message))
+        return _ROOM_EVENTS[event](self, message)
+
+
+def _new_msg(channel: Channel, message: Message) -> None:
+    channel.broadcast("new_msg", compact(message))
+
+
+def _push(channel: Channel, message: Message) -> None:
+    channel.push("pushed", compact(message))
+
+
+async def _slow(_channel: Channel, message: Message) -> Reply:
+    payload = message.payload
+    milliseconds = payload.get("ms") if isinstance(payload, dict) else None
+    delay_s = milliseconds / 1000 if isinstance(milliseconds, int | float) else SLOW_S
+    await asyncio.sleep(min(max(delay_s, 0.0), MAX_SLOW_S))
+    return Reply("ok", compact(message))
+
+
+def _crash(_channel: Channel, _message: Message) -> None:
+    raise RuntimeError("the event crash crashes the channel")
+
+
+def _kick(channel: Channel, _message: Message) -> None:
+    channel.socket.disconnect()
+
+
+def _kill_socket(channel: Channel, _message: Message) -> None:
+    channel.socket.cut()
+
+
+_ROOM_EVENTS: dict[str, Callable[[Channel, Message], Any]] = {
+    "echo_error": lambda _channel, message: Reply("error", compact(message)),
+    "status": lambda _channel, _message: Reply("ok"),
+    "noreply": lambda _channel, _message: None,
+    "push": _push,
+    "new_msg": _new_msg,
+    "slow": _slow,
+    "crash": _crash,
+    "stop": lambda _channel, _message: Stop("normal"),
+    "stop_shutdown": lambda _channel, _message: Stop("shutdown"),
+    "stop_reply": lambda _channel, message: Stop("normal", Reply("ok", compact(message))),
+    "kick": _kick,
+    "kill_socket": _kill_socket,
+}
+
+
+class FanChannel(Channel):
+    """``fan:*``: every event is broadcast to all subscribers, its sender included."""
+
+    __slots__ = ()
+
+    def handle_in(self, event: str, message: Message) -> None:
+        self.broadcast(event, compact(message))
+
+
+class PresenceChannel(Channel):
+    """``presence:*``: tracks the join's ``user``; ``update`` changes its ``status``."""
+
+    def __init__(self, presence: Presence) -> None:
+        self.presence = presence
+        self.user = ""
+
+    def join(self, topic: str, payload: Any) -> Reply:
+        user = payload.get("user") if isinstance(payload, dict) else None
+        if not isinstance(user, str) or not user:
+            return Reply("error", {"reason": "no user"})
+        self.user = user
+        self.send_info("after_join")
+        return Reply("ok")
+
+    def handle_info(self, message: Any) -> None:
+        self.presence.track(self, self.user, {"online_at": 1, "status": "on"})
+        self.push("presence_state", self.presence.list(self.topic))
+
+    def handle_in(self, event: str, message: Message) -> None:
+        if event != "update":
+            raise LookupError(f"presence:* has no event {event!r}")
+        status = message.payload.get("status", "on")
+        # Phoenix' tracker works beside the channel: the reply goes out before the diff.
+        self.reply(message, Reply("ok"))
+        self.presence.update(self, self.user, {"online_at": 1, "status": status})
+
+
+def _connect(handshake: Handshake) -> Any:
+    params = handshake.params
+    if params.get("token") == "bad":
+        return False
+    return {"user": params.get("user"), "auth_token": handshake.auth_token}
+
+
+def _id(assigns: Any) -> str | None:
+    user = assigns["user"]
+    return None if user is None else f"user:{user}"
+
+
+def demo_sockets(
+    *, idle_timeout_s: float = 60.0, max_channels_per_transport: int = 100
+) -> dict[str, SocketHandler]:
+    """``/socket``, and ``/short`` that is the same with an idle timeout of a second."""
+    presence = Presence()
+    channels: dict[str, Callable[[], Channel]] = {
+        "room:*": RoomChannel,
+        "fan:*": FanChannel,
+        "presence:*": lambda: PresenceChannel(presence),
+    }
+
+    def handler(timeout_s: float) -> SocketHandler:
+        return SocketHandler(
+            channels,
+            _connect,
+            _id,
+            idle_timeout_s=timeout_s,
+            max_channels_per_transport=max_channels_per_transport,
+        )
+
+    return {"/socket": handler(idle_timeout_s), "/short": handler(min(idle_timeout_s, SHORT_IDLE_TIMEOUT_S))}
+
+
+def demo_server(
+    *, idle_timeout_s: float = 60.0, max_channels_per_transport: int = 100, **options: Any
+) -> Server:
+    """A Server with the demo channels; *options* are the Server's own."""
+    sockets = demo_sockets(
+        idle_timeout_s=idle_timeout_s, max_channels_per_transport=max_channels_per_transport
+    )
+    return Server(sockets=sockets, **options)

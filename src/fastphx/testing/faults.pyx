@@ -1,0 +1,38 @@
+import cython
+
+
+@cython.final
+cdef class Faults:
+    """What a server, or one of its connections, does wrong on purpose. Set and unset at run time.
+
+    ``refuse_connects``: an HTTP status that every handshake is answered with (a server's only).
+    ``refuse_joins``: the response of the error that every join is answered with.
+    ``reply_delay_s``: how long the replies to joins, leaves and pushes are held back.
+    ``drop_replies``: how many of the next such replies are never sent; -1 for all.
+    ``drop_heartbeats``: heartbeats are counted, and not answered.
+    ``truncate_frames``: how many of the next frames lose the second half of their payload; -1 for all.
+    """
+
+    def __cinit__(self):
+        self.clear()
+
+    def clear(self):
+        """Switch every fault off."""
+        self.refuse_connects = None
+        self.refuse_joins = None
+        self.reply_delay_s = 0.0
+        self.drop_replies = 0
+        self.drop_heartbeats = False
+        self.truncate_frames = 0
+
+    cdef bint take_reply_drop(self) noexcept:
+        if self.drop_replies > 0:
+            self.drop_replies -= 1
+            return True
+        return self.drop_replies < 0
+
+    cdef bint take_truncation(self) noexcept:
+        if self.truncate_frames > 0:
+            self.truncate_frames -= 1
+            return True
+        return self.truncate_frames < 0

@@ -1,0 +1,60 @@
+"""What a handshake asks for: path, parameters, vsn, token."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+TOKEN_PREFIX = "base64url.bearer.phx."
+"""The sub-protocol that carries an auth_token (phoenix.js, since Phoenix 1.8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """One request to open a socket. ``params`` holds the last value of a repeated key, as in Plug;
+    ``pairs`` holds them all, in order."""
+
+    path: str
+    pairs: tuple[tuple[str, str], ...]
+    headers: Any
+    auth_token: str | None
+
+    @property
+    def params(self) -> dict[str, str]:
+        return dict(self.pairs)
+
+    @property
+    def vsn(self) -> int | None:
+        """1 or 2 for a version of the protocol that is known; None for another."""
+        major, _, rest = self.params.get("vsn", "1.0.0").partition(".")
+        if not rest.startswith("0.") or not rest[2:].isdecimal():
+            return None
+        return {"1": 1, "2": 2}.get(major)
+
+    @property
+    def subprotocols(self) -> list[str]:
+        asked = ",".join(self.headers.getall("Sec-WebSocket-Protocol", []))
+        return [name.strip() for name in asked.split(",") if name.strip()]
+
+
+def parse_handshake(request: Any) -> Handshake:
+    """Read picows' upgrade request; what is not valid UTF-8 in its path is replaced."""
+    path, _, query = request.path.decode("utf-8", "replace").partition("?")
+    handshake = Handshake(path, tuple(parse_qsl(query, keep_blank_values=True)), request.headers, None)
+    for name in handshake.subprotocols:
+        if name.startswith(TOKEN_PREFIX):
+            token = _decode_token(name[len(TOKEN_PREFIX) :])
+            return Handshake(handshake.path, handshake.pairs, handshake.headers, token)
+    return handshake
+
+
+def _decode_token(encoded: str) -> str | None:
+    """base64 in either alphabet, unpadded: phoenix.js sends the plain one under the url one's name."""
+    padded = encoded.rstrip("=").translate(str.maketrans("-_", "+/"))
+    try:
+        return base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return None

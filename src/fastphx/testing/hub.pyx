@@ -1,0 +1,54 @@
+import cython
+
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+from fastphx.protocol.sink cimport FRAME_HEADROOM
+from fastphx.testing.faults cimport Faults
+from fastphx.timing.wheel cimport monotonic_ns
+
+cdef enum:
+    KEPT_BYTES = 1 << 20        # a larger buffer is given back when a smaller frame comes
+
+
+@cython.final
+cdef class Hub:
+    """Counters, fault switches, the send buffer and the connections of one server."""
+
+    def __init__(self, loop, pubsub, Py_ssize_t max_write_buffer, double close_timeout_s):
+        memset(&self.counters, 0, sizeof(self.counters))
+        self.faults = Faults()
+        self.loop = loop
+        self.pubsub = pubsub
+        self.connections = set()
+        self.ids = {}
+        self.max_write_buffer = max_write_buffer
+        self.close_timeout_ns = <int64_t>(close_timeout_s * 1e9)
+
+    def __dealloc__(self):
+        PyMem_Free(self._memory)
+
+    cdef char* reserve(self, Py_ssize_t size) except NULL:
+        cdef Py_ssize_t needed = size + FRAME_HEADROOM
+        cdef void* memory
+        if needed > self._capacity or (self._capacity > KEPT_BYTES and needed <= KEPT_BYTES):
+            needed = max(needed, 4096)
+            memory = PyMem_Realloc(self._memory, <size_t>needed)
+            if memory == NULL:
+                raise MemoryError
+            self._memory = <char*>memory
+            self._capacity = needed
+        return self._memory + FRAME_HEADROOM
+
+    @property
+    def stats(self):
+        """The counters by name."""
+        return self.counters
+
+    def count_refused(self):
+        self.counters.refused += 1
+
+    def stall(self, double seconds):
+        """Connections that open within *seconds* are stalled until then from the start."""
+        self.stalled_until_ns = monotonic_ns() + <int64_t>(seconds * 1e9)

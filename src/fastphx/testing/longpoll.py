@@ -1,0 +1,309 @@
+"""Long polling on the embedded server: ``SOCKET/longpoll`` beside ``SOCKET/websocket``, on the same port.
+
+A session is a WebSocket of the server's own, over a connection within the process: so limits, counters and
+fault switches are those of any other connection, and only what differs is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import logging
+import secrets
+import socket
+from collections.abc import Callable
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+import orjson
+import picows
+from aiohttp import web
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from fastphx.errors import DecodeError
+from fastphx.protocol.codec import decode
+from fastphx.testing.handshake import TOKEN_PREFIX
+
+REQUEST_LINE_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
+MAX_REQUEST_LINE_BYTES = 16 * 1024
+MAX_BODY_BYTES = 8_000_000
+"""What Plug reads of a body."""
+
+MAX_UNPOLLED_BYTES = 1024 * 1024
+"""Beyond it a session's WebSocket is not read, so that its own ``max_write_buffer`` counts from then on."""
+
+_OWN_HEADERS = frozenset(
+    ("accept", "connection", "content-length", "content-type", "host", "transfer-encoding", "upgrade")
+)
+
+# An adapter, because picows makes a Logger a connection of anything else.
+_PICOWS_LOGGER = logging.LoggerAdapter(logging.getLogger("fastphx.testing.picows"), None)
+
+WebSocketFactory = Callable[[], asyncio.BufferedProtocol]
+
+
+class LongPoll:
+    """The long-polling side of one server. *websocket* makes the protocol that serves one WebSocket.
+
+    A poll is answered after *window_s* seconds without a message. A session that nobody polls ends with its
+    socket's idle timeout; *idle_timeout_s* is the shortest of these.
+    """
+
+    def __init__(self, websocket: WebSocketFactory, *, window_s: float, idle_timeout_s: float) -> None:
+        self._websocket = websocket
+        self._window_s = window_s
+        self._ping_interval_s = min(idle_timeout_s / 3, window_s)
+        self._sessions: dict[str, Session] = {}
+        self._web = web.Server(
+            self._handle, request_factory=_request, access_log=None, handler_cancellation=True
+        )
+        self.is_draining = False
+
+    def front(self) -> asyncio.Protocol:
+        """The protocol of one connection that has not said yet what it wants."""
+        return Front(self._websocket, self._web)
+
+    async def stop(self) -> None:
+        """Cut the HTTP connections and the sessions."""
+        for session in list(self._sessions.values()):
+            session.end()
+        await self._web.shutdown(timeout=0)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        # Of a repeated parameter Plug takes the last: the session's token follows the user's own parameters.
+        params = dict(parse_qsl(request.query_string, keep_blank_values=True))
+        session = self._sessions.get(params.get("token", ""))
+        if request.method == "GET":
+            return await (self._open(request) if session is None else self._poll(session))
+        if request.method == "POST":
+            if session is None:
+                return _answer({"status": 410})
+            return self._publish(session, await request.read(), request.headers.get("Content-Type"))
+        return web.Response(status=400)
+
+    async def _open(self, request: web.BaseRequest) -> web.Response:
+        if self.is_draining:
+            return web.Response(status=503)
+        session = Session(secrets.token_urlsafe(24))
+        try:
+            await session.connect(self._websocket(), request)
+        except picows.WSHandshakeError as error:
+            status = 500 if error.response is None else int(error.response.status)
+            return _answer({"status": 403}) if status == 403 else web.Response(status=status)
+        self._sessions[session.token] = session
+        session.on_end = lambda: self._sessions.pop(session.token, None)
+        return _answer({"messages": [], "status": 410, "token": session.token})
+
+    async def _poll(self, session: Session) -> web.Response:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._window_s
+        while not session.messages and session.is_open:
+            # The poll shows that the client is there, which is what the idle timeout is about.
+            session.ping()
+            wait_s = min(deadline - loop.time(), self._ping_interval_s)
+            if wait_s <= 0:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(session.available.wait(), wait_s)
+        messages = session.take_messages()
+        status = 200 if messages else 204
+        return _answer({"messages": messages, "status": status, "token": session.token})
+
+    def _publish(self, session: Session, body: bytes, content_type: str | None) -> web.Response:
+        try:
+            frames = _frames(body, content_type)
+            for data, opcode in frames:
+                if session.vsn == 2:
+                    decode(data, opcode, from_client=True)
+                elif not isinstance(orjson.loads(data), dict):
+                    return web.Response(status=500)
+        except (DecodeError, ValueError):
+            # What a crash in Phoenix' controller looks like; the session goes on.
+            return web.Response(status=500)
+        for data, opcode in frames:
+            session.send(data, opcode)
+        return _answer({"status": 200})
+
+
+class Session(WSListener):
+    """One long-polling session: a client's WebSocket on the server itself, and what it has not polled yet."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.vsn = 1
+        self.messages: list[str] = []
+        self.available = asyncio.Event()
+        self.on_end: Callable[[], object] | None = None
+        self._transport: WSTransport | None = None
+        self._unpolled_bytes = 0
+
+    async def connect(self, websocket: asyncio.BufferedProtocol, request: web.BaseRequest) -> None:
+        """Open the WebSocket with the query and the headers of *request*. Raises picows.WSHandshakeError."""
+        ours, theirs = _connected_pair()
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(lambda: websocket, theirs)
+        path = request.path.removesuffix("longpoll") + "websocket"
+        headers = [(key, value) for key, value in request.headers.items() if not _is_own(key)]
+        token = request.headers.get("X-Phoenix-AuthToken")
+        if token is not None:
+            encoded = base64.urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
+            headers.append(("Sec-WebSocket-Protocol", f"phoenix, {TOKEN_PREFIX}{encoded}"))
+        self.vsn = 2 if request.query.get("vsn", "1").startswith("2") else 1
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await picows.ws_connect(
+                lambda: self,
+                f"ws://{request.host}{path}?{request.query_string}",
+                socket_factory=lambda _: ours,
+                extra_headers=headers,
+                logger_name=_PICOWS_LOGGER,
+                use_aiofastnet=False,
+            )
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None
+
+    def send(self, data: bytes, opcode: int) -> None:
+        if self._transport is not None:
+            self._transport.send(WSMsgType(opcode), data)
+
+    def ping(self) -> None:
+        if self._transport is not None:
+            self._transport.send_ping()
+
+    def end(self) -> None:
+        if self._transport is not None:
+            self._transport.disconnect(False)
+
+    def take_messages(self) -> list[str]:
+        """What has come since the last poll."""
+        messages, self.messages = self.messages, []
+        self._unpolled_bytes = 0
+        if self._transport is not None:
+            self.available.clear()
+            self._transport.underlying_transport.resume_reading()
+        return messages
+
+    # Of the transport.
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type == WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+            return
+        if frame.msg_type == WSMsgType.TEXT:
+            message = frame.get_payload_as_bytes().decode("utf-8", "replace")
+        elif frame.msg_type == WSMsgType.BINARY:
+            message = base64.b64encode(frame.get_payload_as_bytes()).decode()
+        else:
+            return
+        self.messages.append(message)
+        self.available.set()
+        self._unpolled_bytes += len(message)
+        if self._unpolled_bytes > MAX_UNPOLLED_BYTES:
+            transport.underlying_transport.pause_reading()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._transport = None
+        self.available.set()
+        if self.on_end is not None:
+            self.on_end()
+
+
+class Front(asyncio.Protocol):
+    """Reads a connection's request line, and hands it to who serves that path."""
+
+    def __init__(self, websocket: WebSocketFactory, web_server: web.Server) -> None:
+        self._websocket = websocket
+        self._web = web_server
+        self._received = b""
+        self._transport: asyncio.Transport
+        self._timeout: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are none of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
+        loop = asyncio.get_running_loop()
+        self._timeout = loop.call_later(REQUEST_LINE_TIMEOUT_S, self._transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        line, end, _ = self._received.partition(b"\r\n")
+        if not end:
+            if len(self._received) > MAX_REQUEST_LINE_BYTES:
+                self._transport.abort()
+            return
+        self._timeout.cancel()
+        words = line.split(b" ")
+        path = words[1].partition(b"?")[0] if len(words) > 1 else b""
+        # A transport chooses how to read when it starts to.
+        self._transport.pause_reading()
+        if path.endswith(b"/longpoll"):
+            http = self._web()
+            self._transport.set_protocol(http)
+            http.connection_made(self._transport)
+            http.data_received(self._received)
+        else:
+            websocket = self._websocket()
+            self._transport.set_protocol(websocket)
+            websocket.connection_made(self._transport)
+            _feed(websocket, self._received)
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._timeout.cancel()
+
+
+def _connected_pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a TCP connection: picows sets TCP's options, so ``socket.socketpair`` will not do."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname(), CONNECT_TIMEOUT_S)
+        theirs, address = listener.accept()
+    if address != ours.getsockname():
+        ours.close()
+        theirs.close()
+        raise ConnectionAbortedError("somebody else connected to the pair's port")
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    return ours, theirs
+
+
+def _feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
+    while data:
+        buffer = memoryview(protocol.get_buffer(len(data)))
+        size = min(len(buffer), len(data))
+        buffer[:size] = data[:size]
+        protocol.buffer_updated(size)
+        data = data[size:]
+
+
+def _request(
+    message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
+) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES)
+
+
+def _is_own(header: str) -> bool:
+    name = header.lower()
+    return name in _OWN_HEADERS or name.startswith("sec-websocket-")
+
+
+def _frames(body: bytes, content_type: str | None) -> list[tuple[bytes, Any]]:
+    """A POST's frames with their opcodes, as Phoenix reads them. Raises ValueError."""
+    if content_type is None or content_type.partition(";")[0].strip() != "application/x-ndjson":
+        return [(body, 1)]
+    return [
+        (line, 1) if line.startswith(b"[") else (base64.b64decode(line, validate=True), 2)
+        for line in body.replace(b"\r\n", b"\n").split(b"\n")
+    ]
+
+
+def _answer(body: dict[str, Any]) -> web.Response:
+    return web.Response(body=orjson.dumps(body), content_type="application/json")

@@ -1,0 +1,412 @@
+"""The embedded Phoenix-compatible server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl as ssl_module
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import orjson
+import picows
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
+
+from fastphx.testing.channel import Channel
+from fastphx.testing.connection import Connection, sweep
+from fastphx.testing.faults import Faults
+from fastphx.testing.handshake import parse_handshake
+from fastphx.testing.hub import Hub
+from fastphx.testing.loop_thread import LoopThread
+from fastphx.testing.pubsub import PubSub
+from fastphx.testing.socket_handler import SocketHandler
+from fastphx.transports.deflate import DeflateOptions, NegotiationError, agree_as_server
+
+if TYPE_CHECKING:
+    from fastphx.testing.longpoll import LongPoll
+
+T = TypeVar("T")
+
+READ_BUFFER_BYTES = 2048
+HANDSHAKE_TIMEOUT_S = 5.0
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 10.0
+CALL_TIMEOUT_S = 10.0
+SWEEP_INTERVAL_S = 1.0
+
+_LOGGER = logging.getLogger("fastphx.testing")
+
+# A LoggerAdapter, because picows makes a Logger a connection of anything else.
+_PICOWS_LOGGER = logging.LoggerAdapter(logging.getLogger("fastphx.testing.picows"), None)
+
+
+class Server:
+    """A Phoenix server in this process, for tests and for load.
+
+    ``async with Server(channels={"room:*": Room}) as server`` runs it on the current loop, ``with Server(…)
+    as server`` on a loop in a thread of its own; its methods may be called from any thread. ``sockets``
+    maps socket paths to SocketHandlers where one path, ``/socket``, is not enough; the other options up to
+    ``id`` are then those of the handlers.
+
+    ``port`` 0 takes a free port. ``ssl`` makes it serve wss. ``reuse_port`` lets several processes share
+    a port. ``max_write_buffer`` is how many bytes wait for a client that does not read, before it is cut;
+    ``close_timeout_s`` how long a client may take to answer a close. ``use_uvloop`` is for the thread.
+    ``compress`` agrees to permessage-deflate where a client offers it. ``longpoll`` serves ``/longpoll``
+    beside ``/websocket`` (extra ``longpoll``); a poll is answered after ``longpoll_window_s`` without a
+    message. Raises OSError where it cannot listen.
+    """
+
+    def __init__(
+        self,
+        channels: Mapping[str, Callable[[], Channel]] | None = None,
+        *,
+        sockets: Mapping[str, SocketHandler] | None = None,
+        idle_timeout_s: float = 60.0,
+        max_channels_per_transport: int = 100,
+        connect: Callable[[Any], Any] | None = None,
+        id: Callable[[Any], str | None] | None = None,  # noqa: A002 - Phoenix's name for it
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl: ssl_module.SSLContext | None = None,
+        backlog: int = 4096,
+        reuse_port: bool = False,
+        max_message_size: int = 8 * 1024 * 1024,
+        max_write_buffer: int = 16 * 1024 * 1024,
+        close_timeout_s: float = 5.0,
+        use_uvloop: bool = True,
+        compress: bool | DeflateOptions = False,
+        longpoll: bool = False,
+        longpoll_window_s: float = 10.0,
+    ) -> None:
+        if (channels is None) == (sockets is None):
+            raise ValueError("give either channels, for one socket at /socket, or sockets")
+        if longpoll and reuse_port:
+            raise ValueError("longpoll does not go with reuse_port: a session lives in one process")
+        if sockets is None:
+            assert channels is not None
+            sockets = {
+                "/socket": SocketHandler(
+                    channels,
+                    connect,
+                    id,
+                    idle_timeout_s=idle_timeout_s,
+                    max_channels_per_transport=max_channels_per_transport,
+                    max_message_size=max_message_size,
+                )
+            }
+        self.sockets = dict(sockets)
+        self.host = host
+        self._port = port
+        self._ssl = ssl
+        self._backlog = backlog
+        self._reuse_port = reuse_port
+        self._max_message_size = max_message_size
+        self._max_write_buffer = max_write_buffer
+        self._close_timeout_s = close_timeout_s
+        self._use_uvloop = use_uvloop
+        self._deflate_options = DeflateOptions() if compress is True else compress or None
+        self._serves_longpoll = longpoll
+        self._longpoll_window_s = longpoll_window_s
+        self._longpoll: LongPoll | None = None
+        self._hub: Hub | None = None
+        self._listener: asyncio.Server | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+        self._thread: LoopThread | None = None
+
+    # Its life.
+
+    async def start(self) -> None:
+        """Listen on the running loop."""
+        if self._hub is not None:
+            raise RuntimeError("the server has been started already")
+        pubsub = PubSub()
+        hub = Hub(asyncio.get_running_loop(), pubsub, self._max_write_buffer, self._close_timeout_s)
+        pubsub.attach(hub)
+        self._hub = hub
+        try:
+            if self._serves_longpoll:
+                self._listener = await self._listen_for_both()
+            else:
+                self._listener = await picows.ws_create_server(
+                    self._accept,
+                    self.host,
+                    self._port,
+                    logger_name=_PICOWS_LOGGER,
+                    enable_auto_pong=False,
+                    max_frame_size=self._max_message_size,
+                    read_buffer_init_size=READ_BUFFER_BYTES,
+                    ssl=self._ssl,
+                    backlog=self._backlog,
+                    reuse_port=self._reuse_port or None,
+                    use_aiofastnet=False,
+                )
+        except BaseException:
+            self._hub = None
+            raise
+        self._port = self._listener.sockets[0].getsockname()[1]
+        shortest = min(self._close_timeout_s, *(handler.idle_timeout_s for handler in self.sockets.values()))
+        self._sweep_interval_s = max(0.02, min(SWEEP_INTERVAL_S, shortest / 4))
+        self._sweep_later()
+
+    async def stop(self) -> None:
+        """Stop listening and cut every connection that is still there."""
+        if self._listener is None:
+            return
+        assert self._hub is not None
+        hub, listener = self._hub, self._listener
+        self._listener = None
+        listener.close()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        empty = asyncio.Event()
+        hub.on_empty = empty.set
+        for connection in list(hub.connections):
+            connection.cut()
+        if hub.connections:
+            await asyncio.wait_for(empty.wait(), STOP_TIMEOUT_S)
+        if self._longpoll is not None:
+            await self._longpoll.stop()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def __enter__(self) -> Self:
+        thread = LoopThread("fastphx-server", use_uvloop=self._use_uvloop)
+        try:
+            thread.run(self.start(), START_TIMEOUT_S)
+        except BaseException:
+            thread.stop()
+            raise
+        self._thread = thread
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        thread, self._thread = self._thread, None
+        assert thread is not None
+        try:
+            thread.run(self.stop(), STOP_TIMEOUT_S)
+        finally:
+            thread.stop()
+
+    # Where it is.
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The first socket's URL as phoenix.js wants it: ``ws://127.0.0.1:PORT/socket``."""
+        scheme = "ws" if self._ssl is None else "wss"
+        return f"{scheme}://{self.host}:{self._port}{next(iter(self.sockets))}"
+
+    @property
+    def websocket_url(self) -> str:
+        """The same with ``/websocket``, which the behaviour wants."""
+        return f"{self.url}/websocket"
+
+    @property
+    def longpoll_url(self) -> str:
+        """The first socket's URL for long polling: ``http://127.0.0.1:PORT/socket/longpoll``."""
+        return f"http{self.url.removeprefix('ws')}/longpoll"
+
+    # What happens on it.
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """Counters of all that the server did, by name (they are described in ``hub.pxd``)."""
+        return self._running_hub().stats
+
+    @property
+    def faults(self) -> Faults:
+        """What the server does wrong on purpose, on all connections."""
+        return self._running_hub().faults
+
+    @property
+    def connections(self) -> list[Connection]:
+        """The open connections."""
+        return self._on_loop(lambda: list(self._running_hub().connections))
+
+    @property
+    def topics(self) -> dict[str, int]:
+        """How many subscribers each topic has."""
+        return self._on_loop(lambda: self._running_hub().pubsub.topics)
+
+    def broadcast(self, topic: str, event: str, payload: Any = None) -> int:
+        """Send a message to every subscriber of *topic*; returns to how many. Raises EncodingError."""
+        return self._on_loop(lambda: self._running_hub().pubsub.broadcast(topic, event, payload))
+
+    def disconnect(self, id: str | None = None, code: int = 1001) -> int:  # noqa: A002
+        """Close the open sockets of that id (of all without one) with *code*; returns how many."""
+
+        def close() -> int:
+            hub = self._running_hub()
+            named = hub.connections if id is None else hub.ids.get(id, ())
+            chosen = [connection for connection in named if connection.is_open]
+            for connection in chosen:
+                connection.disconnect(code)
+            return len(chosen)
+
+        return self._on_loop(close)
+
+    def drain(self) -> int:
+        """Stop listening and close every open socket with code 1012; returns how many."""
+
+        def close() -> int:
+            if self._listener is not None:
+                self._listener.close()
+            if self._longpoll is not None:
+                self._longpoll.is_draining = True
+            return self.disconnect(None, 1012)
+
+        return self._on_loop(close)
+
+    # Faults that happen at once.
+
+    def cut(self, count: int | None = None) -> int:
+        """Reset the TCP connection of *count* sockets, or of all; returns of how many."""
+
+        def reset() -> int:
+            chosen = list(self._running_hub().connections)[:count]
+            for connection in chosen:
+                connection.cut()
+            return len(chosen)
+
+        return self._on_loop(reset)
+
+    def stall(self, seconds: float) -> None:
+        """Neither read nor send on any socket for *seconds*, on ones that open meanwhile either (their
+        handshake is answered)."""
+
+        def stall() -> None:
+            hub = self._running_hub()
+            hub.stall(seconds)
+            for connection in list(hub.connections):
+                connection.stall(seconds)
+
+        self._on_loop(stall)
+
+    def crash_channels(self, topic: str | None = None) -> int:
+        """Have every channel of *topic*, or of any, crash; returns how many."""
+
+        def crash() -> int:
+            return sum(connection.crash_channels(topic) for connection in self._running_hub().connections)
+
+        return self._on_loop(crash)
+
+    async def wait_until(self, reached: Callable[[dict[str, int]], bool], timeout_s: float = 5.0) -> None:
+        """Return when ``reached(stats)`` is true. Raises TimeoutError, with the counters."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while not reached(self.stats):
+            if asyncio.get_running_loop().time() > deadline:
+                raise TimeoutError(f"the server did not get there within {timeout_s} s: {self.stats}")
+            await asyncio.sleep(0.002)
+
+    # Inside.
+
+    def _running_hub(self) -> Hub:
+        if self._hub is None:
+            raise RuntimeError("the server has not been started: use `async with` or `with`")
+        return self._hub
+
+    def _on_loop(self, function: Callable[[], T]) -> T:
+        """Call *function* on the server's loop, from whatever thread this is."""
+        if self._thread is None:
+            return function()
+        return self._thread.call(function, CALL_TIMEOUT_S)
+
+    def _sweep_later(self) -> None:
+        hub = self._running_hub()
+        sweep(hub)
+        self._sweep = hub.loop.call_later(self._sweep_interval_s, self._sweep_later)
+
+    async def _listen_for_both(self) -> asyncio.Server:
+        """Listen for WebSockets and long polling on one port."""
+        try:
+            from fastphx.testing.longpoll import LongPoll
+        except ModuleNotFoundError as error:
+            if error.name != "aiohttp":
+                raise
+            raise ModuleNotFoundError("longpoll needs aiohttp: pip install fastphx[longpoll]") from None
+        self._longpoll = LongPoll(
+            self._websocket_protocol,
+            window_s=self._longpoll_window_s,
+            idle_timeout_s=min(handler.idle_timeout_s for handler in self.sockets.values()),
+        )
+        return await asyncio.get_running_loop().create_server(
+            self._longpoll.front, self.host, self._port, ssl=self._ssl, backlog=self._backlog
+        )
+
+    def _websocket_protocol(self) -> Any:
+        """What ``picows.ws_create_server`` makes for each connection."""
+        return WSProtocol(
+            None,  # host and port
+            None,  # path
+            False,  # is_client_side
+            self._accept,
+            _PICOWS_LOGGER,
+            True,  # disconnect_on_exception
+            HANDSHAKE_TIMEOUT_S,
+            False,  # enable_auto_ping
+            20,
+            20,
+            picows.WSAutoPingStrategy.PING_WHEN_IDLE,
+            False,  # enable_auto_pong
+            self._max_message_size,
+            None,  # extra_headers
+            READ_BUFFER_BYTES,
+        )
+
+    def _accept(self, request: Any) -> Any:
+        handshake = parse_handshake(request)
+        hub = self._running_hub()
+        if handshake.path == "/stats":
+            body = orjson.dumps(hub.stats)
+            headers = {"Content-Type": "application/json"}
+            response = picows.WSUpgradeResponse.create_ok_response(body, headers)
+            return picows.WSUpgradeResponseWithListener(response, None)
+        if hub.faults.refuse_connects is not None:
+            return self._refuse(hub.faults.refuse_connects)
+        path, _, transport = handshake.path.rpartition("/")
+        handler = self.sockets.get(path) if transport == "websocket" else None
+        if handler is None:
+            return self._refuse(404)
+        vsn = handshake.vsn
+        try:
+            assigns = {} if handler.connect is None else handler.connect(handshake)
+        except Exception:
+            _LOGGER.exception("connect of %s raised", path)
+            return self._refuse(500)
+        if vsn is None or assigns is False:
+            return self._refuse(403)
+        name = None if handler.id is None else handler.id(assigns)
+        connection = Connection(hub, handler, handshake.params, assigns, name, vsn, handler.idle_timeout_s)
+        headers = {"Sec-WebSocket-Protocol": "phoenix"} if "phoenix" in handshake.subprotocols else {}
+        if self._deflate_options is not None:
+            self._agree_on_deflate(request, connection, headers)
+        response = picows.WSUpgradeResponse.create_101_response(headers)
+        return picows.WSUpgradeResponseWithListener(response, connection)
+
+    def _agree_on_deflate(self, request: Any, connection: Connection, headers: dict[str, str]) -> None:
+        assert self._deflate_options is not None
+        offers = request.headers.getall("Sec-WebSocket-Extensions", ())
+        try:
+            chosen = agree_as_server(offers, self._deflate_options)
+        except NegotiationError as error:
+            _LOGGER.info("declining an offer of extensions: %s", error)
+            return
+        if chosen is not None:
+            agreement, headers["Sec-WebSocket-Extensions"] = chosen
+            connection.use_deflate(agreement.server_stream(connection.handler.max_message_size))
+
+    def _refuse(self, status: int) -> Any:
+        self._running_hub().count_refused()
+        phrase = HTTPStatus(status).phrase
+        response = picows.WSUpgradeResponse.create_error_response(500, f"{status} {phrase}".encode())
+        response.status = HTTPStatus(status)
+        return picows.WSUpgradeResponseWithListener(response, None)

@@ -1,0 +1,271 @@
+"""A socket without an event loop: every method waits for its outcome."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Self
+
+from fastphx.errors import DisconnectedError, DisconnectReason, FastphxError
+from fastphx.gen_socket_client import (
+    Caller,
+    Connect,
+    GenSocketClient,
+    NoConnect,
+    NoReply,
+    Reply,
+    Socket,
+    TransportHandle,
+    start_link,
+)
+from fastphx.gen_socket_client.responses import Params
+from fastphx.serializers import Serializer
+from fastphx.testing.loop_thread import LoopThread
+from fastphx.transports import WebSocketTransport
+from fastphx.transports.base import Transport
+
+TIMEOUT_S = 5.0
+
+
+class Received(NamedTuple):
+    """A message that is no reply."""
+
+    topic: str
+    event: str
+    payload: Any
+
+
+class JoinRefusedError(FastphxError):
+    """The server refused a join; ``response`` says why."""
+
+    def __init__(self, topic: str, response: Any) -> None:
+        self.topic = topic
+        self.response = response
+        super().__init__(f"the server refused to let {topic!r} be joined: {response!r}")
+
+
+class TestSocket:
+    """A socket for tests: ``with TestSocket(server.websocket_url) as socket: socket.join("room:a")``.
+
+    It is a GenSocketClient on a loop in a thread of its own. *url* is the full one, with ``/websocket``.
+    It connects at once unless *connect* is false, and never again by itself. Every method waits for at most
+    ``timeout`` seconds (*timeout_s* where none is given) and then raises TimeoutError; each raises what the
+    behaviour's functions raise: DisconnectedError, NotJoinedError, AlreadyJoinedError, EncodingError.
+    """
+
+    __test__ = False  # it is no test case, whatever pytest makes of its name
+
+    def __init__(
+        self,
+        url: str,
+        params: Params | None = None,
+        *,
+        connect: bool = True,
+        transport: type[Transport] = WebSocketTransport,
+        serializer: Serializer | None = None,
+        transport_opts: Mapping[str, Any] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self.timeout_s = timeout_s
+        self._client = _Client()
+        self._thread = LoopThread("fastphx-test-socket")
+        try:
+            socket = self._thread.run(
+                start_link(
+                    self._client,
+                    transport,
+                    Connect(url, params) if connect else NoConnect(url, params),
+                    serializer=serializer,
+                    transport_opts=transport_opts,
+                ),
+                timeout_s,
+            )
+        except BaseException:
+            self._thread.stop()
+            raise
+        assert socket is not None
+        self._socket: Socket = socket
+
+    def connect(self, url: str | None = None, params: Params | None = None) -> None:
+        """Connect, to where it was connected last unless something else is said; does not wait: see
+        ``wait_connect_status``. Raises FastphxError where it is connected."""
+        if self._socket.connected:
+            raise FastphxError("the socket is connected already: it cannot connect")
+        self._socket.send_info(Connect(url, params))
+
+    def wait_connect_status(self, timeout: float | None = None) -> Literal["connected"] | DisconnectReason:
+        """The next thing that happens to the connection: "connected", or why it is not there."""
+        found: Literal["connected"] | DisconnectReason = self._client.statuses.take(
+            lambda _status: True, self._within(timeout)
+        )
+        return found
+
+    def join(self, topic: str, payload: Any = None, timeout: float | None = None) -> Any:
+        """Join *topic* and return the join's response. Raises JoinRefusedError."""
+        return self._ask(("join", topic, payload), timeout)
+
+    def leave(self, topic: str, payload: Any = None, timeout: float | None = None) -> Any:
+        """Leave *topic*, wait until the server has closed it, and return the close's payload."""
+        return self._ask(("leave", topic, payload), timeout)
+
+    def push(self, topic: str, event: str, payload: Any = None) -> int:
+        """Send a message and return its ref; a reply is dropped."""
+        ref = self._ask(("push", topic, event, payload), None)
+        assert isinstance(ref, int)
+        return ref
+
+    def push_sync(self, topic: str, event: str, payload: Any = None, timeout: float | None = None) -> Any:
+        """Send a message and return its reply: ``{"status": …, "response": …}``."""
+        return self._ask(("push_sync", topic, event, payload), timeout)
+
+    def await_message(
+        self, topic: str | None = None, event: str | None = None, timeout: float | None = None
+    ) -> Received:
+        """The next message, of that topic and event where they are given. Others wait their turn."""
+        found: Received = self._client.messages.take(
+            lambda message: topic in (None, message.topic) and event in (None, message.event),
+            self._within(timeout),
+        )
+        return found
+
+    def joined(self, topic: str) -> bool:
+        """Whether *topic* is joined."""
+        found = self._ask(("joined", topic), None)
+        assert isinstance(found, bool)
+        return found
+
+    @property
+    def connected(self) -> bool:
+        return self._socket.connected
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """The socket's counters."""
+        return self._thread.call(lambda: self._socket.stats, self.timeout_s)
+
+    def close(self) -> None:
+        """Disconnect and end the thread. What waits fails with StoppedError."""
+        try:
+            self._thread.run(self._stop(), self.timeout_s)
+        finally:
+            self._thread.stop()
+
+    async def _stop(self) -> None:
+        await self._socket.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _within(self, timeout: float | None) -> float:
+        return self.timeout_s if timeout is None else timeout
+
+    def _ask(self, request: tuple[Any, ...], timeout: float | None) -> Any:
+        within_s = self._within(timeout)
+        # The loop's timeout comes first, so that the call is taken off the list of those that wait.
+        answer = self._thread.run(self._socket.call(request, within_s), within_s + TIMEOUT_S)
+        if isinstance(answer, _Failure):
+            raise answer.error
+        return answer
+
+
+class _Failure(NamedTuple):
+    error: FastphxError
+
+
+class _Client(GenSocketClient):
+    """Runs on the loop's thread; calls are answered when their outcome is there."""
+
+    def __init__(self) -> None:
+        self.statuses: _Box = _Box()
+        self.messages: _Box = _Box()
+        self._joins: dict[str, Caller] = {}
+        self._leaves: dict[str, Caller] = {}
+        self._pushes: dict[int, Caller] = {}
+
+    def init(self, arg: Any) -> Any:
+        return arg
+
+    def handle_connected(self, transport: TransportHandle) -> None:
+        self.statuses.put("connected")
+
+    def handle_disconnected(self, reason: DisconnectReason) -> None:
+        for waiting in (self._joins, self._leaves, self._pushes):
+            for caller in waiting.values():
+                caller.reply(_Failure(DisconnectedError(f"the connection was lost: {reason}")))
+            waiting.clear()
+        self.statuses.put(reason)
+
+    def handle_info(self, message: Any, transport: TransportHandle) -> Any:
+        return message
+
+    def handle_call(self, message: Any, caller: Caller, transport: TransportHandle) -> Reply | NoReply:
+        kind, topic, *rest = message
+        try:
+            if kind == "joined":
+                return Reply(transport.joined(topic))
+            if kind == "join":
+                transport.join(topic, *rest)
+                self._joins[topic] = caller
+            elif kind == "leave":
+                transport.leave(topic, *rest)
+                self._leaves[topic] = caller
+            else:
+                ref = transport.push(topic, *rest)
+                if kind == "push":
+                    return Reply(ref)
+                self._pushes[ref] = caller
+        except FastphxError as error:
+            return Reply(_Failure(error))
+        return NoReply()
+
+    def handle_joined(self, topic: str, payload: Any, transport: TransportHandle) -> None:
+        _answer(self._joins, topic, payload)
+
+    def handle_join_error(self, topic: str, payload: Any, transport: TransportHandle) -> None:
+        _answer(self._joins, topic, _Failure(JoinRefusedError(topic, payload)))
+
+    def handle_channel_closed(self, topic: str, payload: Any, transport: TransportHandle) -> None:
+        if not _answer(self._leaves, topic, payload):
+            self.messages.put(Received(topic, "phx_close", payload))
+
+    def handle_reply(self, topic: str, ref: int, payload: Any, transport: TransportHandle) -> None:
+        _answer(self._pushes, ref, payload)
+
+    def handle_message(self, topic: str, event: str, payload: Any, transport: TransportHandle) -> None:
+        self.messages.put(Received(topic, event, payload))
+
+
+def _answer(waiting: dict[Any, Caller], key: Any, value: Any) -> bool:
+    caller = waiting.pop(key, None)
+    if caller is not None:
+        caller.reply(value)
+    return caller is not None
+
+
+class _Box:
+    """What has come, until somebody takes it."""
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+        self._changed = threading.Condition()
+
+    def put(self, item: Any) -> None:
+        with self._changed:
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def take(self, wanted: Any, timeout_s: float) -> Any:
+        """Take out the first item for which ``wanted(item)``. Raises TimeoutError, with what is there."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while True:
+                for index, item in enumerate(self._items):
+                    if wanted(item):
+                        return self._items.pop(index)
+                left_s = deadline - time.monotonic()
+                if left_s <= 0 or not self._changed.wait(left_s):
+                    raise TimeoutError(f"nothing came within {timeout_s} s; there is {self._items!r}")

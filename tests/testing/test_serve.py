@@ -1,0 +1,120 @@
+"""`fastphx serve`, as a process."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from fastphx.testing import ServerProcess
+from tests.testing.raw_socket import RawSocket
+
+COMMAND = [sys.executable, "-m", "fastphx"]
+VSN2 = "/websocket?vsn=2.0.0"
+
+
+def run(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+@pytest.mark.parametrize("loop", ["--uvloop", "--no-uvloop"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_serves_and_stops_with_a_summary(tmp_path: Path, loop: str, number: signal.Signals) -> None:
+    file = tmp_path / "stats.json"
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "serve", "--port", "0", loop, "--stats-json", str(file), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    url = (await asyncio.wait_for(process.stdout.readline(), 20)).decode().strip()
+    async with RawSocket(url + VSN2) as socket:
+        await socket.join("room:a")
+        socket.send_json("1", "2", "room:a", "echo", {"n": 1})
+        assert (await socket.recv_json())[4]["response"] == {"n": 1}
+        process.send_signal(number)
+        assert await socket.recv() == ("close", 1012)
+    rest = (await asyncio.wait_for(process.stdout.read(), 20)).decode()
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert rest.startswith("open 0, connections 1, joins 1, pushes 1, replies 1,")
+    assert json.loads(file.read_text())["replies"] == 1
+
+
+async def test_a_server_process() -> None:
+    with ServerProcess("--max-channels", "1", "--idle-timeout", "0.5") as server:
+        async with RawSocket(server.url + VSN2) as socket:
+            assert (await socket.join("room:a"))["status"] == "ok"
+            assert (await socket.join("room:b"))["response"] == {"reason": "too many channels joined"}
+            stats = await asyncio.to_thread(server.stats)
+            assert stats["joins"] == stats["join_errors"] == 1
+            assert await socket.recv() == ("close", 1002)
+        assert server.port > 0
+        assert server.pid != os.getpid()
+        server.kill()
+    with pytest.raises(RuntimeError, match="not running"):
+        server.stop()
+
+
+def test_two_processes_share_a_port() -> None:
+    with ServerProcess("--reuse-port") as one, ServerProcess("--reuse-port", "--port", str(one.port)) as two:
+        assert one.port == two.port
+        with urllib.request.urlopen(f"http://127.0.0.1:{one.port}/stats", timeout=5) as answer:
+            assert json.load(answer)["connections"] == 0
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    with ServerProcess() as server:
+        second = run("serve", "--port", str(server.port))
+        assert second.returncode == 2
+        assert second.stdout == ""
+        assert second.stderr == (
+            f"fastphx: Cannot listen on 127.0.0.1:{server.port}: Address already in use.\n"
+        )
+        with pytest.raises(RuntimeError, match="did not start"):
+            ServerProcess("--port", str(server.port)).start()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["serve", "--port", "70000"], "--port"),
+        (["serve", "--idle-timeout", "0"], "--idle-timeout"),
+        (["serve", "--max-channels", "none"], "--max-channels"),
+        (["serve", "--host", "no such host"], "no such host"),
+        (["serve", "--stats-json", "/no/such/folder/x.json"], "--stats-json"),
+        (["no-such-command"], "no-such-command"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments: list[str], sentence: str) -> None:
+    ended = run(*arguments)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith("fastphx: ")
+    assert sentence in ended.stderr
+
+
+def test_without_click_it_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise ModuleNotFoundError(\"No module named 'click'\", name='click')")
+    ended = run("serve", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert ended.returncode == 2
+    assert ended.stderr == "fastphx: the command line needs click: pip install fastphx[load]\n"
+
+
+def test_help_and_version() -> None:
+    for arguments in ([], ["--help"]):
+        ended = run(*arguments)
+        assert ended.returncode == 0
+        assert "serve" in ended.stdout
+    assert run("--version").stdout.startswith("fastphx ")
+    assert "--reuse-port" in run("serve", "--help").stdout

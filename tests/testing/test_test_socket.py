@@ -1,0 +1,134 @@
+"""TestSocket and the plugin's fixtures: no loop in sight."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from fastphx import (
+    AlreadyJoinedError,
+    CallTimeoutError,
+    ConnectError,
+    ConnectionClosed,
+    DisconnectedError,
+    EncodingError,
+    FastphxError,
+    NotJoinedError,
+)
+from fastphx.serializers import JsonV1
+from fastphx.testing import JoinRefusedError, Server, TestSocket, demo_server
+
+
+def test_joins_pushes_and_leaves(phoenix_socket: TestSocket) -> None:
+    assert not phoenix_socket.joined("room:a")
+    assert phoenix_socket.join("room:a", {"n": 1}) == {"joined": {"n": 1}}
+    assert phoenix_socket.joined("room:a")
+    assert phoenix_socket.push_sync("room:a", "echo", {"n": 2}) == {"status": "ok", "response": {"n": 2}}
+    assert phoenix_socket.push_sync("room:a", "echo_error", {}) == {"status": "error", "response": {}}
+    assert phoenix_socket.push_sync("room:a", "echo", b"\x00")["response"] == b"\x00"
+    first = phoenix_socket.push("room:a", "push", {"n": 3})
+    assert phoenix_socket.await_message() == ("room:a", "pushed", {"n": 3})
+    assert phoenix_socket.push("room:a", "noreply") == first + 1
+    assert phoenix_socket.leave("room:a") == {}
+    assert not phoenix_socket.joined("room:a")
+    assert phoenix_socket.stats["decode_errors"] == 0
+
+
+def test_messages_wait_for_the_one_who_asks_for_them(
+    phoenix_socket: TestSocket, phoenix_server: Server
+) -> None:
+    for topic in ("room:a", "room:b"):
+        phoenix_socket.join(topic)
+        for event in ("one", "two"):
+            assert phoenix_server.broadcast(topic, event, {}) == 1
+    assert phoenix_socket.await_message(event="two").topic == "room:a"
+    assert phoenix_socket.await_message("room:b").event == "one"
+    assert phoenix_socket.await_message("room:b", "two").event == "two"
+    assert phoenix_socket.await_message() == ("room:a", "one", {})
+    phoenix_socket.push("room:a", "stop")
+    assert phoenix_socket.await_message() == ("room:a", "phx_close", {})
+    with pytest.raises(TimeoutError, match="nothing came"):
+        phoenix_socket.await_message(timeout=0.01)
+
+
+def test_what_is_refused(phoenix_socket: TestSocket, phoenix_server: Server) -> None:
+    with pytest.raises(JoinRefusedError, match="denied") as caught:
+        phoenix_socket.join("room:denied")
+    assert caught.value.response == {"reason": "denied"}
+    with pytest.raises(NotJoinedError):
+        phoenix_socket.push("room:a", "echo")
+    with pytest.raises(NotJoinedError):
+        phoenix_socket.leave("room:a")
+    phoenix_socket.join("room:a")
+    with pytest.raises(AlreadyJoinedError):
+        phoenix_socket.join("room:a")
+    with pytest.raises(EncodingError):
+        phoenix_socket.push("room:a", "echo", {"it": object()})
+    with pytest.raises(FastphxError, match="connected already"):
+        phoenix_socket.connect()
+    phoenix_server.faults.drop_replies = -1
+    with pytest.raises(CallTimeoutError):
+        phoenix_socket.push_sync("room:a", "echo", {}, timeout=0.02)
+
+
+def test_connecting_and_losing_the_connection() -> None:
+    with demo_server() as server, TestSocket(server.websocket_url, connect=False) as socket:
+        with pytest.raises(DisconnectedError):
+            socket.join("room:a")
+        socket.connect(params={"token": "bad"})
+        refused = socket.wait_connect_status()
+        assert isinstance(refused, ConnectError)
+        assert refused.status == 403
+        socket.connect(params={"user": "u1"})
+        assert socket.wait_connect_status() == "connected"
+        assert socket.connected
+        socket.join("room:a")
+        server.faults.drop_replies = -1
+        failed: list[BaseException] = []
+
+        def push() -> None:
+            try:
+                socket.push_sync("room:a", "echo", {})
+            except DisconnectedError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=push)
+        thread.start()
+        asyncio.run(server.wait_until(lambda stats: stats["dropped_replies"] == 1))
+        server.disconnect("user:u1")
+        closed = socket.wait_connect_status()
+        assert isinstance(closed, ConnectionClosed)
+        assert closed.code == 1001
+        thread.join(5)
+        assert len(failed) == 1
+        assert not socket.joined("room:a")
+
+
+def test_with_another_serializer() -> None:
+    with demo_server() as server, TestSocket(server.websocket_url, serializer=JsonV1()) as socket:
+        assert socket.wait_connect_status() == "connected"
+        assert socket.join("room:a") == {"joined": {}}
+        assert socket.push_sync("room:a", "echo", {"n": 1})["response"] == {"n": 1}
+        assert socket.leave("room:a") == {}
+
+
+def test_what_cannot_be_meant_is_refused_at_once() -> None:
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="no_such_option"):
+        TestSocket("ws://127.0.0.1:1/socket/websocket", transport_opts={"no_such_option": 1})
+    assert threading.active_count() == before
+
+
+def test_the_plugin_imports_nothing_until_a_fixture_is_used(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import sys\n\ndef test_it():\n"
+        "    assert not {'fastphx.testing.server', 'fastphx.testing.connection'} & set(sys.modules)\n\n"
+        "def test_fixtures(phoenix_socket, phoenix_server):\n"
+        "    phoenix_socket.join('room:a')\n    assert phoenix_server.stats['joins'] == 1\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert "2 passed" in ended.stdout, ended.stdout
