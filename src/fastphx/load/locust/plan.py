@@ -1,0 +1,58 @@
+"""The plan of the sockets of one user class, from what a locustfile says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastphx.load.plan import MAX_DURATION_S, MAX_RATE_PER_S, Plan
+from fastphx.load.scenarios import scenario_class
+from fastphx.load.template import PlanError
+
+NOT_HERE = {
+    "connections": "the users are the sockets: their number is Locust's",
+    "ramp": "the spawn rate is Locust's",
+    "duration": "the run time is Locust's",
+    "workers": "the workers are Locust's",
+    "url": "the URL is the user's host",
+    "threshold": "what fails a run is Locust's: see --exit-code-on-error and environment.process_exit_code",
+}
+SELF_OPENING = ("churn", "storm")
+
+
+def socket_plan(mapping: Mapping[str, object], host: str | None) -> Plan:
+    """A plan whose rate is one of each socket, in pushes a second, and which goes on until it is stopped.
+
+    Raises PlanError for what Locust decides, and for scenarios that open sockets by themselves.
+    """
+    for key in mapping:
+        if key in NOT_HERE:
+            raise PlanError(f"{key} is not part of a Locust user's plan: {NOT_HERE[key]}")
+    if not host:
+        raise PlanError("the user has no host: give the socket's URL, like ws://127.0.0.1:4000/socket")
+    name = mapping.get("scenario", "echo")
+    if name in SELF_OPENING:
+        raise PlanError(f"{name} opens sockets by itself: use idle, and Locust's users and shapes")
+    rate, publishers = mapping.get("rate"), mapping.get("publishers", 1)
+    if isinstance(rate, str) and ":" in rate:
+        raise PlanError(
+            "the rate is one of each socket, like 0.5: its steps are Locust's, with a LoadTestShape"
+        )
+    if rate is None and not mapping.get("think_time"):
+        # Only the scenarios that push by a schedule have another default than 0.
+        rate = 0.0 if scenario_class(str(name)).defaults.get("rate") == 0.0 else 1.0
+    return Plan.from_mapping(
+        {
+            "connect_rate": MAX_RATE_PER_S,
+            **mapping,
+            **({} if rate is None else {"rate": rate}),
+            "url": host,
+            "duration": MAX_DURATION_S,
+            # A socket's number alone says whether it publishes; the count only has to allow for it.
+            "connections": publishers + 1 if isinstance(publishers, int) else 2,
+        }
+    )
+
+
+def rate_of_socket(plan: Plan) -> float:
+    """Pushes a second of one socket."""
+    return plan.rate[0].rate

@@ -1,0 +1,150 @@
+"""The sockets of one user class in one Locust process, which a worker process holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+
+from fastphx.load.locust.plan import rate_of_socket
+from fastphx.load.locust.worker_process import WorkerProcess
+from fastphx.load.plan import Plan
+
+NUMBERS_A_WORKER = 1_000_000
+"""Sockets' numbers of one Locust worker; those of the next one follow."""
+DISPATCH_NS = 1_000_000_000
+"""Locust hands out users once a second; their sockets are due evenly over it, as the spawn rate says."""
+GAUGES = ("connected", "joined", "in_flight", "rss_bytes")
+
+
+@dataclass(slots=True)
+class Dispatch:
+    """The users that Locust made at one time."""
+
+    start_ns: int
+    size: int = 0
+
+    def due_ns(self, number: int) -> int:
+        """When the socket of user *number* is due, once all users of the dispatch are made."""
+        return self.start_ns + DISPATCH_NS * number // self.size
+
+
+class Sockets:
+    """Which user opens or closes does not matter: open are always the lowest numbers, so that a socket with a
+    part of its own (a publisher) is the last to go."""
+
+    def __init__(
+        self,
+        name: str,
+        on_line: Callable[[Sockets, dict[str, Any]], object],
+        on_death: Callable[[Sockets, str], object],
+    ) -> None:
+        self.name = name
+        self.plan: Plan | None = None
+        self.process: WorkerProcess | None = None
+        self.count = 0
+        self.gauges: dict[str, int] = dict.fromkeys(GAUGES, 0)
+        self._on_line = on_line
+        self._on_death = on_death
+        self._first = 0
+        self._running = False
+        self._dispatch: Dispatch | None = None
+
+    # -- the worker process
+
+    def prepare(self) -> None:
+        """Start the process, so that it is there when the test starts."""
+        if self.process is None or self.process.ended.is_set():
+            self.process = WorkerProcess(self._read, self._died)
+
+    def give_plan(self, plan: Plan, worker_index: int) -> None:
+        """A test starts: tell the process what its sockets do."""
+        self.prepare()
+        assert self.process is not None
+        self.plan = plan
+        self.count = 0
+        self._first = max(0, worker_index) * NUMBERS_A_WORKER
+        self._running = True
+        self.process.send({"plan": {**plan.to_mapping(), "rate": 0.0}, "share": {"index": 0, "workers": 1}})
+
+    def start(self, at_ns: int, timeout_s: float) -> bool:
+        """Start counting and pushing; False where the process did not answer within *timeout_s*."""
+        assert self.process is not None
+        assert self.plan is not None
+        if not self.process.has_hello.wait(timeout_s) or self.process.ended.is_set():
+            return False
+        self.process.send({"command": "follow", "at_ns": at_ns})
+        self.process.send({"command": "start", "at_ns": at_ns})
+        rate = rate_of_socket(self.plan)
+        if rate:
+            self.process.send({"command": "pace", "rate": rate})
+        return True
+
+    def stop(self) -> None:
+        """Stop gracefully: the last line follows. Sockets that are opened from now on are not."""
+        self._running = False
+        if self.process is not None and self.plan is not None:
+            self.process.send({"command": "stop"})
+
+    @property
+    def is_draining(self) -> bool:
+        """A test's process has not ended yet."""
+        return self.plan is not None and self.process is not None and not self.process.ended.is_set()
+
+    @property
+    def has_died(self) -> bool:
+        """Its process left before it was told to."""
+        return self.process is not None and self.process.ended.is_set() and not self.process.has_final
+
+    def wait_ended(self, timeout_s: float) -> None:
+        """Wait until the process has ended and its last line was read."""
+        if self.process is not None:
+            self.process.ended.wait(timeout_s)
+
+    def close_process(self) -> None:
+        """End the process, whatever it does."""
+        self._running = False
+        self.plan = None
+        self.gauges = dict.fromkeys(GAUGES, 0)
+        if self.process is not None:
+            self.process.close()
+            self.process = None
+
+    def _read(self, line: dict[str, Any]) -> None:
+        if line["type"] in ("stats", "final"):
+            self.gauges = {name: line[name] for name in GAUGES}
+            self._on_line(self, line)
+
+    def _died(self, why: str) -> None:
+        self._running = False
+        self.gauges = dict.fromkeys(GAUGES, 0)
+        self._on_death(self, why)
+
+    # -- users
+
+    def spawned(self) -> tuple[Dispatch, int]:
+        """A user was made: the dispatch that it is part of, and its number in it."""
+        if self._dispatch is None:
+            self._dispatch = Dispatch(time.monotonic_ns())
+            # Locust makes all users of a dispatch without a switch between them.
+            gevent.get_hub().loop.run_callback(self._end_dispatch)
+        self._dispatch.size += 1
+        return self._dispatch, self._dispatch.size - 1
+
+    def _end_dispatch(self) -> None:
+        self._dispatch = None
+
+    def open(self, due_ns: int) -> None:
+        """Open one more socket, which was due at *due_ns*."""
+        if self._running and self.process is not None:
+            self.process.send({"command": "open", "i": self._first + self.count, "due_ns": due_ns})
+        self.count += 1
+
+    def close(self) -> None:
+        """Leave and close the last one."""
+        self.count -= 1
+        if self._running and self.process is not None:
+            self.process.send({"command": "close", "i": self._first + self.count})

@@ -1,0 +1,26 @@
+"""Why things failed, counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+MAX_REASONS = 50
+"""Different reasons that are kept for each kind of failure; the rest is counted as "other"."""
+MAX_REASON_CHARS = 200
+
+
+class Reasons:
+    """How often what failed why, with a bound on the different reasons."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Counter[str]] = {}
+
+    def add(self, kind: str, reason: str) -> None:
+        reason = reason[:MAX_REASON_CHARS]
+        of_kind = self.counts.setdefault(kind, Counter())
+        of_kind[reason if reason in of_kind or len(of_kind) < MAX_REASONS else "other"] += 1
+
+    def take(self) -> dict[str, dict[str, int]]:
+        taken = {kind: dict(counts) for kind, counts in self.counts.items()}
+        self.counts = {}
+        return taken

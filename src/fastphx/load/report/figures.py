@@ -1,0 +1,35 @@
+"""Figures for people: 3 significant digits with a unit."""
+
+from __future__ import annotations
+
+
+def seconds(value: float | None) -> str:
+    """A time, in the unit that suits it."""
+    if value is None:
+        return "-"
+    if value == 0:
+        return "0"
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= scale * 0.9995:
+            return f"{_digits(value / scale)} {unit}"
+    return f"{_digits(value * 1e9)} ns"
+
+
+def size(value: float) -> str:
+    """A size in bytes, in the unit that suits it."""
+    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if value >= scale:
+            return f"{_digits(value / scale)} {unit}"
+    return f"{value:.0f} B"
+
+
+def count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def per_second(value: float) -> str:
+    return f"{value:,.0f}/s" if value >= 100 or value == int(value) else f"{_digits(value)}/s"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

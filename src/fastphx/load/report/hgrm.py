@@ -1,0 +1,27 @@
+"""HdrHistogram's percentile distribution, which its own plotter reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fastphx.load.hdr import to_hdr
+from fastphx.load.histogram import Histogram
+from fastphx.load.result import Result
+
+MILLISECOND_NS = 1e6
+PREFERRED = ("rtt", "delivery", "rejoin", "join")
+
+
+def main_latency(result: Result) -> str:
+    """The latency that the scenario is about."""
+    timed = [name for name in PREFERRED if result.histograms.get(name, Histogram()).count]
+    return timed[0] if timed else "connect"
+
+
+def write_hgrm(result: Result, _mapping: Mapping[str, Any], path: Path) -> None:
+    """Write the distribution of the main latency, in milliseconds. Raises OSError."""
+    histogram = result.histograms.get(main_latency(result), Histogram())
+    with path.open("wb") as file:
+        to_hdr(histogram).output_percentile_distribution(file, MILLISECOND_NS)

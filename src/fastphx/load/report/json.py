@@ -1,0 +1,23 @@
+"""The result as a JSON file, and the schema that it keeps to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from fastphx.load.result import Result
+
+
+def write_json(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:
+    """Write ``fastphx.load/1``. Raises OSError."""
+    path.write_bytes(orjson.dumps(dict(mapping), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of ``fastphx.load/1``, which ships in the package."""
+    loaded: dict[str, Any] = orjson.loads(files(__package__).joinpath("schema.json").read_bytes())
+    return loaded

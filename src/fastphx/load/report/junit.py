@@ -1,0 +1,44 @@
+"""JUnit XML for CI: a test case for the run, and one for each threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from fastphx.load.result import Result
+
+SUITE = "fastphx load"
+_NOT_XML = {number: "\ufffd" for number in range(32) if chr(number) not in "\t\n\r"}
+
+
+def write_junit(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:
+    """Write a suite whose first case is the run itself. Raises OSError."""
+    suite = ET.Element("testsuite", name=SUITE)
+    duration = f"{mapping['throughput']['duration_s']:.3f}"
+    failed_itself = mapping["outcome"] not in ("ok", "thresholds_failed")
+    failures = int(failed_itself)
+    run = ET.SubElement(
+        suite, "testcase", classname=SUITE, name=_text(f"{mapping['plan']['scenario']} ran"), time=duration
+    )
+    if failed_itself:
+        _fail(run, mapping["outcome"], "; ".join(mapping["sentences"]))
+    for threshold in mapping["thresholds"]:
+        case = ET.SubElement(suite, "testcase", classname=SUITE, name=_text(threshold["expr"]), time="0")
+        if not threshold["ok"]:
+            failures += 1
+            _fail(case, "threshold", f"{threshold['expr']} does not hold: the value is {threshold['value']}")
+    suite.set("tests", str(1 + len(mapping["thresholds"])))
+    suite.set("failures", str(failures))
+    suite.set("time", duration)
+    ET.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _fail(case: ET.Element, kind: str, message: str) -> None:
+    ET.SubElement(case, "failure", type=kind, message=_text(message))
+
+
+def _text(text: str) -> str:
+    """XML 1.0 has no control characters."""
+    return text.translate(_NOT_XML)

@@ -1,0 +1,65 @@
+"""A summary in Markdown, for the page of a CI step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fastphx.load.report.figures import count, per_second, seconds, size
+from fastphx.load.report.terminal import TITLES
+from fastphx.load.result import Result
+
+KEYS = ("p50", "p90", "p99", "p999", "max")
+
+
+def markdown(mapping: Mapping[str, Any]) -> str:
+    """The summary of a result's mapping."""
+    totals, client, throughput = mapping["totals"], mapping["client"], mapping["throughput"]
+    lines = [f"### fastphx load: {mapping['plan']['scenario']}, {mapping['outcome']}", ""]
+    lines += [f"- {_cell(sentence)}" for sentence in mapping["sentences"]]
+    lines += [
+        "",
+        "| latency | count | p50 | p90 | p99 | p99.9 | max |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+    ]
+    for name, figures in mapping["latency"].items():
+        if figures["count"]:
+            cells = [TITLES[name], count(figures["count"]), *(seconds(figures[key]) for key in KEYS)]
+            lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "| figure | value |", "| --- | --: |"]
+    rows = [
+        ("connections", f"{count(totals['connections'])}, {count(totals['alive_at_end'])} alive at the end"),
+        ("connect errors", count(totals["connect_errors"])),
+        ("disconnects", count(totals["disconnects"])),
+        ("joins", count(totals["joins"])),
+        ("join errors", count(totals["join_errors"])),
+        ("pushes", f"{count(totals['pushes'] + totals['casts'])}, {per_second(throughput['pushes_per_s'])}"),
+        ("replies", f"{count(totals['replies'])}, {per_second(throughput['replies_per_s'])}"),
+        ("error replies", count(totals["error_replies"])),
+        ("lost", count(totals["lost"])),
+    ]
+    if totals["expected_deliveries"]:
+        received = f"{count(totals['deliveries'])} of {count(totals['expected_deliveries'])}"
+        rows.append(("deliveries", received))
+    rows += [
+        ("CPU a message", seconds(client["cpu_s_per_message"])),
+        ("RSS a connection", size(client["rss_bytes_per_connection"])),
+    ]
+    lines += [f"| {name} | {value} |" for name, value in rows]
+    if mapping["thresholds"]:
+        lines += ["", "| threshold | value | |", "| --- | --: | --- |"]
+        for each in mapping["thresholds"]:
+            value = "-" if each["value"] is None else f"{each['value']:.6g}"
+            lines.append(f"| `{_cell(each['expr'])}` | {value} | {'held' if each['ok'] else '**failed**'} |")
+    return "\n".join(lines) + "\n"
+
+
+def write_markdown(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:
+    """Append the summary to *path*, as CI systems want it. Raises OSError."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(markdown(mapping))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

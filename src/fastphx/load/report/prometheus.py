@@ -1,0 +1,73 @@
+"""Live figures of a run in Prometheus' text format, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Self
+
+from fastphx.errors import FastphxError
+from fastphx.load.histogram import Histogram
+from fastphx.load.result import LATENCIES, Result
+
+QUANTILES = (0.5, 0.9, 0.99, 0.999)
+REQUEST_TIMEOUT_S = 5.0
+MAX_REQUEST_BYTES = 8192
+
+
+def exposition(result: Result) -> str:
+    """The counters and latencies of a run up to now."""
+    lines = []
+    for name, value in sorted(result.counts.items()):
+        lines += [f"# TYPE fastphx_{name}_total counter", f"fastphx_{name}_total {value}"]
+    for name, value in result.gauges.items():
+        lines += [f"# TYPE fastphx_{name} gauge", f"fastphx_{name} {value}"]
+    for name in LATENCIES:
+        histogram = result.histograms.get(name, Histogram())
+        metric = f"fastphx_{name}_seconds"
+        lines.append(f"# TYPE {metric} summary")
+        for quantile in QUANTILES if histogram.count else ():
+            value_s = histogram.percentile_ns(100 * quantile) / 1e9
+            lines.append(f'{metric}{{quantile="{quantile}"}} {value_s:.9f}')
+        lines += [f"{metric}_sum {histogram.sum_ns / 1e9:.9f}", f"{metric}_count {histogram.count}"]
+    return "\n".join(lines) + "\n"
+
+
+class Exporter:
+    """Answers every request on a port of the loopback address with the run's figures."""
+
+    def __init__(self, server: asyncio.Server) -> None:
+        self._server = server
+
+    @classmethod
+    async def start(cls, result: Result, port: int) -> Self:
+        """Listen (0: on a free port). Raises FastphxError where it cannot."""
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(
+                OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+            ):
+                await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_TIMEOUT_S)
+                body = exposition(result).encode()
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n"
+                    b"Content-Length: %d\r\n\r\n" % len(body) + body
+                )
+                await asyncio.wait_for(writer.drain(), REQUEST_TIMEOUT_S)
+            writer.close()
+
+        try:
+            server = await asyncio.start_server(answer, "127.0.0.1", port, limit=MAX_REQUEST_BYTES)
+        except OSError as error:
+            raise FastphxError(
+                f"--prometheus: port {port} cannot be listened on ({error.strerror})"
+            ) from None
+        return cls(server)
+
+    @property
+    def port(self) -> int:
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        self._server.close()

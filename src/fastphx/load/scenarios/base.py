@@ -1,0 +1,51 @@
+"""What all scenarios have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from fastphx.load.data import read_payload
+from fastphx.load.template import PlanError, Template
+
+if TYPE_CHECKING:
+    from fastphx.load.data import Row
+    from fastphx.load.plan import Plan
+
+
+class Scenario:
+    """One scenario with its plan. Raises PlanError where the plan does not suit it.
+
+    ``defaults`` are plan keys that this scenario has other defaults for.
+    """
+
+    name: ClassVar[str] = ""
+    defaults: ClassVar[Mapping[str, object]] = {}
+    holds: ClassVar[bool] = True
+    """The connections are opened before the schedule starts, and stay to its end."""
+    expects_reply: ClassVar[bool] = True
+    is_stamped: ClassVar[bool] = False
+    """Pushes carry a stamp, and subscribers time them by it."""
+    counts_events: ClassVar[bool] = False
+    has_herd: ClassVar[bool] = False
+    """The server is disturbed, and how the connections return is timed."""
+    topic_names: ClassVar[frozenset[str]] = frozenset({"i", "row."})
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._topics = [Template(topic, self.topic_names) for topic in plan.topics]
+        self.event = plan.event.encode()
+        if plan.is_binary and len(self.event) > 255:
+            raise PlanError("the event of a binary push has at most 255 bytes")
+
+    def topics(self, i: int, row: Row) -> tuple[str, ...]:
+        """The topics of connection *i*."""
+        return tuple(topic.render({"i": i, "row": row}) for topic in self._topics)
+
+    def pushes(self, i: int) -> bool:
+        """Whether connection *i* takes part in the schedule of pushes."""
+        return True
+
+    def payload(self) -> bytes:
+        """What a push carries, before placeholders are filled in."""
+        return read_payload(self.plan.payload, "payload")

@@ -1,0 +1,37 @@
+"""``storm``: the server is drained, killed or rolled, and the connections return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from fastphx.errors import clip
+from fastphx.load.scenarios.idle import Idle
+from fastphx.load.template import PlanError
+
+if TYPE_CHECKING:
+    from fastphx.load.plan import Plan
+
+STORMS = ("kill", "drain", "roll")
+
+
+class Storm(Idle):
+    """Measures how long it takes until the connections have rejoined, how their attempts are spread, and the
+    peak of the herd.
+
+    The embedded server is disturbed by itself; a foreign one by ``storm_command``. Reconnects wait for their
+    backoff and nothing else: the connect rate limits only the first connections.
+    """
+
+    name: ClassVar[str] = "storm"
+    defaults: ClassVar[Mapping[str, object]] = {"rate": 0.0, "duration": 20.0}
+    has_herd: ClassVar[bool] = True
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        if plan.storm not in STORMS:
+            raise PlanError(f"the storm {clip(plan.storm)} is not known: there are {', '.join(STORMS)}")
+        if plan.storm_at_s >= plan.duration_s:
+            raise PlanError(
+                f"the storm at {plan.storm_at_s:g}s is not within the duration of {plan.duration_s:g}s"
+            )

@@ -1,0 +1,94 @@
+"""What must hold of a result: ``rtt.p99<50ms``, ``lost==0``, ``client.cpu_s<20``."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from fastphx.errors import clip
+from fastphx.load.meter import COUNTS
+from fastphx.load.template import PlanError
+
+_EXPRESSION = re.compile(
+    r"\s*([a-z_][a-z0-9_.]*)\s*(<=|>=|==|!=|<|>)\s*(\d+(?:\.\d+)?(?:e-?\d+)?)\s*"
+    r"(ns|us|µs|ms|s|m|h|%|KB|MB|GB|KiB|MiB|GiB|/s)?\s*"
+)
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_UNITS = {
+    None: 1.0, "/s": 1.0, "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
+    "%": 0.01, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1024.0, "MiB": 1024.0**2, "GiB": 1024.0**3,
+}  # fmt: skip
+_FIGURES = ("count", "mean", "min", "p50", "p90", "p95", "p99", "p999", "max")
+_LATENCIES = ("connect", "join", "rtt", "rtt_uncorrected", "delivery", "rejoin")
+TOTALS = (
+    *COUNTS,
+    "expected_deliveries",
+    "missing_deliveries",
+    "surplus_deliveries",
+    "lost",
+    "alive_at_end",
+)
+_SECTIONS = ("totals", "throughput", "client", "storm")
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """One expression: a figure of the result, a comparison, and a number with a unit.
+
+    A figure is ``LATENCY.FIGURE`` (``rtt.p99``), ``SECTION.NAME`` (``client.rss_bytes_per_connection``,
+    ``throughput.replies_per_s``), or a total (``lost``). ``%`` is a hundredth.
+    """
+
+    expr: str
+    figure: str
+    comparison: str
+    limit: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises PlanError where it is no such expression."""
+        match = _EXPRESSION.fullmatch(text)
+        if match is None:
+            raise PlanError(f"the threshold {clip(text)} is not like rtt.p99<50ms or lost==0")
+        figure, comparison, number, unit = match.groups()
+        section, dot, name = figure.partition(".")
+        if dot and section in _LATENCIES and name not in _FIGURES:
+            raise PlanError(f"the threshold {clip(text)}: {section} has {', '.join(_FIGURES)}")
+        known = _LATENCIES + _SECTIONS
+        if dot and section not in known:
+            raise PlanError(f"the threshold {clip(text)}: there are {', '.join(known)}, and totals by name")
+        if not dot and figure not in TOTALS:
+            raise PlanError(
+                f"the threshold {clip(text)}: {figure} is no total: there are {', '.join(TOTALS)}"
+            )
+        return cls(text.strip(), figure, comparison, float(number) * _UNITS[unit])
+
+    def check(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """``{"expr", "value", "ok"}`` of a result's mapping. A figure that nothing was counted for has no
+        value and does not hold."""
+        value = figure_of(result, self.figure)
+        ok = value is not None and _COMPARE[self.comparison](value, self.limit)
+        return {"expr": self.expr, "value": value, "ok": ok}
+
+
+def figure_of(result: Mapping[str, Any], figure: str) -> float | None:
+    """A figure of a result's mapping by its name; None where there is none."""
+    section, dot, name = figure.partition(".")
+    found: Any
+    if not dot:
+        found = result["totals"].get(figure)
+    elif section in _LATENCIES:
+        found = result["latency"].get(section, {}).get(name)
+    else:
+        found = result.get(section, {}).get(name)
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None

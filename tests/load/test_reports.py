@@ -1,0 +1,184 @@
+"""What is written when a run has ended: JSON, HTML, JUnit, Markdown, .hgrm; and live figures."""
+
+from __future__ import annotations
+
+import re
+import socket
+import urllib.request
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import orjson
+import pytest
+
+from fastphx.load.histogram import Histogram
+from fastphx.load.plan import Plan
+from fastphx.load.report.hgrm import write_hgrm
+from fastphx.load.report.html import write_html
+from fastphx.load.report.json import schema
+from fastphx.load.report.junit import write_junit
+from fastphx.load.report.markdown import markdown
+from fastphx.load.result import Result
+
+from .browser import browser, open_page
+from .processes import Run, end, load, start, wait_for_line
+
+CHARTS = ("rate", "latency", "distribution", "connections", "errors", "cpu", "memory", "lag")
+THRESHOLDS = ("--threshold", "rtt.p99<1us", "--threshold", "lost==0")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Run:
+    """A run that asked for every report and failed a threshold."""
+    return load(
+        folder,
+        *("-c", "10", "--rate", "500", "--duration", "2s", *THRESHOLDS),
+        *("--html", str(folder / "r.html"), "--junit", str(folder / "r.xml")),
+        *("--markdown", str(folder / "r.md"), "--hgrm", str(folder / "r.hgrm")),
+    )
+
+
+def test_a_failed_threshold_is_exit_99_with_every_report_written(run: Run, folder: Path) -> None:
+    assert run.code == 99
+    assert run.err.startswith("fastphx: threshold rtt.p99<1us failed: it is 0.0")
+    assert len(run.err.strip().splitlines()) == 1
+    assert run.result is not None
+    assert run.result["outcome"] == "thresholds_failed"
+    assert [each["ok"] for each in run.result["thresholds"]] == [False, True]
+    for name in ("r.html", "r.xml", "r.md", "r.hgrm"):
+        assert (folder / name).stat().st_size > 100
+
+
+def test_the_json_keeps_to_its_schema(run: Run) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.validate(run.result, schema())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--scenario", "fanout", "-c", "4", "--rate", "20"),
+        ("--scenario", "churn", "--rate", "20", "--stay", "100ms"),
+        ("--scenario", "storm", "--storm", "roll", "-c", "5", "--storm-at", "100ms"),
+        ("ws://127.0.0.1:1/socket", "-c", "2"),
+    ],
+    ids=lambda arguments: arguments[1],
+)
+def test_the_json_of_other_runs_keeps_to_it_too(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    result = load(tmp_path, *arguments, "--duration", "1s", "--quiet").result
+    jsonschema.validate(result, schema())
+
+
+def test_junit_has_a_case_for_the_run_and_one_for_each_threshold(run: Run, folder: Path) -> None:
+    suite = ET.parse(folder / "r.xml").getroot()
+    assert suite.attrib["tests"] == "3"
+    assert suite.attrib["failures"] == "1"
+    cases = {case.attrib["name"]: case.find("failure") for case in suite.iter("testcase")}
+    assert cases["echo ran"] is None
+    assert cases["lost==0"] is None
+    assert cases["rtt.p99<1us"] is not None
+
+
+def test_markdown_and_hgrm_say_the_same(run: Run, folder: Path) -> None:
+    text = (folder / "r.md").read_text()
+    assert "| RTT | 1,000 |" in text
+    assert "`rtt.p99<1us`" in text
+    assert "**failed**" in text
+    lines = (folder / "r.hgrm").read_text().splitlines()
+    assert lines[0].split() == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
+    assert any("1000" in line for line in lines)
+
+
+@pytest.mark.skipif(browser() is None, reason="no headless browser is installed")
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_html_shows_every_chart_offline_without_a_console_error(
+    run: Run, folder: Path, tmp_path: Path, width: int
+) -> None:
+    document, console = open_page(folder / "r.html", tmp_path, width)
+    assert console == []
+    assert 'data-ready="yes"' in document
+    for chart in CHARTS:
+        drawn = re.search(rf'<div class="chart[^"]*" id="{chart}"(.*?)</section>', document, re.DOTALL)
+        assert drawn is not None, chart
+        assert drawn[1].count("main-svg") >= 1, chart
+        assert re.search(r'class="(?:js-line|point|scatterlayer[^"]*)"', drawn[1]), chart
+    assert "rtt.p99&lt;1us" in document
+    assert not re.search(r'(?:src|href)="https?:', (folder / "r.html").read_text().split("<script")[0])
+
+
+def hostile_result() -> tuple[Result, dict[str, Any]]:
+    result = Result(Plan(event="</script><script>alert(1)</script>", topics=("room:<b>\x07",)))
+    result.reasons = {}
+    result.failures.append("the server said </script><img src=x onerror=alert(1)> | \x07")
+    result.counts["connections"] = 1
+    result.histograms["rtt"] = Histogram()
+    result.histograms["rtt"].record(1_000_000)
+    return result, result.to_mapping()
+
+
+def test_what_a_server_says_cannot_break_a_report(tmp_path: Path) -> None:
+    result, mapping = hostile_result()
+    write_html(result, mapping, tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    assert "<img src=x" not in page
+    assert "<script>alert(1)" not in page
+    write_junit(result, mapping, tmp_path / "r.xml")
+    assert ET.parse(tmp_path / "r.xml").getroot().attrib["failures"] == "1"
+    assert "\\|" in markdown(mapping)
+    write_hgrm(result, mapping, tmp_path / "r.hgrm")
+
+
+def test_a_run_that_connected_nothing_can_be_reported_on(tmp_path: Path) -> None:
+    result = Result(Plan())
+    mapping = result.to_mapping()
+    jsonschema.validate({**mapping, "client": {**mapping["client"], "workers": 1}}, schema())
+    write_html(result, mapping, tmp_path / "r.html")
+    write_hgrm(result, mapping, tmp_path / "r.hgrm")
+    write_junit(result, mapping, tmp_path / "r.xml")
+    assert "failed" in markdown(mapping)
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
+    ended = load(tmp_path, "-c", "1", "--duration", "200ms", "--quiet", "--html", "/dev/full")
+    assert ended.code == 2
+    assert (
+        ended.err.strip()
+        == "fastphx: the html report /dev/full could not be written (No space left on device)"
+    )
+    assert ended.result is not None
+
+
+def test_prometheus_serves_live_figures(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = start("load", "-c", "5", "--rate", "100", "--duration", "3s", "--prometheus", str(port))
+    wait_for_line(process, "  2s ")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    ended = end(process, None)
+    assert ended.code == 0, ended.err
+    assert re.search(r"^fastphx_pushes_total [1-9]\d*$", text, re.MULTILINE)
+    assert re.search(r"^fastphx_joined 5$", text, re.MULTILINE)
+    assert re.search(r'^fastphx_rtt_seconds\{quantile="0.99"\} 0\.\d+$', text, re.MULTILINE)
+
+
+def test_a_taken_prometheus_port_is_exit_2() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ended = end(start("load", "-c", "1", "--prometheus", str(taken.getsockname()[1])), None)
+    assert ended.code == 2
+    assert "--prometheus" in ended.err
+
+
+def test_the_result_survives_json() -> None:
+    _, mapping = hostile_result()
+    assert orjson.loads(orjson.dumps(mapping))["schema"] == "fastphx.load/1"

@@ -1,0 +1,196 @@
+"""What makes the figures trustworthy: stalls show, a slow client is told, and sums hold under every fault."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from fastphx.load.plan import Plan
+from fastphx.load.result import Result
+from fastphx.protocol.codec import Message
+from fastphx.testing.channel import Channel, Reply
+from fastphx.testing.demo import demo_server
+from fastphx.testing.server import Server
+
+from .processes import Run, check_identities, children_of, command_of, end, start, wait_for_line
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with demo_server(port=0) as running:
+        yield running
+
+
+def run_with(server: Server, tmp_path: Path, disturb: Callable[[], object], *arguments: str) -> Run:
+    """A run of ``fastphx load`` that is disturbed after its first second."""
+    json_path = tmp_path / "result.json"
+    run = start("load", server.url, *arguments, "--json", str(json_path))
+    wait_for_line(run, "  1s ")
+    disturb()
+    return end(run, json_path)
+
+
+def test_a_stalled_server_shows_in_the_corrected_latency_and_not_in_the_uncorrected(
+    server: Server, tmp_path: Path
+) -> None:
+    stall_s = 0.5
+    run = run_with(
+        server,
+        tmp_path,
+        lambda: server.stall(stall_s),
+        *("-c", "10", "--rate", "500", "--in-flight", "1", "--duration", "5s"),
+    )
+    assert run.code == 0, run.err
+    assert run.result is not None
+    latency = run.result["latency"]
+    assert latency["rtt"]["p99"] >= 0.8 * stall_s
+    assert latency["rtt_uncorrected"]["p99"] <= 0.2 * stall_s
+    assert latency["rtt"]["count"] == run.totals["replies"] == 2500
+
+
+def test_a_stalled_client_is_marked_invalid_and_exits_4(server: Server, tmp_path: Path) -> None:
+    json_path = tmp_path / "result.json"
+    run = start(
+        *("load", server.url, "-c", "5", "--rate", "200", "--duration", "3s", "--workers", "1"),
+        *("--json", str(json_path)),
+    )
+    wait_for_line(run, "  1s ")
+    (worker,) = [pid for pid in children_of(run.pid) if "fastphx.load.worker" in command_of(pid)]
+    os.kill(worker, signal.SIGSTOP)
+    # The pause is what is tested; nothing is waited for.
+    threading.Event().wait(1.0)
+    os.kill(worker, signal.SIGCONT)
+    ended = end(run, json_path)
+    assert ended.code == 4
+    assert ended.result is not None
+    assert ended.result["outcome"] == "invalid"
+    assert "INVALID: " in ended.err
+    assert "did not run for" in ended.err
+    check_identities(ended.totals)
+    # An open model: what was due during the pause was sent late, and timed from when it was due.
+    assert ended.totals["pushes"] == 600
+    assert ended.result["latency"]["rtt"]["max"] >= 0.9
+
+
+def test_warm_up_is_counted_and_not_timed(server: Server, tmp_path: Path) -> None:
+    run = run_with(
+        server, tmp_path, lambda: None, "-c", "5", "--rate", "100", "--duration", "2s", "--warm-up", "1s"
+    )
+    assert run.result is not None
+    assert run.totals["replies"] == 200
+    assert run.result["latency"]["rtt"]["count"] == 100
+
+
+class Chatty(Channel):
+    """Answers each push twice, and once where nobody asked."""
+
+    def handle_in(self, event: str, message: Message) -> Reply:
+        self.reply(message, Reply("ok"))
+        self.push("phx_reply", {"status": "ok", "response": {}})
+        return Reply("ok")
+
+
+def test_duplicate_and_unexpected_replies_have_buckets_of_their_own(tmp_path: Path) -> None:
+    with Server({"room:*": Chatty}) as chatty:
+        run = run_with(chatty, tmp_path, lambda: None, "-c", "2", "--rate", "50", "--duration", "1s")
+    assert run.code == 0, run.err
+    check_identities(run.totals)
+    assert run.totals["duplicates"] == run.totals["unexpected"] == run.totals["replies"] == 50
+
+
+def refuse_connects(server: Server) -> None:
+    server.faults.refuse_connects = 403
+    server.cut()
+
+
+def refuse_joins(server: Server) -> None:
+    server.faults.refuse_joins = {"reason": "unauthorized"}
+    server.cut()
+
+
+def drop_replies(server: Server) -> None:
+    server.faults.drop_replies = 20
+
+
+def truncate_frames(server: Server) -> None:
+    server.faults.truncate_frames = 5
+
+
+def delay_replies(server: Server) -> None:
+    server.faults.reply_delay_s = 0.3
+
+
+FAULTS: dict[str, tuple[Callable[[Server], object], tuple[str, ...]]] = {
+    "stall": (lambda server: server.stall(0.4), ()),
+    "cut": (lambda server: server.cut(), ("disconnects", "connections")),
+    "crash": (lambda server: server.crash_channels(), ("channel_errors",)),
+    "disconnect": (lambda server: server.disconnect(), ("disconnects",)),
+    "drain": (lambda server: server.drain(), ("disconnects", "connect_errors", "unsent")),
+    "403": (refuse_connects, ("disconnects", "connect_errors", "unsent")),
+    "refused joins": (refuse_joins, ("disconnects", "join_errors", "unsent")),
+    "dropped replies": (drop_replies, ("lost_timeout",)),
+    "truncated frames": (truncate_frames, ("decode_errors", "lost_timeout")),
+    "delayed replies": (delay_replies, ("lost_timeout", "late")),
+}
+
+
+FANOUT = ("--scenario", "fanout", "-c", "8", "--publishers", "2", "--topics", "2", "--rate", "50")
+CHURN = ("--scenario", "churn", "-c", "100", "--rate", "30", "--stay", "300ms")
+IDLE = ("--scenario", "idle", "-c", "8", "--heartbeat", "200ms")
+ECHO = ("-c", "6", "--rate", "300", "--timeout", "200ms", "--graceful-stop", "500ms")
+CASES = {
+    **{f"echo, {fault}": (ECHO, fault) for fault in FAULTS},
+    "fanout, cut": (FANOUT, "cut"),
+    "fanout, crash": (FANOUT, "crash"),
+    "churn, 403": (CHURN, "403"),
+    "churn, refused joins": (CHURN, "refused joins"),
+    "idle, stall": (IDLE, "stall"),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """Every case, each with a server of its own, side by side: they mostly wait."""
+
+    def run_case(case: str) -> Run:
+        arguments, fault = CASES[case]
+        with demo_server(port=0) as running:
+            return run_with(
+                running,
+                tmp_path_factory.mktemp("run"),
+                lambda: FAULTS[fault][0](running),
+                *arguments,
+                *("--duration", "2s", "--workers", "1"),
+            )
+
+    with ThreadPoolExecutor(max_workers=len(CASES)) as pool:
+        return dict(zip(CASES, pool.map(run_case, CASES), strict=True))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_sums_hold_under_every_fault_in_every_scenario(runs: dict[str, Run], case: str) -> None:
+    arguments, fault = CASES[case]
+    run = runs[case]
+    assert run.code in (0, 4, 5), run.err
+    totals = run.totals
+    check_identities(totals, opens=arguments is CHURN)
+    assert totals["unexpected"] == totals["duplicates"] == 0
+    for name in FAULTS[fault][1] if arguments is ECHO else ():
+        assert totals[name] > 0, name
+    expected = totals["expected_deliveries"] - totals["missing_deliveries"] + totals["surplus_deliveries"]
+    assert expected == (totals["deliveries"] if arguments is FANOUT else 0)
+    assert (expected > 0) == (arguments is FANOUT)
+
+
+def test_a_client_without_cpu_to_spare_is_invalid() -> None:
+    result = Result(Plan(), run_cpu_share=0.97)
+    result.counts["connections"] = 1
+    assert result.outcome == "invalid"
+    assert result.exit_code == 4
+    assert "97 % of a core" in result.sentences[0]
