@@ -1,0 +1,135 @@
+"""Locust masters and workers as processes of this machine, on free ports, and what they wrote."""
+
+from __future__ import annotations
+
+import csv
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.load.processes import children_of, command_of
+
+TIMEOUT_S = 60.0
+
+LOCUSTFILE = """\
+from fastphx.load.locust import PhoenixUser
+
+
+class Room(PhoenixUser):
+    host = "ws://127.0.0.1:4000/socket"
+    plan = {"scenario": "echo", "topic": "room:{i % 100}", "rate": 0.5}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(reached: Callable[[], bool], what: str) -> None:
+    """Wait for what other processes do."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while not reached():
+        assert time.monotonic() < deadline_s, what
+        time.sleep(0.02)
+
+
+def server_stats(url: str) -> dict[str, int]:
+    """The exact counters of a ``fastphx serve`` whose socket is at *url*."""
+    port = int(url.split(":")[2].split("/")[0])
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats", timeout=10) as answer:
+        stats: dict[str, int] = orjson.loads(answer.read())
+        return stats
+
+
+def worker_processes(locust: subprocess.Popen[str]) -> list[int]:
+    """The worker processes of fastphx that a Locust process has started."""
+    return [pid for pid in children_of(locust.pid) if "fastphx.load.worker" in command_of(pid)]
+
+
+@dataclass
+class Locusts:
+    """The Locust processes of one test."""
+
+    folder: Path
+    url: str
+    locustfile: str = LOCUSTFILE
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    log_paths: list[Path] = field(default_factory=list)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        path = self.folder / "locustfile.py"
+        path.write_text(self.locustfile)
+        log_path = self.folder / f"locust-{len(self.processes)}.log"
+        with log_path.open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "locust", "-f", str(path), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                cwd=self.folder,
+                env={name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")},
+            )
+        self.processes.append(process)
+        self.log_paths.append(log_path)
+        return process
+
+    def start_cluster(self, *arguments: str, workers: int = 2) -> list[subprocess.Popen[str]]:
+        """A headless master that writes CSV, and workers."""
+        port = str(free_port())
+        csv_prefix = str(self.folder / "out")
+        self.start(
+            *("--master", "--headless", "--only-summary", "--expect-workers", str(workers)),
+            *("--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+            *("--host", self.url, "--csv", csv_prefix, *arguments),
+        )
+        for _ in range(workers):
+            self.start("--worker", "--master-host", "127.0.0.1", "--master-port", port)
+        return self.processes
+
+    def codes(self) -> list[int]:
+        """The exit codes, when all have ended."""
+        return [process.wait(TIMEOUT_S) for process in self.processes]
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text() for path in self.log_paths)
+
+    def rows(self) -> dict[str, dict[str, str]]:
+        """The rows of the master's CSV of statistics, by name."""
+        with (self.folder / "out_stats.csv").open(newline="") as lines:
+            return {row["Name"]: row for row in csv.DictReader(lines)}
+
+    def failures(self) -> dict[str, int]:
+        """``"NAME: reason"`` and how often, from the master's CSV of failures."""
+        with (self.folder / "out_failures.csv").open(newline="") as lines:
+            return {
+                f"{row['Name']}: {row['Error']}": int(row["Occurrences"]) for row in csv.DictReader(lines)
+            }
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait(TIMEOUT_S)
+
+
+@contextmanager
+def locusts(folder: Path, url: str, **options: Any) -> Iterator[Locusts]:
+    started = Locusts(folder, url, **options)
+    try:
+        yield started
+    finally:
+        started.close()

@@ -1,0 +1,136 @@
+"""Locust's own ways to run: several processes, shapes, stopping, fan-out, and plans that are not valid."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from tests.load.processes import children_of, is_alive, serve
+from tests.locust.cluster import locusts, server_stats, wait_until, worker_processes
+
+FANOUT = """\
+from fastphx.load.locust import PhoenixUser
+
+
+class Fan(PhoenixUser):
+    plan = {"scenario": "fanout", "publishers": 2, "topics": 2, "rate": 5}
+"""
+
+SHAPE = """\
+from locust import LoadTestShape
+
+from fastphx.load.locust import PhoenixUser
+
+
+class Held(PhoenixUser):
+    plan = {"scenario": "idle", "topic": "room:{i}"}
+
+
+class Steps(LoadTestShape):
+    def tick(self):
+        run_s = self.get_run_time()
+        if run_s < 2:
+            return 60, 60
+        if run_s < 4:
+            return 20, 100
+        if run_s < 6:
+            return 80, 100
+        return None
+"""
+
+WRONG = """\
+from fastphx.load.locust import PhoenixUser
+
+
+class Room(PhoenixUser):
+    plan = {"scenario": "tsunami"}
+"""
+
+SLOW = """\
+from fastphx.load.locust import PhoenixUser
+
+
+class Slow(PhoenixUser):
+    plan = {"topic": "room:{i}", "event": "slow", "payload": {"ms": 1500}, "rate": 2}
+"""
+
+ONE_PROCESS = ("--headless", "--only-summary")
+
+
+def test_publishers_of_one_worker_reach_subscribers_of_all(tmp_path: Path) -> None:
+    with serve() as (_, url), locusts(tmp_path, url, locustfile=FANOUT) as cluster:
+        cluster.start_cluster("-u", "20", "-r", "100", "-t", "5s")
+        assert cluster.codes() == [0, 0, 0], cluster.logs()
+        rows, stats = cluster.rows(), server_stats(url)
+        assert cluster.failures() == {}
+        assert int(rows["cast msg"]["Request Count"]) == stats["pushes"] > 0
+        own = stats["deliveries"] - int(rows["deliver msg"]["Request Count"])
+        # Two publishers with a topic each also get their own; eighteen subscribers are spread over both.
+        assert own == stats["pushes"]
+        assert float(rows["deliver msg"]["Average Response Time"]) > 0
+
+
+def test_replies_that_come_after_the_end_are_waited_for(tmp_path: Path) -> None:
+    with serve() as (_, url), locusts(tmp_path, url, locustfile=SLOW) as cluster:
+        cluster.start_cluster("-u", "20", "-r", "100", "-t", "3s")
+        assert cluster.codes() == [0, 0, 0], cluster.logs()
+        rows, stats = cluster.rows(), server_stats(url)
+        assert cluster.failures() == {}
+        assert int(rows["push slow"]["Request Count"]) == stats["pushes"] == stats["replies"] > 0
+
+
+def test_a_shape_moves_the_sockets_up_and_down_over_processes(tmp_path: Path) -> None:
+    with serve() as (_, url), locusts(tmp_path, url, locustfile=SHAPE) as cluster:
+        csv_prefix = str(tmp_path / "out")
+        arguments = ("--processes", "2", "--host", url, "--csv", csv_prefix, "--stop-timeout", "3")
+        locust = cluster.start(*ONE_PROCESS, *arguments)
+        for users in (60, 20, 80):
+            wait_until(lambda users=users: server_stats(url)["connections_open"] == users, f"never {users}")
+        children = [grandchild for child in children_of(locust.pid) for grandchild in children_of(child)]
+        assert cluster.codes() == [0], cluster.logs()
+        stats, rows = server_stats(url), cluster.rows()
+        assert cluster.failures() == {}
+        assert int(rows["join"]["Request Count"]) == stats["joins"] == 120
+        assert stats["connections_open"] == 0
+        assert not any(is_alive(pid) for pid in children)
+
+
+def test_ctrl_c_drains_before_it_leaves(tmp_path: Path) -> None:
+    with serve() as (_, url), locusts(tmp_path, url) as cluster:
+        csv_prefix = str(tmp_path / "out")
+        locust = cluster.start(*ONE_PROCESS, "-u", "50", "-r", "50", "--host", url, "--csv", csv_prefix)
+        wait_until(lambda: server_stats(url)["pushes"] > 50, "no pushes")
+        locust.send_signal(signal.SIGINT)
+        assert cluster.codes() == [0], cluster.logs()
+        rows, stats = cluster.rows(), server_stats(url)
+        assert int(rows["push echo"]["Request Count"]) == stats["pushes"]
+        assert int(rows["join"]["Request Count"]) == stats["joins"] == 50
+
+
+def test_a_killed_locust_leaves_no_process_behind(tmp_path: Path) -> None:
+    with serve() as (_, url), locusts(tmp_path, url) as cluster:
+        locust = cluster.start(*ONE_PROCESS, "-u", "10", "-r", "10", "--host", url)
+        wait_until(lambda: server_stats(url)["joins"] == 10, "not all joined")
+        (child,) = worker_processes(locust)
+        assert os.getsid(child) == child
+        locust.kill()
+        wait_until(lambda: not is_alive(child), "the worker process stays")
+
+
+def test_a_killed_worker_fails_the_master(tmp_path: Path) -> None:
+    with serve() as (_, url), locusts(tmp_path, url) as cluster:
+        processes = cluster.start_cluster("-u", "40", "-r", "40", "-t", "9s")
+        wait_until(lambda: server_stats(url)["joins"] == 40, "not all joined")
+        processes[1].kill()
+        assert cluster.codes() == [5, -signal.SIGKILL, 0], cluster.logs()
+        assert [name for name in cluster.failures() if "went missing" in name]
+        assert "The counts of this run are not exact: worker" in cluster.logs()
+
+
+def test_a_plan_that_is_not_valid_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
+    with locusts(tmp_path, "ws://127.0.0.1:1/socket", locustfile=WRONG) as cluster:
+        cluster.start(*ONE_PROCESS, "-u", "1", "--host", cluster.url)
+        assert cluster.codes() == [2]
+        assert "is not known: there are echo" in cluster.logs()
+        assert "Traceback" not in cluster.logs()
