@@ -1,0 +1,75 @@
+"""``fastphx bench``: two servers under the same plan, in turns."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from fastphx.cli.compare import EXIT_WORSE, parse_tolerance
+from fastphx.cli.load import Command, read_plan
+from fastphx.load.comparison import shown
+from fastphx.load.duel import Ratio, duel
+from fastphx.load.plan import Plan
+
+
+@click.command(cls=Command, short_help="Compare two servers under one plan.")
+@click.argument("plan", metavar="PLAN.toml")
+@click.option("--a", "command_a", required=True, metavar="COMMAND", help="Starts server A.")
+@click.option("--b", "command_b", required=True, metavar="COMMAND", help="Starts server B.")
+@click.option("--repeat", default=7, show_default=True, help="Rounds; each runs A and B once.")
+@click.option("--tolerance", default="0%", show_default=True, help="How much worse B may be.")
+@click.option(
+    "--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write the ratios."
+)
+def bench(
+    plan: str, command_a: str, command_b: str, repeat: int, tolerance: str, json_path: Path | None
+) -> None:
+    """Run PLAN against server A and server B in turns, and report the ratio of each figure, B to A, with its
+    95 % interval. Exit 99 where a whole interval says that B is worse. Each command must serve the plan's
+    url, and stop on SIGTERM."""
+    loaded = Plan.from_mapping(read_plan(plan))
+    console = Console(stderr=True)
+    found = asyncio.run(
+        duel(
+            command_a,
+            command_b,
+            loaded,
+            repeat,
+            parse_tolerance(tolerance),
+            lambda number, side: console.print(f"round {number} of {repeat}: {side}", highlight=False),
+        )
+    )
+    _print(found)
+    if json_path is not None:
+        rows = [
+            {name: getattr(each, name) for name in ("figure", "a", "b", "ratio", "low", "high", "is_worse")}
+            for each in found
+        ]
+        json_path.write_bytes(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+    worse = [each.figure for each in found if each.is_worse]
+    for figure in worse:
+        click.echo(f"fastphx: B is worse than A in {figure}, beyond its interval and {tolerance}", err=True)
+    click.get_current_context().exit(EXIT_WORSE if worse else 0)
+
+
+def _print(found: list[Ratio]) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("figure", style="bold")
+    for title in ("A", "B", "B / A", "95 % interval", ""):
+        table.add_column(title, justify="right")
+    for each in found:
+        figure = each.figure
+        table.add_row(
+            figure,
+            shown(figure, each.a),
+            shown(figure, each.b),
+            f"{each.ratio:.3f}",
+            f"{each.low:.3f} to {each.high:.3f}",
+            "[bold red]worse[/]" if each.is_worse else "",
+        )
+    Console().print(table)

@@ -1,0 +1,171 @@
+"""The options with which ``fastphx listen`` and ``fastphx push`` connect, and the exit codes they share."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from fastphx.cli.frame_printer import printing
+from fastphx.client import Client, ClientState, connect
+from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, FastphxError
+from fastphx.transports.endpoint import shown_url
+
+EXIT_FAILED = 1
+EXIT_NOT_CONNECTED = 3
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Failure(click.ClickException):
+    """Ends the command with one sentence and *exit_code*."""
+
+    def __init__(self, message: str, exit_code: int = EXIT_FAILED) -> None:
+        super().__init__(message)
+        vars(self)["exit_code"] = exit_code
+
+
+def connection_options(command: F) -> F:
+    """Give a command the parameters of :func:`open_client`."""
+    for decorate in reversed(
+        (
+            click.option(
+                "--param",
+                "params",
+                multiple=True,
+                metavar="K=V",
+                help="Parameter of the URL; V may be env:NAME or @FILE, so that a token is not seen.",
+            ),
+            click.option("--auth-token", metavar="V", help="Phoenix 1.8's authToken, as env:NAME or @FILE."),
+            click.option(
+                "--transport",
+                type=click.Choice(["websocket", "longpoll"]),
+                default="websocket",
+                show_default=True,
+                help="How to connect.",
+            ),
+            click.option("--insecure", is_flag=True, help="Take any TLS certificate."),
+            click.option(
+                "--timeout",
+                default=10.0,
+                show_default=True,
+                type=click.FloatRange(min=0, min_open=True),
+                help="Seconds for the connection, for a join and for a reply.",
+            ),
+            click.option("-v", "--verbose", is_flag=True, help="Show every frame on stderr."),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def open_client(
+    url: str,
+    *,
+    params: tuple[str, ...],
+    auth_token: str | None,
+    transport: str,
+    insecure: bool,
+    timeout: float,
+    verbose: bool,
+    warns: bool,
+) -> Client:
+    """A client that is not open yet; *warns* of lost connections. Raises click.UsageError for what cannot be
+    meant."""
+    logging.basicConfig(format="fastphx: %(message)s", stream=sys.stderr)
+    logging.getLogger("fastphx.picows").setLevel(logging.WARNING)
+    # Before the first connection the sentence that ends the command says it all.
+    log = logging.getLogger("fastphx")
+    log.setLevel(logging.INFO if verbose else logging.CRITICAL)
+    pairs = [_pair(param) for param in params]
+    token = None if auth_token is None else secret("--auth-token", auth_token, literal=False)
+    opened = False
+
+    def may_reconnect(reason: DisconnectReason) -> bool:
+        # Who mistypes a URL wants to hear of it at once; a connection that was there is waited for.
+        if isinstance(reason, ConnectionClosed):
+            return reason.code != 1000
+        return opened and not (isinstance(reason, ConnectError) and reason.status == 403)
+
+    def note_open(state: ClientState) -> None:
+        nonlocal opened
+        if state is ClientState.OPEN:
+            opened = True
+            if warns and not verbose:
+                log.setLevel(logging.WARNING)
+
+    try:
+        client = connect(
+            url,
+            params=pairs,
+            auth_token=token,
+            transport=printing(transport) if verbose else transport,
+            ssl_verify=not insecure,
+            timeout=timeout,
+            open_timeout=timeout,
+            shards="auto",
+            reconnect=may_reconnect,
+        )
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from error
+    client.on_state(note_open)
+    return client
+
+
+def failure(error: BaseException, url: str) -> Failure:
+    """What an error of the client means for whoever called the command."""
+    if isinstance(error, ConnectError):
+        return Failure(str(error), EXIT_NOT_CONNECTED)
+    if isinstance(error, DisconnectReason):
+        return Failure(f"the connection to {shown_url(url)} ended: {error}", EXIT_NOT_CONNECTED)
+    if isinstance(error, ValueError) and not isinstance(error, FastphxError):
+        return Failure(str(error), 2)
+    if isinstance(error, ModuleNotFoundError):
+        return Failure(str(error), 2)
+    return Failure(str(error))
+
+
+def secret(name: str, value: str, *, literal: bool = True) -> str:
+    """*value*, or what the environment variable of ``env:NAME`` or the file of ``@FILE`` holds (without its
+    last line end). Raises click.UsageError, which does not show the value."""
+    if value.startswith("env:"):
+        variable = value.removeprefix("env:")
+        found = os.environ.get(variable)
+        if found is None:
+            raise click.UsageError(f"{name}: the environment has no variable {variable}.")
+        return found
+    if value.startswith("@"):
+        try:
+            return Path(value[1:]).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise click.UsageError(f"{name}: {value[1:]} cannot be read: {reason}.") from error
+    if not literal:
+        raise click.UsageError(f"{name} is env:NAME or @FILE: a token on the command line shows in ps.")
+    return value
+
+
+def _pair(param: str) -> tuple[str, str]:
+    key, separator, value = param.partition("=")
+    if not separator or not key:
+        # Not the value: it may be a token whose name was forgotten.
+        raise click.UsageError("--param is K=V, K=env:NAME or K=@FILE.")
+    return key, secret(f"--param {key}", value)
+
+
+def parse_json(name: str, text: str) -> Any:
+    """*text* (``@FILE`` and ``-``, standard input, too) as JSON. Raises click.UsageError."""
+    if text == "-":
+        text = sys.stdin.read()
+    elif text.startswith("@"):
+        text = secret(name, text)
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise click.UsageError(f"{name} is not JSON: {error}.") from error

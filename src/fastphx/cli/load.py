@@ -1,0 +1,165 @@
+"""``fastphx load``: load a Phoenix server and report latencies."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from fastphx.errors import FastphxError
+from fastphx.load.plan import Plan
+
+DEMO: dict[str, object] = {"connections": 200, "rate": 15000.0}
+"""The plan of a run that is given nothing at all: real traffic from the first command."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+REPORTS = ("json", "html", "junit", "markdown", "hgrm")
+
+
+class Command(click.Command):
+    """Ends what is wrong with a plan as what is wrong with the usage: one sentence, exit 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FastphxError as error:
+            raise click.UsageError(str(error)) from error
+
+
+def _file(name: str, help_: str) -> Callable[[F], F]:
+    return click.option(
+        f"--{name}",
+        f"{name}_path",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help=help_,
+    )
+
+
+@click.command(cls=Command, short_help="Load a Phoenix server and report latencies.")
+@click.argument("url", required=False, metavar="[URL | PLAN.toml]")
+@click.option(
+    "--scenario", metavar="NAME", help="echo, fanout, idle, churn, listen, storm, or FILE.py.  [echo]"
+)
+@click.option("--connections", "-c", type=int, metavar="N", help="Sockets.  [100; without a URL 200]")
+@click.option(
+    "--topic", multiple=True, metavar="T", help="A topic that each joins; {i} is its number.  [room:{i}]"
+)
+@click.option("--event", metavar="E", help="The event that is pushed.  [echo]")
+@click.option("--payload", metavar="JSON|@FILE", help="Its payload; {i}, {n} and {row.column} are filled in.")
+@click.option("--binary", is_flag=True, default=None, help="Send the payload as a binary frame, as it is.")
+@click.option("--join-payload", metavar="JSON|@FILE", help="The payload of the join.  [{}]")
+@click.option("--rate", metavar="R", help="Pushes a second, over all sockets; or steps: 100/s:30s,500/s:60s.")
+@click.option("--think-time", metavar="TIME", help="In place of a rate: wait so long after each reply.")
+@click.option("--duration", metavar="TIME", help="How long the schedule runs.  [10s]")
+@click.option("--ramp", metavar="TIME", help="Open the connections evenly over this time.")
+@click.option("--connect-rate", metavar="R", help="New connections a second, at most.  [1000]")
+@click.option(
+    "--in-flight", type=int, metavar="N", help="Unanswered pushes a socket may have; 0: any number."
+)
+@click.option("--warm-up", metavar="TIME", help="Do not time what is due in this first part.")
+@click.option("--graceful-stop", metavar="TIME", help="Wait for replies at the end.  [5s]")
+@click.option("--timeout", metavar="TIME", help="A push without a reply by then is lost.  [10s]")
+@click.option("--join-timeout", metavar="TIME", help="[10s]")
+@click.option("--connect-timeout", metavar="TIME", help="[10s]")
+@click.option("--heartbeat", metavar="TIME", help="Time between heartbeats.  [30s]")
+@click.option("--publishers", type=int, metavar="P", help="fanout: connections that publish.  [1]")
+@click.option("--topics", type=int, metavar="T", help="fanout: topics that the sockets are spread over.  [1]")
+@click.option("--stay", metavar="TIME", help="churn: how long a socket stays.  [5s]")
+@click.option("--storm", metavar="HOW", help="storm: kill, drain or roll the embedded server.  [kill]")
+@click.option("--storm-at", metavar="TIME", help="storm: when, from the start.  [2s]")
+@click.option("--storm-down", metavar="TIME", help="storm: how long the embedded server is away.  [1s]")
+@click.option("--storm-command", metavar="COMMAND", help="storm: what disturbs a server of yours.")
+@click.option(
+    "--param", multiple=True, metavar="NAME=VALUE", help="Parameter of the URL; or NAME=@FILE:COLUMN."
+)
+@click.option(
+    "--header", multiple=True, metavar="NAME=VALUE", help="Header of the handshake; or @FILE:COLUMN."
+)
+@click.option("--data", metavar="FILE", help="CSV or NDJSON; connection i takes row i: {row.column}.")
+@click.option("--vsn", metavar="V", help="2.0.0 or 1.0.0.  [2.0.0]")
+@click.option("--insecure", is_flag=True, default=None, help="Take any certificate.")
+@click.option("--ca", metavar="FILE", help="Certificates to trust.")
+@click.option("--cert", metavar="FILE", help="The client's certificate.")
+@click.option("--key", metavar="FILE", help="Its key, where it is not in the same file.")
+@click.option("--compress", is_flag=True, default=None, help="Offer permessage-deflate.")
+@click.option(
+    "--source", multiple=True, metavar="A-B", help="Local addresses to spread the connections over."
+)
+@click.option("--workers", metavar="N", help="Worker processes.  [auto: one a core]")
+@click.option("--threshold", multiple=True, metavar="EXPR", help='Must hold, or exit 99: "rtt.p99<50ms".')
+@click.option("--seed", type=int, help="Of what is random.")
+@_file("json", "Write the result as JSON.")
+@_file("html", "Write a report that opens offline in a browser.")
+@_file("junit", "Write the thresholds as JUnit XML.")
+@_file("markdown", "Append a summary for a CI step's page.")
+@_file("hgrm", "Write the RTT's (fanout: the delivery's) percentile distribution.")
+@click.option("--prometheus", type=click.IntRange(0, 65535), metavar="PORT", help="Serve live figures there.")
+@click.option("--dry-run", is_flag=True, help="Print the resolved plan and do nothing.")
+@click.option("--quiet", "-q", is_flag=True, help="Show nothing but errors.")
+def load(url: str | None, prometheus: int | None, dry_run: bool, quiet: bool, **flags: Any) -> None:
+    """Load a Phoenix server: hold sockets, push on a schedule, and report latencies that can be trusted.
+
+    URL is the socket's, like ws://127.0.0.1:4000/socket. Without one, the embedded server is started in a
+    process of its own and loaded. A plan is a TOML file with these flags as keys; flags override it.
+    """
+    paths = {name: path for name in REPORTS if (path := flags.pop(f"{name}_path")) is not None}
+    given = {name: value for name, value in flags.items() if value is not None and value != ()}
+    if url is not None and url.endswith(".toml"):
+        given = read_plan(url) | given
+    elif url is not None:
+        given["url"] = url
+    demo = {} if "url" in given or given.get("scenario", "echo") != "echo" or "think_time" in given else DEMO
+    plan = Plan.from_mapping(demo | given)
+    if dry_run:
+        click.echo(orjson.dumps(plan.public_mapping(), option=orjson.OPT_INDENT_2).decode())
+        return
+    for name, path in paths.items():
+        if not path.absolute().parent.is_dir():
+            raise click.UsageError(f"--{name}: there is no folder {path.parent}")
+    click.get_current_context().exit(asyncio.run(_run(plan, paths, prometheus, quiet)))
+
+
+def read_plan(path: str) -> dict[str, Any]:
+    """The mapping of a TOML plan file. Raises click.UsageError."""
+    try:
+        with open(path, "rb") as file:
+            return {key.replace("-", "_"): value for key, value in tomllib.load(file).items()}
+    except OSError as error:
+        raise click.UsageError(f"the plan {path} cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"the plan {path} is not TOML ({error})") from None
+
+
+async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet: bool) -> int:
+    from rich.console import Console
+
+    from fastphx.load.coordinator import Coordinator
+    from fastphx.load.report import write_reports
+    from fastphx.load.report.prometheus import Exporter
+    from fastphx.load.report.terminal import progress_for, summary
+
+    console = Console()
+    coordinator = Coordinator(plan, progress_for(plan, console, quiet))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, coordinator.interrupt)
+    exporter = None if prometheus is None else await Exporter.start(coordinator.result, prometheus)
+    try:
+        result = await coordinator.run()
+    finally:
+        if exporter is not None:
+            exporter.close()
+    mapping = result.to_mapping()
+    problems = write_reports(result, mapping, paths)
+    if not quiet and result.counts["connections"]:
+        summary(mapping, console)
+    for sentence in result.sentences + problems:
+        click.echo(f"fastphx: {sentence}", err=True)
+    return result.exit_code or (2 if problems else 0)

@@ -1,0 +1,58 @@
+"""``fastphx push``: one message, and its reply."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import sys
+from typing import Any
+
+import click
+import orjson
+
+from fastphx.cli.connection import EXIT_FAILED, connection_options, failure, open_client, parse_json
+from fastphx.client import Client
+from fastphx.client.push import Reply
+
+
+@click.command(short_help="Push one message and print its reply.")
+@click.argument("url")
+@click.argument("topic")
+@click.argument("event")
+@click.argument("payload", metavar="JSON", default="{}")
+@click.option("--join", "join_payload", default="{}", metavar="JSON", help="The join's payload, or @FILE.")
+@connection_options
+def push(url: str, topic: str, event: str, payload: str, join_payload: str, **connection: Any) -> int:
+    """Join TOPIC of the socket at URL (ws://HOST/socket), push EVENT with the payload JSON (@FILE, or - for
+    standard input), and print the reply as a JSON object: status and response (response_base64 where it is
+    binary).
+
+    Exit codes: 0; 1 where the reply's status is not ok, there is none, or the join was refused; 2 for bad
+    usage; 3 where there is no connection.
+    """
+    body = parse_json("JSON", payload)
+    join = parse_json("--join", join_payload)
+    client = open_client(url, **connection, warns=False)
+    try:
+        reply = asyncio.run(_push(client, topic, event, body, join))
+    except Exception as error:
+        raise failure(error, url) from error
+    fields: dict[str, Any] = {"status": reply.status}
+    if isinstance(reply.response, bytes):
+        fields["response_base64"] = base64.b64encode(reply.response).decode()
+    else:
+        fields["response"] = reply.response
+    line = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+    try:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0 if reply.status == "ok" else EXIT_FAILED
+
+
+async def _push(client: Client, topic: str, event: str, payload: Any, join_payload: Any) -> Reply:
+    async with client:
+        channel = await client.join(topic, join_payload)
+        return await channel.push(event, payload, check=False)

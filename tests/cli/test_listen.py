@@ -1,0 +1,176 @@
+"""`fastphx listen`, as a process."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from fastphx.protocol.codec import RawJson
+from fastphx.testing import Channel, Server, Stop, demo_server
+from tests.cli.command import COMMAND, TIMEOUT_S, Running, run, sentence
+
+
+@asynccontextmanager
+async def listening(server: Server, *arguments: str, topics: int = 1) -> AsyncIterator[Running]:
+    """The command, when its topics are joined."""
+    joins = server.stats["joins"]
+    async with Running("listen", server.url, *arguments) as command:
+        await server.wait_until(lambda stats: stats["joins"] == joins + topics, TIMEOUT_S)
+        yield command
+
+
+async def test_prints_messages_of_several_topics_as_ndjson() -> None:
+    async with demo_server() as server, listening(server, "room:a", "room:b", topics=2) as command:
+        server.broadcast("room:a", "news", RawJson(b'{"n":12345678901234567890123}'))
+        assert json.loads(await command.line()) == {
+            "topic": "room:a",
+            "event": "news",
+            "payload": {"n": 12345678901234567890123},
+            "ref": None,
+            "join_ref": None,
+        }
+        server.broadcast("room:b", "blob", b"\x00\xff")
+        assert json.loads(await command.line()) == {
+            "topic": "room:b",
+            "event": "blob",
+            "payload_base64": "AP8=",
+            "ref": None,
+            "join_ref": None,
+        }
+        command.process.send_signal(signal.SIGINT)
+        code, out, err = await command.end()
+        assert (code, out, err.strip()) == (130, "", "")
+
+
+async def test_stops_after_a_count_of_the_chosen_events() -> None:
+    async with demo_server() as server:
+        async with listening(server, "room:a", "--event", "a", "--event", "b", "--count", "2") as command:
+            for event in ("x", "a", "x", "b", "a"):
+                server.broadcast("room:a", event, {})
+            code, out, err = await command.end()
+        assert (code, err) == (0, "")
+        assert [json.loads(line)["event"] for line in out.splitlines()] == ["a", "b"]
+        await server.wait_until(lambda stats: stats["connections_open"] == 0)
+
+
+def test_stops_after_a_time() -> None:
+    with demo_server() as server:
+        done = run("listen", server.url, "room:a", "--for", "50ms")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        # A count that was not reached is a failure: `--count 1 --for 10s` waits for a message.
+        assert run("listen", server.url, "room:a", "--for", "50ms", "--count", "1").returncode == 1
+
+
+async def test_survives_a_reconnect_and_a_crash() -> None:
+    async with demo_server() as server, listening(server, "room:a") as command:
+        server.broadcast("room:a", "news", {"n": 1})
+        assert json.loads(await command.line())["payload"] == {"n": 1}
+        server.cut()
+        await server.wait_until(lambda stats: stats["joins"] == 2, TIMEOUT_S)
+        server.broadcast("room:a", "news", {"n": 2})
+        assert json.loads(await command.line())["payload"] == {"n": 2}
+        server.crash_channels()
+        await server.wait_until(lambda stats: stats["joins"] == 3, TIMEOUT_S)
+        server.broadcast("room:a", "news", {"n": 3})
+        assert json.loads(await command.line())["payload"] == {"n": 3}
+        command.process.send_signal(signal.SIGINT)
+        _, _, err = await command.end()
+        assert "disconnected" in err
+        assert err.count("is joined again after an outage of") == 2
+
+
+async def test_more_topics_than_one_socket_may_join() -> None:
+    topics = [f"room:{number}" for number in range(12)]
+    server = demo_server(max_channels_per_transport=5)
+    async with server, listening(server, *topics, "--count", "12", topics=12) as command:
+        for topic in topics:
+            server.broadcast(topic, "news", {})
+        code, out, _ = await command.end()
+    assert code == 0
+    assert sorted(json.loads(line)["topic"] for line in out.splitlines()) == sorted(topics)
+
+
+async def test_a_connection_that_the_server_ends_for_good() -> None:
+    async with demo_server() as server, listening(server, "room:a") as command:
+        server.disconnect(code=1000)
+        code, out, err = await command.end()
+        assert (code, out) == (3, "")
+        assert "code 1000" in err
+
+
+async def test_a_topic_that_the_server_closes() -> None:
+    class Short(Channel):
+        def handle_info(self, message: Any) -> Stop:
+            return Stop("normal")
+
+        def join(self, topic: str, payload: Any) -> None:
+            self.send_info("end")
+
+    async with Server(channels={"short": Short}) as server, listening(server, "short") as command:
+        code, out, err = await command.end()
+        assert (code, out, err) == (0, "", "fastphx: the server closed short\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("room:denied", "room:a"), 1, "the join of 'room:denied' was refused"),
+        (("room:a", "--param", "token=bad"), 3, "403"),
+    ],
+)
+def test_what_fails_ends_in_a_sentence(arguments: tuple[str, ...], code: int, said: str) -> None:
+    with demo_server() as server:
+        done = run("listen", server.url, *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("room:a", "--for", "soon"), "--for is 'soon'"),
+        (("room:a", "--count", "0"), "--count"),
+        (("room:a", "--join", "{"), "--join is not JSON"),
+        ((), "TOPIC"),
+    ],
+)
+def test_bad_usage_ends_in_a_sentence(arguments: tuple[str, ...], said: str) -> None:
+    code, out, err = sentence("listen", "ws://127.0.0.1:1/socket", *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    done = run("listen", f"ws://127.0.0.1:{port}/socket", "room:a")
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+
+
+def test_head_has_had_enough() -> None:
+    """A reader that goes away ends the command quietly, whether or not another message comes."""
+    with demo_server() as server:
+        url = server.url
+        with subprocess.Popen(
+            [*COMMAND, "listen", url, "room:a"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            deadline = time.monotonic() + TIMEOUT_S
+            while not server.broadcast("room:a", "new_msg", {}):
+                assert time.monotonic() < deadline
+                os.sched_yield()
+            assert json.loads(process.stdout.readline())["event"] == "new_msg"
+            process.stdout.close()
+            assert process.wait(TIMEOUT_S) == 0
+            assert process.stderr.read() == ""

@@ -1,0 +1,114 @@
+"""`fastphx push`, as a process."""
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastphx.testing import Server, demo_server
+from tests.cli.command import run, sentence
+
+REFUSED = "the join of 'room:denied' was refused"
+
+
+def test_prints_the_reply(tmp_path: Path) -> None:
+    body = tmp_path / "body.json"
+    body.write_text('{"from": "a file"}')
+    with demo_server() as server:
+        done = run("push", server.url, "room:a", "echo", '{"n": 1}')
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout) == {"status": "ok", "response": {"n": 1}}
+        done = run("push", server.url, "room:a", "echo", f"@{body}")
+        assert json.loads(done.stdout)["response"] == {"from": "a file"}
+
+
+@pytest.mark.parametrize(
+    ("topic", "event", "code", "out", "said"),
+    [
+        ("room:a", "echo_error", 1, '{"status":"error","response":{}}\n', ""),
+        ("room:a", "noreply", 1, "", "not answered within 0.5 s"),
+        ("room:a", "crash", 1, "", "crashed"),
+        ("room:denied", "echo", 1, "", REFUSED),
+        ("nowhere", "echo", 1, "", "unmatched topic"),
+    ],
+)
+def test_what_fails_ends_in_a_sentence(topic: str, event: str, code: int, out: str, said: str) -> None:
+    with demo_server() as server:
+        done = run("push", server.url, topic, event, "--timeout", "0.5")
+    assert (done.returncode, done.stdout) == (code, out)
+    assert said in done.stderr
+    assert done.stderr.count("\n") == bool(said)
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    done = run("push", f"ws://127.0.0.1:{port}/socket", "room:a", "echo")
+    assert done.returncode == 3
+    assert "the connection was refused" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("ftp://h/socket", "room:a", "echo"), "ftp://h/socket is not a WebSocket URL"),
+        (("ws://h/socket?token=s3cret", "room:a", "echo"), "has a query"),
+        (("ws://h/socket", "room:a", "echo", "{bad"), "JSON is not JSON"),
+        (("ws://h/socket", "room:a", "echo", "--join", "@/no/such/file"), "--join: /no/such/file cannot be"),
+        (("ws://h/socket", "room:a", "echo", "--param", "s3cret"), "--param is K=V"),
+        (("ws://h/socket", "room:a", "echo", "--param", "t=env:NOT_THERE"), "no variable NOT_THERE"),
+        (("ws://h/socket", "room:a", "echo", "--param", "t=@/no/such"), "/no/such cannot be read"),
+        (("ws://h/socket", "room:a", "echo", "--auth-token", "s3cret"), "shows in ps"),
+        (("ws://h/socket", "room:a", "echo", "--timeout", "0"), "--timeout"),
+        (("ws://h/socket", "room:a"), "EVENT"),
+    ],
+)
+def test_bad_usage_ends_in_a_sentence(arguments: tuple[str, ...], said: str) -> None:
+    code, out, err = sentence("push", *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "s3cret" not in err
+    assert err.count("\n") == 1
+
+
+def test_a_token_of_the_environment_or_a_file_reaches_the_server_and_nobody_else(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def connect(handshake: Any) -> Any:
+        seen.append((handshake.params, handshake.auth_token))
+        return False
+
+    file = tmp_path / "token"
+    file.write_text("from-a-file\n")
+    with Server(channels={}, connect=connect) as server:
+        done = run(
+            *("push", server.url, "room:a", "echo", "-v"),
+            *("--param", "token=env:TOKEN", "--param", f"other=@{file}", "--param", "plain=1"),
+            *("--auth-token", "env:AUTH"),
+            TOKEN="s3cret",
+            AUTH="s3cret-auth",
+        )
+    assert done.returncode == 3
+    ((params, auth_token),) = seen
+    assert params == {"token": "s3cret", "other": "from-a-file", "plain": "1", "vsn": "2.0.0"}
+    assert auth_token == "s3cret-auth"
+    assert "403" in done.stderr
+    assert "s3cret" not in done.stderr
+    assert "from-a-file" not in done.stderr
+
+
+@pytest.mark.parametrize("transport", ["websocket", "longpoll"])
+def test_verbose_shows_the_frames(transport: str) -> None:
+    with demo_server(longpoll=True) as server:
+        done = run("push", server.url, "room:a", "echo", '{"n":1}', "-v", "--transport", transport)
+    assert done.returncode == 0
+    frames = [line for line in done.stderr.splitlines() if line[:2] in ("> ", "< ")]
+    assert frames == [
+        '> ["1","1","room:a","phx_join",{}]',
+        '< ["1","1","room:a","phx_reply",{"response":{"joined":{}},"status":"ok"}]',
+        '> ["1","2","room:a","echo",{"n":1}]',
+        '< ["1","2","room:a","phx_reply",{"response":{"n":1},"status":"ok"}]',
+    ]
