@@ -1,0 +1,85 @@
+"""How fast the async client receives on one hot connection, beside raw picows in the same run.
+
+    python bench/client_hot.py [--rounds 5] [--frames 1500000]
+
+Three sides: an `on` handler that does not read the payload, one that does, and an `async for`. Frames a
+second are compared by the receiver's CPU time, which another load on the machine does not change, and by its
+wall time beside it. Exit code 1 where a target is missed, 2 where the sender was the bottleneck.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from functools import partial
+from typing import Any
+
+import orjson
+
+from hot_connection import LEAST_IDLE, faster, run_side
+from interleave import interleave, ratio
+from sender import message, started
+
+LAZY_TARGET = 0.35
+ITERATED_TARGET = 0.10
+DECODE_TARGET = 1.1
+SHAPE = "push"
+SIDES = {
+    "raw picows": ["raw_picows.py"],
+    "on, lazy payload": ["client.py", "lazy"],
+    "on, decoded payload": ["client.py", "decoded"],
+    "async for": ["client.py", "iterated"],
+}
+
+
+def decode(count: int = 300_000) -> dict[str, Any]:
+    """orjson alone, on the same payload bytes."""
+    payload = orjson.dumps(orjson.loads(message(SHAPE, "1"))[4])
+    cpu_s, wall_s = time.process_time(), time.perf_counter()
+    for _ in range(count):
+        orjson.loads(payload)
+    cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
+    return {"cpu_ns": cpu_s / count * 1e9, "wall_ns": wall_s / count * 1e9, "idle": 1.0}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=1_500_000)
+    options = parser.parse_args()
+    with started() as sender:
+        calls = {
+            name: partial(run_side, sender, command, options.frames, SHAPE) for name, command in SIDES.items()
+        }
+        samples = interleave({**calls, "orjson alone": decode}, options.rounds)
+    for name, runs in samples.items():
+        cpu_ns = statistics.median(run["cpu_ns"] for run in runs)
+        wall_ns = statistics.median(run["wall_ns"] for run in runs)
+        idle = statistics.median(run["idle"] for run in runs)
+        by_cpu = f"{faster(samples, name, 'raw picows', 'cpu_ns')}"
+        by_wall = f"{faster(samples, name, 'raw picows')}"
+        print(
+            f"{name:20} {cpu_ns:6.0f} ns of CPU, {by_cpu:>22} of raw picows; "
+            f"{wall_ns:6.0f} ns of wall, {by_wall:>22}; sender idle {idle:.0%}"
+        )
+        if idle < LEAST_IDLE:
+            print(f"bench/client_hot: the sender was the bottleneck with {name}", file=sys.stderr)
+            return 2
+    lazy = faster(samples, "on, lazy payload", "raw picows", "cpu_ns")
+    iterated = faster(samples, "async for", "raw picows", "cpu_ns")
+    pairs = zip(samples["on, decoded payload"], samples["on, lazy payload"], strict=True)
+    decoding = ratio(
+        [decoded["cpu_ns"] - lazy_run["cpu_ns"] for decoded, lazy_run in pairs],
+        [run["cpu_ns"] for run in samples["orjson alone"]],
+    )
+    print(f"lazy handler    {lazy} of raw picows (at least {LAZY_TARGET})")
+    print(f"async for       {iterated} of raw picows (at least {ITERATED_TARGET})")
+    print(f"decoding        {decoding} times orjson alone (at most {DECODE_TARGET})")
+    met = lazy.median >= LAZY_TARGET and iterated.median >= ITERATED_TARGET
+    return 0 if met and decoding.median <= DECODE_TARGET else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,308 @@
+"""Every performance target of fastphx, end to end: sides in their own processes, in turns, as ratios.
+
+    python bench/e2e.py [--scale S] [--rounds N] [--only PART]
+
+Prints a row for each target with its figure, spread, and whether it is met, and writes them to
+``bench/results/e2e.json`` and ``bench/results/e2e.svg``. Exit code 0 whatever is met: what fails a change is
+``ci/gate`` and ``ci/compare``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+import bare_server
+import sender
+from chart import bars
+from hot_connection import SenderTooSlow, faster, measure
+from interleave import Ratio, interleave, ratio
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+NODE_MODULES = HERE / "build" / "node"
+SIDE_TIMEOUT_S = 120
+
+
+@dataclass
+class Row:
+    """One target. *met* is None where there is no target, or where it could not be measured."""
+
+    name: str
+    target: str
+    value: float | None
+    spread: tuple[float, float] | None
+    met: bool | None
+    note: str = ""
+
+
+def row(name: str, found: Ratio, *, at_least: float | None = None, at_most: float | None = None) -> Row:
+    met = None
+    target = ""
+    if at_least is not None:
+        target, met = f"≥ {at_least:g}", found.median >= at_least
+    elif at_most is not None:
+        target, met = f"≤ {at_most:g}", found.median <= at_most
+    return Row(name, target, round(found.median, 4), (round(found.low, 4), round(found.high, 4)), met)
+
+
+def run_side(program: str, *arguments: str) -> dict[str, float]:
+    """One run of ``sides/PROGRAM`` against a bare server of its own."""
+    with bare_server.started() as url:
+        side, *rest = arguments
+        done = subprocess.run(
+            [sys.executable, str(HERE / "sides" / program), side, url, *rest],
+            capture_output=True,
+            text=True,
+            timeout=SIDE_TIMEOUT_S,
+        )
+    if done.returncode:
+        said = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+        raise RuntimeError(f"{program} {side} failed: {said}")
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def node_side() -> tuple[list[str] | None, str]:
+    """The command of phoenix.js on Node, or why there is none."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return None, "Node or npm is missing"
+    if not (NODE_MODULES / "node_modules" / "phoenix").exists():
+        NODE_MODULES.mkdir(parents=True, exist_ok=True)
+        command = [
+            "npm",
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+            str(NODE_MODULES),
+            "phoenix",
+            "ws",
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        except subprocess.TimeoutExpired:
+            return None, "npm could not install phoenix and ws in a minute"
+        if done.returncode:
+            return None, "npm could not install phoenix and ws"
+    os.environ["FASTPHX_NODE_MODULES"] = str(NODE_MODULES / "node_modules")
+    return ["phoenix_js.mjs"], ""
+
+
+def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
+    frames = int(2_000_000 * scale)
+    sides = {
+        "raw": (["raw_picows.py"], 2 * frames, "push", 1),
+        "lazy": (["callback_session.py", "lazy"], frames, "push", 1),
+        "decoded": (["callback_session.py", "decoded"], frames, "push", 1),
+        "meter": (["meter.py", "broadcasts"], frames, "push", 1),
+        "behaviour": (["behaviour.py"], frames // 4, "push", 1),
+        "client": (["client.py"], frames // 2, "push", 1),
+        "websockets": (["websockets_json.py"], frames // 40, "push", 1),
+    }
+    node, why = node_side()
+    if node:
+        sides["phoenix.js"] = (node, frames // 8, "push", 1)
+    with sender.started() as process:
+        samples = measure(process, sides, rounds)
+        replies = measure(
+            process,
+            {
+                "raw": (["raw_picows.py"], 60_000, "replies", 10),
+                "meter": (["meter.py", "replies"], 60_000, "replies", 10),
+            },
+            rounds,
+        )
+    yield row("receive, lazy payload / raw picows frames", faster(samples, "lazy", "raw"), at_least=0.35)
+    yield row("receive, lazy payload / raw picows, by CPU", faster(samples, "lazy", "raw", "cpu_ns"))
+    bounds = [run["cpu_ns"] + 1.1 * orjson_ns() for run in samples["lazy"]]
+    found = ratio([run["cpu_ns"] for run in samples["decoded"]], bounds)
+    yield row("receive, decoded: time / (lazy + 1.1 orjson)", found, at_most=1.0)
+    if node:
+        yield row("receive, lazy / phoenix.js", faster(samples, "lazy", "phoenix.js"), at_least=10)
+        yield row("receive, decoded / phoenix.js", faster(samples, "decoded", "phoenix.js"), at_least=3)
+    else:
+        yield Row("receive / phoenix.js", "≥ 10", None, None, None, f"skipped: {why}")
+    yield Row("receive / realtime (PyPI)", "", None, None, None, "skipped: not installed")
+    yield row("receive, lazy / websockets + json", faster(samples, "lazy", "websockets"))
+    yield row("receive, behaviour (decoded) / raw picows frames", faster(samples, "behaviour", "raw"))
+    yield row("receive, async client (lazy) / raw picows frames", faster(samples, "client", "raw"))
+    yield row("meter, broadcasts / raw picows frames", faster(samples, "meter", "raw"), at_least=0.7)
+    yield row("meter, broadcasts / raw picows, by CPU", faster(samples, "meter", "raw", "cpu_ns"))
+    found = faster(replies, "meter", "raw", "cpu_ns")
+    yield row("meter, replies with RTT / raw picows, by CPU", found, at_least=0.55)
+
+
+def orjson_ns() -> float:
+    payload = sender.BODY.encode()
+    started_s = time.process_time()
+    for _ in range(200_000):
+        orjson.loads(payload)
+    return (time.process_time() - started_s) / 200_000 * 1e9
+
+
+def many_sockets(scale: float, rounds: int) -> Iterator[Row]:
+    for count in (100, 1000, 4000):
+        messages = str(max(5, int(40_000 * scale / count)))
+        calls = {
+            name: partial(run_side, "sockets.py", name, str(count), messages)
+            for name in ("raw", "meter", "client")
+        }
+        samples = interleave(calls, max(1, rounds // 2))
+        for name in ("meter", "client"):
+            found = ratio(
+                [run["message_cpu_ns"] for run in samples[name]],
+                [run["message_cpu_ns"] for run in samples["raw"]],
+            )
+            target = 1.25 if (count, name) == (4000, "meter") else None
+            yield row(f"fan-out to {count} sockets, {name}: CPU / bare picows", found, at_most=target)
+        if count == 4000:
+            for name in ("meter", "client"):
+                found = ratio(
+                    [run["connect_cpu_s"] for run in samples["raw"]],
+                    [run["connect_cpu_s"] for run in samples[name]],
+                )
+                target = 0.8 if name == "meter" else None
+                yield row(f"connect + join rate, {name} / bare picows connect", found, at_least=target)
+
+
+def idle_memory(scale: float, rounds: int) -> Iterator[Row]:
+    sockets = str(10_000 if scale >= 0.3 else 2000)
+    for name, limit in (("meter", 12_000), ("client", 20_000)):
+        run = run_side("sockets.py", name, sockets, "0")
+        idle, after = run["idle_bytes"], run["after_burst_bytes"]
+        yield row(
+            f"memory of an idle socket, {name}, bytes of {sockets}", Ratio(idle, idle, idle), at_most=limit
+        )
+        grown = after / idle
+        yield row(
+            f"the same after a burst of 64 KiB messages / before, {name}",
+            Ratio(grown, grown, grown),
+            at_most=1.1,
+        )
+
+
+def one_socket(scale: float, rounds: int) -> Iterator[Row]:
+    count = str(int(4000 * scale))
+    calls = {
+        name: partial(run_side, "one_socket.py", name, "round_trip", count)
+        for name in ("raw", "meter", "client")
+    }
+    samples = interleave(calls, rounds)
+    for name, limit in (("meter", 1.15), ("client", 1.25)):
+        for figure in ("p50_ns", "p99_ns"):
+            found = ratio([run[figure] for run in samples[name]], [run[figure] for run in samples["raw"]])
+            yield row(f"round trip, {name}, {figure[:3]} / picows echo", found, at_most=limit)
+    pushes = str(int(100_000 * scale))
+    calls = {name: partial(run_side, "one_socket.py", name, "push", pushes) for name in ("raw", "session")}
+    samples = interleave(calls, rounds)
+    found = ratio([run["cpu_ns"] for run in samples["raw"]], [run["cpu_ns"] for run in samples["session"]])
+    yield row("push, encoded payload / picows send", found, at_least=0.8)
+
+
+def embedded_server(scale: float, rounds: int) -> Iterator[Row]:
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(HERE / "server_echo.py"),
+            "--rounds",
+            str(rounds),
+            "--frames",
+            str(int(100_000 * scale)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=SIDE_TIMEOUT_S,
+    )
+    line = done.stdout.strip().splitlines()[-1]
+    value = float(line.split("by CPU ")[1].split(",")[0])
+    yield row("embedded server, echo / bare picows echo, by CPU", Ratio(value, value, value), at_least=0.3)
+
+
+PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
+    "receive": hot_connection,
+    "sockets": many_sockets,
+    "memory": idle_memory,
+    "one": one_socket,
+    "server": embedded_server,
+}
+
+
+def machine() -> dict[str, Any]:
+    def of(name: str) -> str:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return "none"
+
+    return {
+        "machine": platform.machine(),
+        "system": platform.platform(),
+        "cpus": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "python": platform.python_version(),
+        **{name: of(name) for name in ("fastphx", "picows", "orjson", "uvloop", "websockets")},
+    }
+
+
+def show(found: Row) -> None:
+    value = "" if found.value is None else f"{found.value:.3g}"
+    spread = "" if found.spread is None else f"{found.spread[0]:.3g} to {found.spread[1]:.3g}"
+    met = {True: "met", False: "NOT met", None: ""}[found.met]
+    print(f"{found.name:55} {found.target:>8} {value:>9}  {spread:18} {met}{found.note}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--scale", type=float, default=1.0, help="how many frames and sockets, as a share")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=sorted(PARTS), help="one part")
+    options = parser.parse_args()
+    scale, rounds = options.scale, options.rounds
+    about = machine()
+    print(", ".join(f"{name} {value}" for name, value in about.items()))
+    rows: list[Row] = []
+    for name, part in PARTS.items():
+        if options.only not in (None, name):
+            continue
+        try:
+            for found in part(scale, rounds):
+                show(found)
+                rows.append(found)
+        except (SenderTooSlow, RuntimeError, subprocess.TimeoutExpired) as error:
+            found = Row(name, "", None, None, None, f"could not be measured: {error}")
+            show(found)
+            rows.append(found)
+    if options.only is None:
+        RESULTS.mkdir(exist_ok=True)
+        results = {"machine": about, "rows": [asdict(found) for found in rows]}
+        (RESULTS / "e2e.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        shown = {
+            found.name: found.value
+            for found in rows
+            if found.value is not None and found.target.startswith("≥") and found.value < 3
+        }
+        (RESULTS / "e2e.svg").write_text(bars("Throughput, as a share of raw picows", shown))
+        targets = [found for found in rows if found.met is not None]
+        met = statistics.fmean(bool(found.met) for found in targets) * len(targets)
+        print(f"{met:.0f} of {len(targets)} targets are met.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

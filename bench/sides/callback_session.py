@@ -1,0 +1,68 @@
+"""The session that the behaviour and the client stand on: a Message and a Python call for each frame.
+
+With ``decoded`` the callback reads the payload, with ``lazy`` it does not.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from fastphx.protocol.callback_session import CallbackSession
+from fastphx.transports.connector import connect
+from stopwatch import Stopwatch, main
+
+
+class Handler:
+    """Everything that a session may call."""
+
+    def __init__(self, decoded, go, ended):
+        self.on_message = self.on_message_decoded if decoded else self.on_message_lazy
+        self.go, self.ended = go, ended
+        self.errors = []
+
+    def on_message_lazy(self, message):
+        pass
+
+    def on_message_decoded(self, message):
+        message.payload
+
+    def on_joined(self, message, join):
+        self.go()
+
+    def on_link_connected(self, link):
+        self.session.opened(link.writer, 0, 0.0)
+        self.session.join("room:lobby")
+
+    def on_link_disconnected(self, reason):
+        self.ended.set_result(reason)
+
+    def on_link_error(self, exc):
+        self.errors.append(exc)
+
+    def on_link_writable(self):
+        pass
+
+    def on_reply(self, message, waiter, rtt_ns):
+        pass
+
+
+async def receive(url, stopwatch: Stopwatch):
+    def go():
+        stopwatch.start()
+        handler.session.push("room:lobby", "go", {})
+
+    ended = asyncio.get_running_loop().create_future()
+    handler = Handler(sys.argv[2] == "decoded", go, ended)
+    handler.session = CallbackSession(handler, heartbeat_interval_s=0)
+    await connect(url, handler.session, handler)
+    await ended
+    stopwatch.stop()
+    if handler.errors:
+        raise handler.errors[0]
+    return handler.session.stats["messages"]
+
+
+if __name__ == "__main__":
+    main(receive)
