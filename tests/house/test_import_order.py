@@ -1,0 +1,108 @@
+"""Imports point one way: a part may import what stands left of it, in Python and in Cython."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.house.checkout import PACKAGE
+
+ORDER = (
+    "errors",
+    "timing",
+    "protocol",
+    "serializers",
+    "transports",
+    "gen_socket_client",
+    "client",
+    "testing",
+    "load",
+    "cli",
+    "__main__",
+)
+ABOVE_ALL = {"__init__"}
+"""The public names may come from everywhere, and nothing inside asks for them."""
+
+C_IMPORT = re.compile(
+    r"^\s*(?:from\s+(?P<origin>[\w.]+)\s+c?import\s+(?P<names>[^#\n]*)|c?import\s+(?P<modules>[\w., ]+))",
+    re.M,
+)
+
+
+def part_of(module: str) -> str | None:
+    """Which part of fastphx *module* belongs to; None where it is none of fastphx' own."""
+    words = module.split(".")
+    if words[0] != "fastphx":
+        return None
+    return words[1] if len(words) > 1 else "__init__"
+
+
+def python_imports(path: Path) -> Iterator[str]:
+    package = ("fastphx", *path.relative_to(PACKAGE).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            origin = ".".join((*base, *([node.module] if node.module else [])))
+            yield from (f"{origin}.{alias.name}" if origin == "fastphx" else origin for alias in node.names)
+
+
+def cython_imports(text: str) -> Iterator[str]:
+    for found in C_IMPORT.finditer(text):
+        if found["modules"] is not None:
+            yield from (name.split()[0] for name in found["modules"].split(",") if name.split())
+        elif found["origin"] == "fastphx":
+            yield from (
+                f"fastphx.{name.split()[0]}"
+                for name in found["names"].strip("() ").split(",")
+                if name.split()
+            )
+        else:
+            yield found["origin"]
+
+
+def sources() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".pyi", ".pyx", ".pxd"})
+
+
+def imported_parts(path: Path) -> set[str]:
+    names = (
+        python_imports(path)
+        if path.suffix in {".py", ".pyi"}
+        else cython_imports(path.read_text(encoding="utf-8"))
+    )
+    return {part for part in map(part_of, names) if part is not None}
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_part_imports_only_what_stands_left_of_it(path: Path) -> None:
+    own = path.relative_to(PACKAGE).parts[0].split(".")[0]
+    if own in ABOVE_ALL:
+        return
+    assert own in ORDER, f"{own} has no place in the order of imports"
+    allowed = set(ORDER[: ORDER.index(own) + 1])
+    assert not imported_parts(path) - allowed
+
+
+def test_every_way_of_importing_is_seen() -> None:
+    text = """
+from fastphx.load.meter cimport Meter, \\
+    Other
+import fastphx.client.socket as socket
+cimport fastphx.transports.websocket
+    from fastphx import cli
+from libc.stdint cimport int64_t
+from fastphx.testing.server import Server
+"""
+    assert {part for part in map(part_of, cython_imports(text)) if part} == {
+        "load",
+        "client",
+        "transports",
+        "cli",
+        "testing",
+    }
