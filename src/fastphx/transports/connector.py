@@ -33,6 +33,12 @@ _logger = logging.getLogger("fastphx.picows")
 _logger.addHandler(logging.NullHandler())
 _shared_logger = logging.LoggerAdapter(_logger, {})
 
+_DEFAULT_OPTIONS = ConnectOptions()
+
+# Thousands of sockets of one load run have the same URL, and parsing it costs a seventh of connecting. Few are
+# kept, since a URL may hold a token.
+_KEPT_URLS = 8
+
 
 async def connect(
     url: str, sink: FrameSink, owner: LinkOwner, options: ConnectOptions | None = None
@@ -46,9 +52,8 @@ async def connect(
     Raises :class:`~fastphx.errors.ConnectError` for a failed attempt, of which *owner* is told nothing, and
     ``ValueError`` for a URL that is none. When it is cancelled, the connection is cut.
     """
-    split_url(url)
-    options = options or ConnectOptions()
-    parsed = parse_url(url)
+    parsed = _parsed(url)
+    options = options or _DEFAULT_OPTIONS
     link = WebSocketLink(
         sink,
         owner,
@@ -103,6 +108,12 @@ async def connect(
             f"cannot connect to {shown_url(url)}: the server closed the connection before it had answered"
         )
     return link
+
+
+@functools.lru_cache(maxsize=_KEPT_URLS)
+def _parsed(url: str) -> WSParsedURL:
+    split_url(url)
+    return parse_url(url)
 
 
 async def _open(protocol: Any, parsed: WSParsedURL, options: ConnectOptions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import SplitResult, urlencode, urlsplit
 
@@ -10,6 +11,8 @@ Params = Mapping[str, Param] | Iterable[tuple[str, Param]]
 
 MAX_URL_LENGTH = 8192
 """What common servers take as a request line (Cowboy and Bandit 8,000 to 10,000 bytes by default)."""
+
+_NEVER_IN_A_URL = re.compile(r"[\x00-\x20\x7f]")
 
 
 def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
@@ -55,7 +58,7 @@ def split_url(url: str) -> SplitResult:
         raise ValueError(f"{shown_url(url)} has a user name: send credentials in params or extra_headers")
     if parts.fragment or url.endswith("#"):
         raise ValueError(f"{shown_url(url)} has a fragment, which is never sent: leave out what follows #")
-    if any(ord(character) <= 32 or ord(character) == 127 for character in url):
+    if _NEVER_IN_A_URL.search(url):
         raise ValueError(f"{shown_url(url)} contains a space or a control character: percent-encode it")
     try:
         parts.hostname.encode("idna")
