@@ -35,8 +35,8 @@ _shared_logger = logging.LoggerAdapter(_logger, {})
 
 _DEFAULT_OPTIONS = ConnectOptions()
 
-# Thousands of sockets of one load run have the same URL, and parsing it costs a seventh of connecting. Few are
-# kept, since a URL may hold a token.
+# Thousands of sockets of one load run have the same URL, and parsing it costs a third of connecting. Few
+# are kept, since a URL may hold a token.
 _KEPT_URLS = 8
 
 
