@@ -250,6 +250,12 @@ async def test_a_parameter_that_cannot_be_one() -> None:
         await start_link(Recorder, WebSocketTransport, NoConnect("ws://127.0.0.1:1/", {"a": object()}))
 
 
+@pytest.mark.parametrize("params", [5, "ab", ["ab1"], [1], [("a", "b", "c")]])
+async def test_parameters_that_are_no_pairs(params: Any) -> None:
+    with pytest.raises(ValueError, match="params is a (int|str|list): give"):
+        await start_link(Recorder, WebSocketTransport, Connect("ws://127.0.0.1:1/", params))
+
+
 async def test_a_delay_that_cannot_be_one() -> None:
     with pytest.raises(StartError, match="after=-1"):
         await start_link(Recorder, WebSocketTransport, Connect("ws://127.0.0.1:1/", after=-1))

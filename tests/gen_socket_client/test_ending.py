@@ -96,7 +96,7 @@ async def test_init_may_be_async_and_what_is_sent_meanwhile_waits(
 
 async def test_an_async_init_is_bounded_and_nothing_runs_after_it_failed() -> None:
     client = AsyncInit()
-    with pytest.raises(StartError, match="TimeoutError"):
+    with pytest.raises(StartError, match=r"init took more than 0\.01 s"):
         await start_link(client, WebSocketTransport, None, timeout=0.01)
     await asyncio.sleep(0)
     assert client.events.empty()
@@ -427,3 +427,33 @@ async def test_the_default_callbacks_go_on(
         await crash
     assert socket.stats["messages"] == 1
     assert "could not be decoded" in caplog.text
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit])
+async def test_terminate_that_fails_worse_still_closes_the_socket(
+    server: Server, start: Starter, error: type[BaseException]
+) -> None:
+    def refuse(*_args: Any) -> None:
+        raise error
+
+    client = await start.connected(server, Recorder(terminate=refuse), name="failing")
+    stopped = client.socket.stop("enough")
+    await client.next("terminate")
+    assert await ended(client) == "enough"
+    await asyncio.wait_for(stopped, TIMEOUT_S)
+    assert whereis("failing") is None
+    await server.wait_until(lambda stats: stats["connections_open"] == 0)
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0, None, float("nan"), float("inf"), "5"])
+async def test_a_timeout_that_cannot_be_one(timeout: Any) -> None:
+    with pytest.raises(ValueError, match="timeout is"):
+        await start_link(Recorder, WebSocketTransport, Ignore(), timeout=timeout)
+
+
+async def test_what_is_no_behaviour_and_no_transport() -> None:
+    with pytest.raises(TypeError, match="GenSocketClient"):
+        await start_link(object, arg=Ignore())  # type: ignore[arg-type]
+    for transport in (object, None):
+        with pytest.raises(TypeError, match="transport"):
+            await start_link(Recorder, transport, Ignore())  # type: ignore[arg-type]

@@ -311,3 +311,28 @@ async def test_stop_iteration_in_an_executor_is_a_crash(
     await start(client, server.websocket_url, callback_executor=executor)
     with pytest.raises(RuntimeError, match="raised StopIteration"):
         await asyncio.wait_for(client.socket.wait_closed(), TIMEOUT_S)
+
+
+async def test_a_callback_that_calls_its_own_socket_is_told_at_once(server: Server, start: Starter) -> None:
+    class Asking(AsyncRecorder):
+        async def handle_info(self, message: Any, transport: Any) -> None:
+            await self.socket.call(lambda _transport: message, timeout=None)
+
+    client = await start.connected(server, Asking())
+    crash = asyncio.create_task(client.socket.wait_closed())
+    client.socket.send_info(1)
+    with pytest.raises(RuntimeError, match="called its own socket"):
+        await asyncio.wait_for(crash, TIMEOUT_S)
+
+
+async def test_a_callback_that_awaits_its_own_stop_is_not_held_up(server: Server, start: Starter) -> None:
+    class Stopping(AsyncRecorder):
+        async def handle_info(self, message: Any, transport: Any) -> None:
+            await self.socket.stop(message)
+            self.record("handle_info", message, transport)
+
+    client = await start.connected(server, Stopping(), timeout=3600)
+    client.socket.send_info("enough")
+    assert await asyncio.wait_for(client.socket.wait_closed(), TIMEOUT_S) == "enough"
+    await client.next("handle_info")
+    await client.next("terminate")

@@ -451,3 +451,28 @@ async def test_what_a_message_brings_about_at_once_follows_it(start: Starter) ->
         transports[0].owner.notify_message(1, orjson.dumps([None, None, TOPIC, "n", n]))
         assert client.events.get_nowait() == ("handle_message", TOPIC, "n", n)
         assert client.events.get_nowait()[0] == "handle_reply"
+
+
+class DiesOfAPush(Loopback):
+    """Its first push crashes it, before the push has returned."""
+
+    starts: ClassVar[int] = 0
+
+    @classmethod
+    async def start(cls, url: str, owner: TransportOwner, opts: Mapping[str, Any]) -> Self:
+        DiesOfAPush.starts += 1
+        return await super().start(url, owner, opts)
+
+    def push(self, data: bytes, opcode: int) -> None:
+        self.owner.notify_disconnected(TransportDown(ZeroDivisionError("in the transport")))
+
+
+async def test_what_a_callback_returns_after_its_socket_ended_is_ignored(start: Starter) -> None:
+    DiesOfAPush.starts = 0
+    client = Recorder(handle_connected=lambda transport: [transport.join(TOPIC), Connect()][1])
+    await start(client, "ws://127.0.0.1:1/socket/websocket", transport=DiesOfAPush)
+    with pytest.raises(TransportDown, match="in the transport"):
+        await asyncio.wait_for(client.socket.wait_closed(), TIMEOUT_S)
+    await asyncio.sleep(0)
+    assert DiesOfAPush.starts == 1
+    assert {task.get_name() for task in asyncio.all_tasks()}.isdisjoint({"fastphx connect"})

@@ -98,6 +98,11 @@ class Callbacks:
         in_mailbox = 0 if self.mailbox is None else len(self.mailbox)
         return in_mailbox + len(self.later) + len(self._posted)
 
+    @property
+    def is_current(self) -> bool:
+        """Whether an ``async`` callback asks this, in the task that runs it."""
+        return self._drain_task is not None and self._drain_task is asyncio.current_task(self._loop)
+
     def start(self) -> None:
         """Run callbacks from now on; what came before is run first."""
         self.started = True
@@ -193,7 +198,7 @@ class Callbacks:
         if self.mailbox is not None:
             self.mailbox.clear()
         task = self._drain_task
-        if task is not None and self._executor is None and task is not asyncio.current_task():
+        if task is not None and self._executor is None and not self.is_current:
             task.cancel()
 
     async def settle(self, timeout_s: float) -> None:

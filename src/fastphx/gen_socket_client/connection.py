@@ -72,7 +72,15 @@ class Connection:
 
     def remember(self, url: str, params: Params | None) -> None:
         """Where to connect. Raises ValueError for a URL or parameter that cannot be one."""
-        pairs = list(params.items() if isinstance(params, Mapping) else params or ())
+        try:
+            pairs = [
+                (key, value)
+                for key, value in (params.items() if isinstance(params, Mapping) else params or ())
+            ]
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"params is a {type(params).__name__}: give a mapping, or (name, value) pairs"
+            ) from error
         endpoint_url(url, pairs, self._vsn)
         self._url, self._params = url, pairs
 

@@ -151,7 +151,8 @@ class Socket:
 
         Raises :class:`~fastphx.errors.CallTimeoutError` after *timeout* seconds (a later answer is dropped,
         and counted), :class:`~fastphx.errors.StoppedError` where the socket is not running or ends
-        meanwhile, :class:`~fastphx.errors.OverloadedError` where too many events wait.
+        meanwhile, :class:`~fastphx.errors.OverloadedError` where too many events wait, and RuntimeError
+        where a callback calls its own socket.
         """
         if threading.get_ident() != self._thread_id:
             raise RuntimeError(
@@ -159,6 +160,8 @@ class Socket:
             )
         if self._ending:
             raise StoppedError("the socket is not running")
+        if self._callbacks.is_current:
+            raise RuntimeError("a callback called its own socket, and would wait for itself")
         caller = Caller(self)
         self._callers.add(caller)
         try:
@@ -187,13 +190,14 @@ class Socket:
         """Stop the socket with *reason*, after the events that wait already.
 
         Await it to wait until the socket has ended; from another thread it waits by itself (TimeoutError).
-        A callback may call it, and must not await it. When the socket has not come to it in ``timeout``
-        seconds it ends all the same: a callback under way is cancelled or, in the executor, left behind.
+        A callback may call it: the socket ends after it, and there is nothing to wait for. When the socket has
+        not come to it in ``timeout`` seconds it ends all the same: a callback under way is cancelled or, in
+        the executor, left behind.
         """
         self.run_on_loop(self._ask_to_stop, reason)
         thread_id = threading.get_ident()
         if thread_id == self._thread_id:
-            return self._until_closed()
+            return Done() if self._callbacks.is_current else self._until_closed()
         if thread_id != self._callbacks.thread_id:
             ended = asyncio.run_coroutine_threadsafe(self._wait_until_closed(), self._loop)
             ended.result(3 * self.timeout)
@@ -317,6 +321,9 @@ class Socket:
     # -- what a callback returned
 
     def _respond(self, callback: Callable[..., Any] | Stop, response: Any, caller: Caller | None) -> None:
+        if self._ending:
+            # Something that the callback did has ended the socket, before it returned.
+            return
         if caller is not None:
             self._respond_to_call(response, caller)
         elif response is None:
@@ -367,7 +374,8 @@ class Socket:
             self._client.terminate(reason)
         except Exception as second:
             logger.error("terminate failed: %s", second, exc_info=second)
-        self._close(reason, error)
+        finally:
+            self._close(reason, error)
 
     def _cancel_timers(self) -> None:
         if self._stop_timer is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import math
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -44,15 +45,24 @@ async def start_link(
     *callback_executor* plain callbacks run there; then, and for ``async`` callbacks, events wait in order in
     a mailbox of *mailbox_limit* events, beyond which reading pauses.
 
-    Raises :class:`~fastphx.errors.StartError` where ``init`` stopped or raised, or the name is taken, and
-    ValueError for an option, URL or parameter that cannot be meant.
+    Raises :class:`~fastphx.errors.StartError` where ``init`` stopped, raised or took too long, or the name is
+    taken; ValueError for an option, URL or parameter that cannot be meant; TypeError for a *callback* that is
+    no GenSocketClient and a *transport* that is no class of one.
     """
+    if not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
+        raise ValueError(f"timeout is {timeout!r}: give seconds, more than 0")
+    if not isinstance(transport, type) or not hasattr(transport, "start"):
+        raise TypeError(f"transport is {transport!r}: give a class with a start, as WebSocketTransport")
     opts = dict(transport_opts or {})
     if issubclass(transport, WebSocketTransport):
         ConnectOptions.from_mapping(opts)
     elif issubclass(transport, LongPollTransport):
         LongPollOptions.from_mapping(opts)
     client = callback() if isinstance(callback, type) else callback
+    if not isinstance(client, GenSocketClient):
+        raise TypeError(
+            f"callback is {callback!r}: give a subclass of GenSocketClient, or an instance of one"
+        )
     socket = Socket(
         client,
         transport,
@@ -79,9 +89,11 @@ async def start_link(
 
 async def _start(socket: Socket, arg: Any, timeout: float) -> bool:
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(timeout) as bound:
             response = await socket.run_init(arg)
     except Exception as error:
+        if bound.expired():
+            raise StartError(TimeoutError(f"init took more than {timeout:g} s")) from error
         raise StartError(error) from error
     if isinstance(response, Ignore):
         return False
