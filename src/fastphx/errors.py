@@ -13,13 +13,22 @@ EXCERPT_BYTES = 60
 
 def clip(value: bytes | str, limit: int = EXCERPT_BYTES) -> str:
     """Return *value* as printable text of at most *limit* characters, for an error message."""
-    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+    # A character takes at most four bytes, and a value may be megabytes long.
+    text = value[: 4 * limit + 4].decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
     shown = repr(text[:limit])
     return f"{shown}…" if len(text) > limit else shown
 
 
+def _again(error: type[FastphxError], args: tuple[Any, ...]) -> FastphxError:
+    return error.__new__(error, *args)
+
+
 class FastphxError(Exception):
-    """The base of everything that fastphx raises on purpose."""
+    """The base of everything that fastphx raises on purpose. Each can be copied and pickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own calls the class with the message, where the classes here take what it is made of.
+        return _again, (type(self), self.args), self.__dict__
 
 
 class EncodingError(FastphxError, ValueError):

@@ -19,12 +19,7 @@ from tests.protocol.recording_handler import RecordingHandler
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=300) | st.text(
     st.sampled_from('"\\/\b\f\n\r\t\x00\x1f é😀a\x7f'), max_size=40
 )
-refs = (
-    st.none()
-    | st.integers(-(2**63), 2**64 - 1)
-    | st.integers(0, 99).map(str)
-    | text.filter(lambda s: len(s) < 200)
-)
+refs = st.none() | st.integers(-(2**63), 2**64 - 1) | st.integers(0, 99).map(str) | text
 json_values = st.recursive(
     st.none()
     | st.booleans()
@@ -221,6 +216,8 @@ REPLIES = [
     (b'{"response":["status","ok"],"st\\u0061tus":"ok"}', "ok"),
     (b'{"response":{},"status":"\\u006fk"}', "ok"),
     (b'{"response":"\\\\","status":"error"}', "error"),
+    (b'{"status":null,"response":{},"status":"ok" }', "ok"),
+    (b'{"status":{"status":"ok"},"response":{},"st\\u0061tus":"error"}', "error"),
 ]
 
 
@@ -296,3 +293,28 @@ def test_a_decoder_of_the_users_own() -> None:
     broken.decoder = lambda raw: 1 // 0
     with pytest.raises(DecodeError, match="division"):
         _ = broken.payload
+
+
+@pytest.mark.parametrize("ref", ['"\\u0031"', '"1\\u0032"'])
+def test_a_refs_escapes_are_resolved(ref: str) -> None:
+    message = codec.decode(f'[{ref},{ref},"t","e",{{}}]'.encode())
+    expected = json.loads(ref)
+    assert (message.join_ref, message.ref) == (expected, expected)
+    assert (message.join_ref_number, message.ref_number) == (int(expected), int(expected))
+
+
+@pytest.mark.parametrize("size", [1, 40, 45, 500])
+def test_an_escaped_ref_may_be_of_any_length(size: int) -> None:
+    ref = "\n" * size
+    assert codec.decode(codec.encode(ref, ref, "t", "e", b"{}")).ref == ref
+    with pytest.raises(DecodeError, match="escape"):
+        codec.decode(b'[null,"' + b"\\n" * size + b'\\x","t","e",{}]')
+
+
+def test_raw_json_is_text_or_bytes() -> None:
+    assert codec.RawJson("[1]").data == codec.RawJson(bytearray(b"[1]")).data == b"[1]"
+    with pytest.raises(EncodingError, match="Unicode"):
+        codec.RawJson("\ud800")
+    for data in (5, [1], None):
+        with pytest.raises(TypeError, match="RawJson takes"):
+            codec.RawJson(data)  # type: ignore[arg-type]

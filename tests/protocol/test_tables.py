@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from enum import StrEnum
 
 import pytest
 
 from fastphx.errors import AlreadyJoinedError, DisconnectedError, NotJoinedError, OverloadedError
 from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
-from fastphx.protocol.joins import JoinState
+from fastphx.protocol.joins import Join, JoinState
 from tests.protocol.recording_handler import RecordingHandler
 
 SECOND = 1_000_000_000
@@ -289,3 +290,88 @@ def test_a_full_transport_changes_nothing() -> None:
     assert joined(session, "a") == 1
     session.opened(CollectingWriter(refuse), 0, 1.0)
     assert len(session.refs) == 0
+
+
+def test_a_failing_callback_does_not_stop_the_deadlines_of_other_joins() -> None:
+    class Failing(RecordingHandler):
+        def on_join_timeout(self, join: Join) -> None:
+            self.calls.append(("on_join_timeout", join.topic))
+            raise RuntimeError(join.topic)
+
+    handler, writer = Failing(), CollectingWriter()
+    session = CallbackSession(handler, heartbeat_interval_s=0)
+    session.opened(writer, 0, 1.0)
+    for topic in ("a", "b", "c"):
+        session.join(topic, deadline_ns=SECOND)
+    with pytest.raises(RuntimeError, match="a"):
+        session.tick(SECOND)
+    assert handler.calls == [("on_join_timeout", topic) for topic in ("a", "b", "c")]
+    assert len(writer.frames) == 6
+    assert session.topics() == []
+    assert session.next_deadline_ns is None
+
+
+def test_a_cancelled_join_that_is_refused_has_no_channel_to_close() -> None:
+    session, handler, _ = start()
+    session.join("a")
+    session.leave("a", cancel_join=True)
+    session.receive(b'["1","1","a","phx_reply",{"response":{},"status":"error"}]', 1)
+    assert handler.calls[0][:2] == ("on_closed", None)
+    assert session.topics() == []
+    assert session.join("a") == 3
+    # The server answers the leave of a topic that it does not have, too.
+    reply(session, 1, 2, "a")
+    assert session.state("a") == JoinState.JOINING
+
+
+def test_a_forgotten_topic_fails_what_waits_on_it() -> None:
+    session, handler, _ = start()
+    for topic in ("a", "b"):
+        joined(session, topic)
+        session.push_awaited(topic, "e", {}, topic)
+    session.forget("a")
+    assert handler.calls[-1] == ("on_failed", 2, "a", "closed")
+    assert len(session.refs) == 1
+
+
+def test_heartbeats_that_are_looked_at_late_are_judged_after_reading() -> None:
+    session, handler, writer = start(heartbeat_interval_s=8)
+    session.tick(8 * SECOND)
+    # The process stood still: what the server answered in time may not have been read yet.
+    session.tick(100 * SECOND)
+    assert handler.names == []
+    assert session.next_deadline_ns == 102 * SECOND
+    session.receive(b'[null,"1","phoenix","phx_reply",{"response":{},"status":"ok"}]', 1)
+    session.tick(102 * SECOND)
+    assert handler.names == ["on_heartbeat_reply"]
+    assert len(writer.frames) == 2
+    session.tick(150 * SECOND)
+    session.tick(152 * SECOND)
+    assert handler.names[-1] == "on_heartbeat_timeout"
+
+
+class Event(StrEnum):
+    ROOM = "room:a"
+    NEWS = "news"
+
+
+def test_an_enumerations_member_is_a_topic_and_an_event() -> None:
+    session, _, writer = start()
+    joined(session, "room:a")
+    session.push(Event.ROOM, Event.NEWS, {})
+    session.push_awaited(Event.ROOM, Event.NEWS, {}, object())
+    assert writer.frames[-2:] == [(1, b'["1","%d","room:a","news",{}]' % ref) for ref in (2, 3)]
+    assert session.joined(Event.ROOM)
+    assert session.state(Event.ROOM) == JoinState.JOINED
+    session.leave(Event.ROOM)
+    session.forget(Event.ROOM)
+    session.join(Event.ROOM)
+    assert type(session.topics()[0]) is str
+
+
+@pytest.mark.parametrize("topic", [None, 1, b"room:a"])
+def test_a_topic_of_another_type_is_refused(topic: object) -> None:
+    session, _, _ = start()
+    with pytest.raises(TypeError, match="the topic is a str"):
+        session.join(topic)  # type: ignore[arg-type]
+    assert session.topics() == []

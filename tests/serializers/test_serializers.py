@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastphx import DecodeError, EncodingError
+from fastphx import DecodeError, DisconnectedError, EncodingError
 from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
 from fastphx.protocol.codec import RawJson
 from fastphx.serializers import GzipJson, JsonV1, JsonV2, Serializer
@@ -222,3 +222,51 @@ def test_a_session_speaks_through_it(serializer: Serializer) -> None:
     assert (reply[0], reply[1].payload) == ("on_reply", {"status": "error", "response": {"y": 2}})
     session.receive(b"\xc1", 2)
     assert handler.names[-1] == "on_bad_frame"
+
+
+class Odd:
+    """Encodes everything as what it was given."""
+
+    vsn = "2.0.0"
+
+    def __init__(self, encoded: Any) -> None:
+        self.encoded = encoded
+
+    def encode(self, *_: object) -> Any:
+        return self.encoded
+
+    def decode(self, data: bytes, opcode: int) -> Any:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "encoded", [None, 5, (b"x",), ("x", 1), (None, 1), (b"x", 3), (b"x", None), (b"x", "1"), (b"x", 10**30)]
+)
+def test_a_session_refuses_what_is_no_frame(encoded: Any) -> None:
+    session = CallbackSession(RecordingHandler(), serializer=Odd(encoded))
+    writer = CollectingWriter()
+    session.opened(writer, 0, 0.5)
+    with pytest.raises(EncodingError, match="serializer"):
+        session.join("room:a")
+    assert writer.frames == []
+    assert session.topics() == []
+
+
+class Disconnecting(JsonV1):
+    """Ends the connection while it encodes."""
+
+    session: CallbackSession
+
+    def encode(self, *values: Any) -> tuple[bytes, int]:
+        self.session.disconnected()
+        return super().encode(*values)
+
+
+def test_a_serializer_that_ends_the_connection_is_no_harm() -> None:
+    serializer = Disconnecting()
+    serializer.session = session = CallbackSession(RecordingHandler(), serializer=serializer)
+    session.opened(CollectingWriter(), 0, 0.5)
+    with pytest.raises(DisconnectedError):
+        session.join("room:a")
+    assert session.topics() == []
+    assert not session.is_open

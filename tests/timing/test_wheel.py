@@ -250,3 +250,24 @@ def test_a_closed_loop_and_its_wheel_go_away(new_loop: Callable[[], asyncio.Abst
     run(new_loop, main())
     gc.collect()
     assert wheels[0]() is None
+
+
+@pytest.mark.parametrize("delay_s", [1e10, 1e300, float("inf"), 10**40])
+def test_a_delay_of_ages_is_never(delay_s: float) -> None:
+    wheel = TimerWheel()
+    timer = CallbackTimer(lambda: None)
+    timer.schedule(wheel, delay_s)
+    assert timer.scheduled
+    assert wheel.advance(time.monotonic_ns() + (1 << 61)) == 0
+
+
+@pytest.mark.parametrize("delay_s", [-1, -1e300, float("-inf")])
+def test_a_delay_below_0_is_due_at_once(delay_s: float) -> None:
+    wheel = TimerWheel()
+    CallbackTimer(lambda: None).schedule(wheel, delay_s)
+    assert wheel.advance(time.monotonic_ns()) == 1
+
+
+def test_a_delay_of_nan_is_refused() -> None:
+    with pytest.raises(ValueError, match="nan"):
+        CallbackTimer(lambda: None).schedule(TimerWheel(), float("nan"))

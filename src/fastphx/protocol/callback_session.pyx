@@ -26,6 +26,15 @@ cdef inline int64_t deadline_or_never(object deadline_ns) except? -1:
     return INT64_MAX if deadline_ns is None else <int64_t>deadline_ns
 
 
+cdef inline str exact(object text, str what):
+    """A str of no subclass: an enumeration's member serves as a topic or an event, too."""
+    if type(text) is str:
+        return <str>text
+    if isinstance(text, str):
+        return str.__str__(text)
+    raise TypeError(f"the {what} is a str, not {type(text).__name__}")
+
+
 @cython.final
 cdef class CallbackSession(Session):
     def __init__(self, handler, *, serializer=None, double heartbeat_interval_s=30.0,
@@ -70,39 +79,45 @@ cdef class CallbackSession(Session):
 
     # -- the user
 
-    def join_entry(self, str topic not None):
-        return self.joins.add(topic)
+    def join_entry(self, topic):
+        return self.joins.add(exact(topic, "topic"))
 
-    def forget(self, str topic not None):
-        cdef Join join = self.joins.get(topic)
+    def forget(self, topic):
+        cdef Join join = self.joins.get(exact(topic, "topic"))
+        cdef uint64_t join_ref
         if join is not None:
+            join_ref = join.join_ref
             join.state = CLOSED
             join.join_ref = 0
+            join.leave_ref = 0
             join.deadline_ns = INT64_MAX
             self.joins.remove(join)
+            if join_ref and self.refs.size:
+                self._fail(join_ref, FAIL_CLOSED)
 
     def topics(self):
         cdef Join join
         return [join.topic for join in self.joins.joins()]
 
-    def join(self, str topic not None, payload=None, *, deadline_ns=None):
-        return self.send_join(self.check_join(topic), payload, deadline_or_never(deadline_ns))
+    def join(self, topic, payload=None, *, deadline_ns=None):
+        return self.send_join(self.check_join(exact(topic, "topic")), payload, deadline_or_never(deadline_ns))
 
-    def leave(self, str topic not None, payload=None, *, deadline_ns=None, bint cancel_join=False):
+    def leave(self, topic, payload=None, *, deadline_ns=None, bint cancel_join=False):
         cdef Join join
         if cancel_join and self._writer is not None:
-            join = self.joins.get(topic)
+            join = self.joins.get(exact(topic, "topic"))
             if join is not None and join.state == JOINING:
                 return self.send_leave(join, payload, deadline_or_never(deadline_ns))
-        return self.send_leave(self.check_joined(topic), payload, deadline_or_never(deadline_ns))
+        join = self.check_joined(exact(topic, "topic"))
+        return self.send_leave(join, payload, deadline_or_never(deadline_ns))
 
-    def push(self, str topic not None, str event not None, payload):
-        return self.send_push(self.check_joined(topic), event, payload)
+    def push(self, topic, event, payload):
+        return self.send_push(self.check_joined(exact(topic, "topic")), exact(event, "event"), payload)
 
-    def push_awaited(self, str topic not None, str event not None, payload, waiter, *, now_ns=None,
+    def push_awaited(self, topic, event, payload, waiter, *, now_ns=None,
                      deadline_ns=None):
         return self.send_push_awaited(
-            self.check_joined(topic), event, payload, waiter,
+            self.check_joined(exact(topic, "topic")), exact(event, "event"), payload, waiter,
             monotonic_ns() if now_ns is None else <int64_t>now_ns, deadline_or_never(deadline_ns))
 
     def abandon(self, uint64_t ref):
@@ -112,12 +127,12 @@ cdef class CallbackSession(Session):
         Py_XDECREF(entry.waiter)
         return True
 
-    def joined(self, str topic not None):
-        cdef Join join = self.joins.get(topic)
+    def joined(self, topic):
+        cdef Join join = self.joins.get(exact(topic, "topic"))
         return join is not None and (join.state == JOINED or join.state == LEAVING)
 
-    def state(self, str topic not None):
-        cdef Join join = self.joins.get(topic)
+    def state(self, topic):
+        cdef Join join = self.joins.get(exact(topic, "topic"))
         cdef JoinState state = CLOSED if join is None else join.state
         return state
 

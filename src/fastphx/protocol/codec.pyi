@@ -45,7 +45,10 @@ class Message:
 
 @final
 class RawJson:
-    """A payload that is JSON already: sent as it is, without being decoded or checked."""
+    """A payload that is JSON already: sent as it is, without being decoded or checked.
+
+    Raises EncodingError for a str that is not valid Unicode.
+    """
 
     def __init__(self, data: bytes | str) -> None: ...
     @property

@@ -348,7 +348,6 @@ cdef const char* scan_string_ref(const char** position, const char* end, Ref* re
     cdef Py_ssize_t size = 0
     cdef uint64_t number = 0
     cdef bint escaped = False
-    cdef char[SCRATCH_BYTES] out
     ref.data = position[0]
     # Nearly every ref is a short decimal.
     while at < end and c"0" <= at[0] <= c"9":
@@ -367,11 +366,26 @@ cdef const char* scan_string_ref(const char** position, const char* end, Ref* re
         return reason
     ref.size = position[0] - ref.data
     ref.quoted = True
-    ref.type = REF_OTHER
-    if not escaped:
-        number_of(ref, data, size)
-    elif size > SCRATCH_BYTES or unescape(data, size, out) < 0:
-        return "a ref has an escape that JSON does not know, or is too long"
+    if escaped:
+        return scan_escaped_ref(ref, data, size)
+    number_of(ref, data, size)
+    return NULL
+
+
+cdef const char* scan_escaped_ref(Ref* ref, const char* data, Py_ssize_t size) noexcept nogil:
+    cdef char[SCRATCH_BYTES] small
+    cdef char* out = small
+    if size > SCRATCH_BYTES:
+        out = <char*>malloc(<size_t>size)
+        if out == NULL:
+            return "there is no memory for a string"
+    size = unescape(data, size, out)
+    if size >= 0:
+        number_of(ref, out, size)
+    if out != small:
+        free(out)
+    if size < 0:
+        return "a ref has an escape that JSON does not know"
     return NULL
 
 
@@ -677,7 +691,9 @@ cdef int scan_status(const char* at, const char* end) noexcept nogil:
                         return STATUS_MISSING
                     at = skip_space(at + 1, end)
                     if at >= end or at[0] != c'"':
-                        return STATUS_MISSING
+                        # The last of several counts, as it does for orjson.
+                        status = STATUS_MISSING
+                        continue
                     at += 1
                     if scan_string(&at, end, &data, &size, &escaped) != NULL:
                         return STATUS_MISSING
@@ -958,7 +974,14 @@ cdef int set_ref(Ref* ref, object value) except -1:
 @cython.final
 cdef class RawJson:
     def __init__(self, data):
-        self.data = data.encode("utf-8") if isinstance(data, str) else bytes(data)
+        if isinstance(data, str):
+            try:
+                data = data.encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise EncodingError(f"a RawJson is not valid Unicode: {clip(ascii(data))}") from error
+        elif not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"RawJson takes bytes or str, not {type(data).__name__}")
+        self.data = bytes(data)
 
     def __repr__(self):
         return f"RawJson({clip(self.data)})"

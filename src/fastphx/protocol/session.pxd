@@ -99,7 +99,8 @@ cdef class Session(FrameSink):
     cdef int on_bad_frame(self, object error) except -1
     cdef int on_heartbeat_reply(self, int64_t rtt_ns) except -1
     cdef int on_heartbeat_timeout(self) except -1
-    """The last heartbeat was not answered before the next was due; nothing was sent. Close the transport."""
+    """The last heartbeat was not answered before the next was due; nothing was sent. Close the transport.
+    Where the tick comes later than a quarter of the interval, judgement waits for another quarter."""
     cdef int on_expired(self, const RefEntry* entry) except -1
     """A push's deadline passed. Its waiter is borrowed."""
     cdef int on_failed(self, const RefEntry* entry, int reason) except -1
@@ -118,13 +119,15 @@ cdef class Session(FrameSink):
     cdef int _fail(self, uint64_t join_ref, int reason) except -1
     cdef int _expire(self, int64_t now_ns) except -1
     cdef int _expire_joins(self, int64_t now_ns) except -1
+    cdef int _expire_join(self, Join join) except -1
     cdef int _beat(self, int64_t now_ns) except -1
     cdef int _arm(self) except -1
+    cdef void _give_back(self, uint64_t ref) noexcept
     cdef int _send(self, uint64_t join_ref, uint64_t ref, str topic, str event, object payload) except -1
     cdef int _write(self, uint64_t join_ref, uint64_t ref, const char* topic, Py_ssize_t topic_size,
                     const char* event, Py_ssize_t event_size, const char* payload, Py_ssize_t size,
                     bint binary) except -1
-    cdef int _write_encoded(self, bytes frame, int opcode) except -1
+    cdef int _write_encoded(self, bytes frame, object opcode) except -1
 
 cdef class SessionTimer(Timer):
     cdef Session session

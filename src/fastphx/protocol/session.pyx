@@ -8,7 +8,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
 from fastphx.protocol.codec cimport (
-    KIND_OBJECT, REF_NULL, REF_NUMBER, REF_OTHER, STATUS_MISSING, STATUS_OK,
+    KIND_OBJECT, REF_NULL, REF_NUMBER, REF_OTHER, STATUS_ERROR, STATUS_MISSING, STATUS_OK,
     Header, RawJson, is_reply, push_bound, release, reply_status, scan_error, scan_familiar, set_ref, utf8,
     write_binary_push, write_push,
 )
@@ -167,8 +167,13 @@ cdef class Session(FrameSink):
             if join.state != JOINING:
                 # Of a join that was cancelled by a leave, or a second answer.
                 self.counters.unexpected_replies += 1
+                if join.state == LEAVING and reply_status(header) == STATUS_ERROR:
+                    # There is no channel, so its leave is answered, and no phx_close follows.
+                    return self._finish(NULL, join, CLOSED)
                 return 0
             status = reply_status(header)
+            # Reading the status may have run somebody's code, which may have let go of the text.
+            header.event_text = NULL
             if status == STATUS_MISSING:
                 return self._bad_frame(DecodeError(
                     "the reply to a join has no status", topic=join.topic, event="phx_reply"))
@@ -332,6 +337,7 @@ cdef class Session(FrameSink):
     cdef int _expire_joins(self, int64_t now_ns) except -1:
         cdef Join join
         cdef list expired = []
+        cdef object first = None
         self._joins_deadline_ns = NEVER
         for join in self.joins.joins():
             if join.deadline_ns <= now_ns:
@@ -341,22 +347,33 @@ cdef class Session(FrameSink):
         for join in expired:
             if join.deadline_ns > now_ns or self._writer is None:
                 continue
-            if join.state == LEAVING:
-                self._finish(NULL, join, CLOSED)
-                continue
-            self.counters.expired += 1
-            # The server may have joined it all the same, or may yet: without a leave the next join of the
-            # topic would close a channel that nobody here knows of.
             try:
-                self._send(join.join_ref, self._next_ref, join.topic, "phx_leave", None)
-                self._next_ref += 1
-            except (DisconnectedError, OverloadedError):
-                # The connection is about to end, or is too full for a join as well.
-                pass
-            finally:
-                join.state = ERRORED
-                join.join_ref = 0
-                join.deadline_ns = NEVER
+                if join.state == LEAVING:
+                    self._finish(NULL, join, CLOSED)
+                else:
+                    self._expire_join(join)
+            except BaseException as error:
+                first = error if first is None else first
+        if first is not None:
+            raise first
+        return 0
+
+    cdef int _expire_join(self, Join join) except -1:
+        cdef uint64_t join_ref = join.join_ref
+        cdef uint64_t ref = self._next_ref
+        self.counters.expired += 1
+        join.state = ERRORED
+        join.join_ref = 0
+        join.deadline_ns = NEVER
+        # The server may have joined it all the same, or may yet: without a leave the next join of the
+        # topic would close a channel that nobody here knows of.
+        self._next_ref += 1
+        try:
+            self._send(join_ref, ref, join.topic, "phx_leave", None)
+        except (DisconnectedError, OverloadedError):
+            # The connection is about to end, or is too full for a join as well.
+            pass
+        finally:
             try:
                 self.on_join_timeout(join)
             finally:
@@ -365,7 +382,12 @@ cdef class Session(FrameSink):
 
     cdef int _beat(self, int64_t now_ns) except -1:
         cdef uint64_t ref = self._next_ref
+        cdef int64_t grace_ns = self._heartbeat_interval_ns // 4
         if self._beat_ref and self._judging:
+            if now_ns - self._next_beat_ns > grace_ns:
+                # This process stood still, and the answer may lie unread in the kernel: read first.
+                self._next_beat_ns = now_ns + grace_ns
+                return 0
             self._next_beat_ns = NEVER
             return self.on_heartbeat_timeout()
         self._next_beat_ns += self._heartbeat_interval_ns
@@ -405,6 +427,11 @@ cdef class Session(FrameSink):
             raise NotJoinedError(f"nothing can be sent to {clip(topic)}: it is {state}, not joined")
         return join
 
+    cdef void _give_back(self, uint64_t ref) noexcept:
+        # A serializer's or a transport's code may have sent something else, or ended the connection.
+        if self._next_ref == ref + 1:
+            self._next_ref = ref
+
     cdef uint64_t send_join(self, Join join, object payload, int64_t deadline_ns) except 0:
         cdef uint64_t ref = self._next_ref
         cdef JoinState state = join.state
@@ -417,10 +444,11 @@ cdef class Session(FrameSink):
         try:
             self._send(ref, ref, join.topic, "phx_join", payload)
         except BaseException:
-            self._next_ref = ref
-            join.state = state
-            join.join_ref = 0
-            join.deadline_ns = NEVER
+            self._give_back(ref)
+            if join.join_ref == ref:
+                join.state = state
+                join.join_ref = 0
+                join.deadline_ns = NEVER
             self._forget_unowned(join)
             raise
         if deadline_ns < self._joins_deadline_ns:
@@ -439,10 +467,11 @@ cdef class Session(FrameSink):
         try:
             self._send(join.join_ref, ref, join.topic, "phx_leave", payload)
         except BaseException:
-            self._next_ref = ref
-            join.state = state
-            join.leave_ref = 0
-            join.deadline_ns = before_ns
+            self._give_back(ref)
+            if join.leave_ref == ref:
+                join.state = state
+                join.leave_ref = 0
+                join.deadline_ns = before_ns
             raise
         if deadline_ns < self._joins_deadline_ns:
             self._joins_deadline_ns = deadline_ns
@@ -455,7 +484,7 @@ cdef class Session(FrameSink):
         try:
             self._send(join.join_ref, ref, join.topic, event, payload)
         except BaseException:
-            self._next_ref = ref
+            self._give_back(ref)
             raise
         return ref
 
@@ -468,7 +497,7 @@ cdef class Session(FrameSink):
         try:
             self._send(join.join_ref, ref, join.topic, event, payload)
         except BaseException:
-            self._next_ref = ref
+            self._give_back(ref)
             if self.refs.take(ref, &entry):
                 Py_XDECREF(entry.waiter)
             raise
@@ -486,7 +515,7 @@ cdef class Session(FrameSink):
         try:
             self._write(join.join_ref, ref, join.key, join.key_size, event, event_size, payload, size, binary)
         except BaseException:
-            self._next_ref = ref
+            self._give_back(ref)
             self.refs.take(ref, &entry)
             raise
         if deadline_ns < self._armed_ns:
@@ -564,18 +593,22 @@ cdef class Session(FrameSink):
         self.counters.bytes_out += <uint64_t>frame_size
         return 0
 
-    cdef int _write_encoded(self, bytes frame, int opcode) except -1:
+    cdef int _write_encoded(self, bytes frame, object opcode) except -1:
         cdef Py_ssize_t size
         cdef char* memory
-        if frame is None or (opcode != OPCODE_TEXT and opcode != OPCODE_BINARY):
-            raise EncodingError("the serializer gave no (bytes, opcode)")
+        cdef FrameWriter writer = self._writer
+        if frame is None or opcode not in (OPCODE_TEXT, OPCODE_BINARY):
+            raise EncodingError(f"the serializer gave no (bytes, opcode), with 1 (text) or 2 (binary): "
+                                f"its opcode is {clip(repr(opcode))}")
+        if writer is None:
+            raise DisconnectedError("nothing can be sent: the serializer ended the connection")
         size = PyBytes_GET_SIZE(frame)
         memory = <char*>malloc(<size_t>(FRAME_HEADROOM + size))
         if memory == NULL:
             raise MemoryError
         try:
             memcpy(memory + FRAME_HEADROOM, PyBytes_AS_STRING(frame), <size_t>size)
-            self._writer.write_frame(memory + FRAME_HEADROOM, size, opcode)
+            writer.write_frame(memory + FRAME_HEADROOM, size, opcode)
         finally:
             free(memory)
         self.counters.frames_out += 1

@@ -26,7 +26,8 @@ class CallbackTimer(Timer):
         self, wheel: TimerWheel, delay_s: float | None = None, *, deadline_ns: int | None = None
     ) -> None:
         """Put it into *wheel*, or move it: due in *delay_s* seconds, or when time.monotonic_ns() has reached
-        *deadline_ns*. Raises TypeError where not exactly one of them is given."""
+        *deadline_ns*. A delay below 0 is due at once, one over 146 years then. Raises TypeError where not
+        exactly one of them is given, ValueError where delay_s is nan."""
 
 @final
 class TimerWheel:

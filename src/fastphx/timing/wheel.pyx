@@ -71,6 +71,17 @@ cdef class Timer:
             self._wheel.cancel(self)
 
 
+cdef int64_t deadline_in(double delay_s) except -1:
+    cdef int64_t now_ns = monotonic_ns()
+    cdef double delay_ns = delay_s * 1e9
+    if delay_ns != delay_ns:
+        raise ValueError("delay_s is nan: give a number of seconds")
+    if delay_ns <= 0:
+        return now_ns
+    # 2**62 ns are 146 years: never.
+    return now_ns + (<int64_t>delay_ns if delay_ns < <double>(1 << 62) else <int64_t>1 << 62)
+
+
 cdef class CallbackTimer(Timer):
     def __init__(self, callback):
         if not callable(callback):
@@ -80,9 +91,7 @@ cdef class CallbackTimer(Timer):
     def schedule(self, TimerWheel wheel not None, delay_s=None, *, deadline_ns=None):
         if (delay_s is None) == (deadline_ns is None):
             raise TypeError("give a timer either delay_s or deadline_ns")
-        if deadline_ns is None:
-            deadline_ns = monotonic_ns() + int(delay_s * 1e9)
-        wheel.schedule(self, deadline_ns)
+        wheel.schedule(self, deadline_in(delay_s) if deadline_ns is None else <int64_t>deadline_ns)
 
     cdef int on_timer(self, int64_t now_ns) except -1:
         self.callback()
