@@ -252,7 +252,7 @@ async def test_a_parameter_that_cannot_be_one() -> None:
 
 @pytest.mark.parametrize("params", [5, "ab", ["ab1"], [1], [("a", "b", "c")]])
 async def test_parameters_that_are_no_pairs(params: Any) -> None:
-    with pytest.raises(ValueError, match="params is a (int|str|list): give"):
+    with pytest.raises(ValueError, match=r"params is a (int|str|list): give"):
         await start_link(Recorder, WebSocketTransport, Connect("ws://127.0.0.1:1/", params))
 
 

@@ -190,9 +190,9 @@ class Socket:
         """Stop the socket with *reason*, after the events that wait already.
 
         Await it to wait until the socket has ended; from another thread it waits by itself (TimeoutError).
-        A callback may call it: the socket ends after it, and there is nothing to wait for. When the socket has
-        not come to it in ``timeout`` seconds it ends all the same: a callback under way is cancelled or, in
-        the executor, left behind.
+        A callback may call it: the socket ends after it, and there is nothing to wait for. When the socket
+        has not come to it in ``timeout`` seconds it ends all the same: a callback under way is cancelled or,
+        in the executor, left behind.
         """
         self.run_on_loop(self._ask_to_stop, reason)
         thread_id = threading.get_ident()
