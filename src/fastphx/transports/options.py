@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import ssl as ssl_module
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -68,7 +69,7 @@ class ConnectOptions:
     """``http://``, ``https://``, ``socks4://`` or ``socks5://``, with user name and password if need be."""
 
     local_addr: tuple[str, int] | None = None
-    """Address and port (0: any) to connect from."""
+    """IP address and port (0: any) to connect from."""
 
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
     """Bytes of the longest message that is received; a longer one closes the connection with code 1009."""
@@ -102,8 +103,8 @@ class ConnectOptions:
         self._set("subprotocols", _subprotocols(self.subprotocols))
         self._set("socket_opts", _socket_opts(self.socket_opts))
         self._set("local_addr", _local_addr(self.local_addr))
-        if self.auth_token is not None and (not isinstance(self.auth_token, str) or not self.auth_token):
-            raise ValueError("auth_token is a string that is not empty")
+        if self.auth_token is not None:
+            _check_auth_token(self.auth_token)
         if self.ssl is not None and not isinstance(self.ssl, ssl_module.SSLContext):
             raise ValueError(f"ssl is an ssl.SSLContext, not {type(self.ssl).__name__}")
         if not isinstance(self.ssl_verify, bool):
@@ -133,16 +134,20 @@ class ConnectOptions:
         """The sub-protocols of the handshake, with Phoenix' own where there is an ``auth_token``."""
         if self.auth_token is None:
             return self.subprotocols
-        token = urlsafe_b64encode(self.auth_token.encode()).rstrip(b"=").decode()
-        own = ("phoenix", f"base64url.bearer.phx.{token}")
+        own = ("phoenix", f"base64url.bearer.phx.{self.encoded_auth_token}")
         return own + tuple(name for name in self.subprotocols if name not in own)
+
+    @property
+    def encoded_auth_token(self) -> str:
+        """``auth_token`` as it stands in a sub-protocol's name."""
+        return urlsafe_b64encode((self.auth_token or "").encode()).rstrip(b"=").decode()
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
 
 def _headers(given: Any) -> tuple[Header, ...]:
-    pairs = given.items() if isinstance(given, Mapping) else given
+    pairs = given.items() if isinstance(given, Mapping) else _iterable("extra_headers", given)
     headers = []
     for pair in pairs:
         try:
@@ -151,7 +156,9 @@ def _headers(given: Any) -> tuple[Header, ...]:
             raise ValueError("extra_headers are pairs of a name and a value") from None
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise ValueError(f"{name!r} is not a header's name")
-        if not isinstance(value, str) or any((ord(c) < 32 and c != "\t") or ord(c) == 127 for c in value):
+        if not isinstance(value, str) or any(
+            (ord(c) < 32 and c != "\t") or ord(c) == 127 or _is_surrogate(c) for c in value
+        ):
             raise ValueError(f"the value of header {name} is not a string without control characters")
         if name.lower() in _HANDSHAKE_HEADERS:
             raise ValueError(f"header {name} belongs to the WebSocket handshake and cannot be set")
@@ -162,9 +169,7 @@ def _headers(given: Any) -> tuple[Header, ...]:
 
 
 def _subprotocols(given: Any) -> tuple[str, ...]:
-    if isinstance(given, str):
-        raise ValueError("subprotocols are a list of strings, not one string")
-    names = tuple(given)
+    names = tuple(_iterable("subprotocols", given))
     for name in names:
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise ValueError("a sub-protocol's name is letters, digits and !#$%&'*+-.^_`|~")
@@ -173,12 +178,13 @@ def _subprotocols(given: Any) -> tuple[str, ...]:
 
 def _socket_opts(given: Any) -> tuple[SocketOption, ...]:
     options = []
-    for option in given:
+    for option in _iterable("socket_opts", given):
         if (
             not isinstance(option, tuple | list)
             or len(option) != 3
             or not all(isinstance(part, int) for part in option[:2])
             or not isinstance(option[2], int | bytes)
+            or not all(-(1 << 31) <= part < 1 << 31 for part in option if isinstance(part, int))
         ):
             raise ValueError("socket_opts are (level, name, value): two ints, and an int or bytes")
         options.append((option[0], option[1], option[2]))
@@ -194,9 +200,36 @@ def _local_addr(given: Any) -> tuple[str, int] | None:
         or not isinstance(given[0], str)
         or not isinstance(given[1], int)
         or not 0 <= given[1] <= 65535
+        or not _is_ip_address(given[0])
     ):
-        raise ValueError("local_addr is an address and a port (0: any), like ('127.0.0.2', 0)")
+        raise ValueError("local_addr is an IP address and a port (0: any), like ('127.0.0.2', 0)")
     return (given[0], given[1])
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_auth_token(token: Any) -> None:
+    # Not the value, in either: it is a secret.
+    if not isinstance(token, str) or not token:
+        raise ValueError("auth_token is a string that is not empty")
+    if any(ord(c) < 32 or ord(c) == 127 or _is_surrogate(c) for c in token):
+        raise ValueError("auth_token has a control character or a lone surrogate")
+
+
+def _is_surrogate(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"
+
+
+def _iterable(name: str, given: Any) -> Iterable[Any]:
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise ValueError(f"{name} is a list, not {type(given).__name__}")
+    return given
 
 
 def _check_proxy(proxy: Any) -> None:
