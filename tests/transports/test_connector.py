@@ -4,12 +4,13 @@ import asyncio
 import errno
 import gc
 import logging
+import re
 import resource
 import socket
 import ssl
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import trustme
@@ -118,13 +119,22 @@ async def test_a_choice_that_was_not_offered_fails(header: str, match: str) -> N
             "redirect to ws://127.0.0.1:1/other, which is not followed",
             b"",
         ),
-        (b"HTTP/1.0 403 Forbidden\r\n\r\n", 403, "no WebSocket handshake", b""),
-        (b"HTTP/1.1 999 What\r\n\r\n", 999, "no WebSocket handshake", b""),
-        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", None, "no WebSocket handshake", b""),
-        (b"\xff\xfe\r\n\r\n", None, "no WebSocket handshake", b""),
+        (b"HTTP/1.1 200 OK\r\n\r\n<html>" + b"x" * 300_000, 200, "<html>", None),
+        (b"HTTP/1.0 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403, "HTTP 403 Forbidden", b""),
+        (b"HTTP/1.1 403\r\nContent-Length: 0\r\n\r\n", 403, "HTTP 403 Forbidden", b""),
+        (b"HTTP/1.1 520 \r\nContent-Length: 4\r\n\r\ndown", 520, "HTTP 520: 'down'", b"down"),
+        (
+            b"HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n4;a=b\r\nnot \r\n5\r\nfound\r\n0\r\n",
+            404,
+            "'not found'",
+            b"not found",
+        ),
+        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", None, "the answer is no HTTP: 'SSH-2.0", b""),
+        (b"\xff\xfe\r\n\r\n", None, "the answer is no HTTP", b""),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", 101, "upgrade", b""),
         (b"HTTP/1.1 101 Switching Protocols\r\n\tfolded\r\n\r\n", 101, "no WebSocket handshake", b""),
-        (b"x" * 20000, None, "no WebSocket handshake", b""),
+        (b"x" * 20_000, None, "no WebSocket handshake", b""),
+        (b"HTTP/1.1 101 Switching Protocols\r\n" + b"X-A: b\r\n" * 30_000, None, "max_size", b""),
     ],
 )
 async def test_an_answer_that_refuses(
@@ -145,6 +155,117 @@ async def test_an_answer_that_refuses(
         else:
             assert len(error.body) == 512
         assert len(str(error)) < 400
+
+
+@pytest.mark.parametrize("announced", [b"Content-Length: 14\r\n", b""])
+async def test_a_body_that_comes_after_the_head_is_quoted(announced: bytes) -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.request()
+        for part in (b"HTTP/1.1 403 Forbidden\r\n", announced + b"\r\n", b"no such ", b"socket"):
+            peer.send(part)
+            # The client must have read it alone.
+            await asyncio.sleep(0.02)
+        if not announced:
+            peer.writer.write_eof()
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        error = await refused(server.url)
+        assert error.status == 403
+        assert error.body == b"no such socket"
+        assert "'no such socket'" in str(error)
+
+
+async def test_a_refusal_whose_body_never_comes_is_told_by_its_status() -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.request()
+        peer.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 9\r\n\r\n")
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        for connect_timeout in (0.1, 10):
+            assert (await refused(server.url, connect_timeout=connect_timeout)).status == 503
+
+
+async def test_what_a_server_sends_back_of_a_secret_is_not_quoted() -> None:
+    async def serve(peer: Peer) -> None:
+        request = await peer.request()
+        if b"Sec-WebSocket-Protocol" in request:
+            (offered,) = re.findall(rb"Sec-WebSocket-Protocol: (.*)\r", request)
+            peer.send(handshake_answer(request, f"Sec-WebSocket-Protocol: {offered.decode()}\r\n"))
+        else:
+            peer.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n" % len(request) + request)
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        options = {"extra_headers": {"Authorization": "Bearer secret-header"}}
+        error = await refused(f"{server.url}/{'x' * 20}", **options)
+        assert b"token=[hidden]" in error.body
+        assert b"Authorization: [hidden]" in error.body
+        assert b"secret" not in error.body
+        error = await refused(server.url, auth_token="secret-token", **options)
+        assert "c2VjcmV0LXRva2Vu" not in str(error)
+        assert "base64url.bearer.phx.[hidden]" in str(error)
+
+
+async def test_no_log_has_a_token(caplog: pytest.LogCaptureFixture) -> None:
+    async with RawServer(echo_once) as server:
+        with caplog.at_level(1):
+            await exchange(f"{server.url}?token=secret", auth_token="secret-token")
+    assert "secret" not in caplog.text
+    assert "c2VjcmV0LXRva2Vu" not in caplog.text
+
+
+async def test_an_answer_in_the_turn_in_which_the_time_is_up_is_taken() -> None:
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def serve(peer: Peer) -> None:
+        request = await peer.request()
+        asked.set()
+        await may_answer.wait()
+        peer.send(handshake_answer(request))
+        await peer.close_frame()
+
+    class LateOwner(RecordingOwner):
+        def on_link_connected(self, link: WebSocketLink) -> None:
+            super().on_link_connected(link)
+            # The deadline's timer fires before the attempt is woken up.
+            deadline[0].reschedule(0)
+
+    deadline: list[asyncio.Timeout] = []
+
+    class KeptTimeout(asyncio.Timeout):
+        async def __aenter__(self) -> Self:
+            deadline.append(self)
+            return await super().__aenter__()
+
+    async with RawServer(serve) as server:
+        owner = LateOwner()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                asyncio, "timeout", lambda delay: KeptTimeout(asyncio.get_running_loop().time() + delay)
+            )
+            attempt = asyncio.ensure_future(connect(server.url, CallbackSink(print), owner))
+            await asyncio.wait_for(asked.wait(), TIMEOUT_S)
+        may_answer.set()
+        link = await attempt
+        assert owner.events == ["connected"]
+        link.close()
+        await owner.reason()
+
+
+async def test_a_host_name_of_other_letters_is_sent_as_dns_has_it() -> None:
+    requests: list[bytes] = []
+
+    async def proxy(peer: Peer) -> None:
+        requests.append(await peer.request())
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        requests.append(await peer.request())
+
+    async with RawServer(proxy) as server:
+        await refused("ws://bücher.test:4000/", proxy=f"http://127.0.0.1:{server.port}")
+    assert b"CONNECT xn--bcher-kva.test:4000 " in requests[0]
+    assert b"\r\nHost: xn--bcher-kva.test:4000\r\n" in requests[1]
 
 
 async def test_a_wrong_accept_key_fails() -> None:
@@ -397,6 +518,8 @@ async def test_socket_options_and_the_local_address_are_used() -> None:
     assert peers[0][0] == "127.0.0.2"
     error = await refused("ws://127.0.0.1:1/", local_addr=("192.0.2.1", 0))
     assert "no address of this machine" in str(error)
+    error = await refused("ws://[::1]:1/", local_addr=("127.0.0.1", 0))
+    assert "the host has no address of the kind of 127.0.0.1" in str(error)
 
 
 async def test_a_wrong_url_is_a_value_error_before_anything_is_sent() -> None:

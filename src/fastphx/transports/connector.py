@@ -6,9 +6,11 @@ import asyncio
 import errno
 import functools
 import logging
+import re
 import socket
 import ssl
 import sys
+from http import HTTPStatus
 from typing import Any
 
 from picows import WSAutoPingStrategy, WSHandshakeError, WSUpgradeRequest, WSUpgradeResponse
@@ -22,15 +24,23 @@ from fastphx.transports.deflate import NegotiationError, agree_as_client
 from fastphx.transports.endpoint import shown_url, split_url
 from fastphx.transports.link_owner import LinkOwner
 from fastphx.transports.options import ConnectOptions
+from fastphx.transports.redaction import redacted
 from fastphx.transports.websocket import READ_BUFFER_SIZE, LinkReader, WebSocketLink
 
 MAX_BODY_BYTES = 512
 """How much of an HTTP answer that refuses the handshake a ``ConnectError`` keeps."""
 
+_STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})(?= |\r|$)")
+_LOCATION = re.compile(rb"\r\nlocation:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
+
 # An adapter, since picows makes a Logger for each socket from a Logger; and a handler that writes nothing,
 # since what picows logs as an error is reported as a typed reason already.
 _logger = logging.getLogger("fastphx.picows")
 _logger.addHandler(logging.NullHandler())
+# Below DEBUG picows logs the whole handshake, with every token in it.
+_logger.setLevel(logging.DEBUG)
 _shared_logger = logging.LoggerAdapter(_logger, {})
 
 _DEFAULT_OPTIONS = ConnectOptions()
@@ -65,8 +75,8 @@ async def connect(
     offered = options.offered_subprotocols()
 
     def accept(_request: WSUpgradeRequest, response: WSUpgradeResponse) -> WebSocketLink:
-        _check_negotiation(response, offered)
-        _use_extension(response, options, link)
+        _check_subprotocol(response, offered, url, options)
+        _use_extension(response, link, url, options)
         return link
 
     headers = list(options.extra_headers)
@@ -75,7 +85,7 @@ async def connect(
     if options.deflate is not None:
         headers.append(("Sec-WebSocket-Extensions", options.deflate.offer()))
     protocol = WSProtocol(
-        parsed.netloc,
+        parsed.netloc if parsed.netloc.isascii() else parsed.netloc.encode("idna").decode(),
         parsed.resource_name,
         True,  # is_client_side
         accept,
@@ -91,22 +101,26 @@ async def connect(
         headers,
         READ_BUFFER_SIZE,
     )
+    reader = LinkReader(link, protocol, asyncio.get_running_loop())
     try:
         async with asyncio.timeout(options.connect_timeout):
-            await _open(LinkReader(link, protocol, asyncio.get_running_loop()), parsed, options)
+            await _open(reader, parsed, options)
             await protocol.wait_until_handshake_complete()
     except BaseException as error:
+        if isinstance(error, TimeoutError) and link.was_connected:
+            # The answer came in the very turn of the loop in which the time was up: the owner knows of it.
+            return link
         # Without this a cancelled attempt would be answered, and live on with nobody to own it.
         link.abort()
         if protocol.transport is not None:
             protocol.transport.disconnect(False)
         if isinstance(error, ConnectError) or not isinstance(error, Exception):
             raise
+        if reader.refusal is not None:
+            raise _refused(reader.refusal, url, options) from error
         raise _explained(error, url, options, sent=protocol.transport is not None) from error
     if protocol.listener is None:
-        raise ConnectError(
-            f"cannot connect to {shown_url(url)}: the server closed the connection before it had answered"
-        )
+        raise _cannot_connect(url, "the server closed the connection before it had answered")
     return link
 
 
@@ -163,6 +177,12 @@ async def _connected_socket(parsed: WSParsedURL, options: ConnectOptions) -> soc
     infos = _address_of_literal(parsed.host, parsed.port) or await loop.getaddrinfo(
         parsed.host, parsed.port, type=socket.SOCK_STREAM
     )
+    if options.local_addr is not None:
+        wanted = socket.AF_INET6 if ":" in options.local_addr[0] else socket.AF_INET
+        infos = [info for info in infos if info[0] == wanted]
+        if not infos:
+            what = f"the host has no address of the kind of {options.local_addr[0]}"
+            raise OSError(errno.EAFNOSUPPORT, what)
     failure: OSError | None = None
     for family, kind, number, _, address in infos:
         sock = socket.socket(family, kind, number)
@@ -218,56 +238,84 @@ def _shared_tls_context(verify: bool) -> ssl.SSLContext:
     return context
 
 
-def _check_negotiation(response: WSUpgradeResponse, offered: tuple[str, ...]) -> None:
-    """RFC 6455 section 4.1: fail where the server chose what was not offered."""
-    chosen = response.headers.get("Sec-WebSocket-Protocol")
-    if chosen is not None and chosen not in offered:
-        raise ConnectError(
-            f"the server chose the sub-protocol {clip(chosen)}, which was not offered", status=101
-        )
+def _check_subprotocol(
+    response: WSUpgradeResponse, offered: tuple[str, ...], url: str, options: ConnectOptions
+) -> None:
+    """RFC 6455 section 4.1: fail where the server chose what was not offered, or more than one."""
+    chosen = ", ".join(response.headers.getall("Sec-WebSocket-Protocol", ()))
+    if chosen and chosen not in offered:
+        quoted = _quoted(chosen.encode("utf-8", "surrogateescape"), url, options)
+        raise _cannot_connect(url, f"the server chose the sub-protocol {quoted}, which was not offered", 101)
 
 
-def _use_extension(response: WSUpgradeResponse, options: ConnectOptions, link: WebSocketLink) -> None:
+def _use_extension(
+    response: WSUpgradeResponse, link: WebSocketLink, url: str, options: ConnectOptions
+) -> None:
     """RFC 7692 section 7.1: use what was agreed, fail where the answer does not fit the offer."""
     try:
         agreement = agree_as_client(response.headers.getall("Sec-WebSocket-Extensions", ()), options.deflate)
     except NegotiationError as error:
-        raise ConnectError(str(error), status=101) from error
+        raise _cannot_connect(url, str(error), 101) from error
     if agreement is not None:
         link.use_deflate(agreement.client_stream(options.max_message_size))
 
 
-def _explained(error: Exception, url: str, options: ConnectOptions, *, sent: bool) -> ConnectError:
-    """Say in one sentence what went wrong; the URL's query and the proxy's password are left out."""
-    what, status, body = _what_failed(error, options, sent)
-    via = " through the proxy" if options.proxy is not None else ""
+def _cannot_connect(
+    url: str, what: str, status: int | None = None, body: bytes = b"", *, via: str = ""
+) -> ConnectError:
+    """One sentence; the URL's query is left out."""
     return ConnectError(f"cannot connect to {shown_url(url)}{via}: {what}", status=status, body=body)
 
 
-def _what_failed(error: Exception, options: ConnectOptions, sent: bool) -> tuple[str, int | None, bytes]:
-    if isinstance(error, WSHandshakeError):
-        return _refused_handshake(error)
-    return _failed_connection(error, options, sent), None, b""
+def _quoted(sent: bytes, url: str, options: ConnectOptions) -> str:
+    return clip(redacted(sent, url, options))
 
 
-def _refused_handshake(error: WSHandshakeError) -> tuple[str, int | None, bytes]:
-    body = (error.raw_body or b"")[:MAX_BODY_BYTES]
-    if error.response is None or error.response.status == 101:
-        head = (error.raw_header or b"").partition(b"\r\n")[0]
-        return f"the answer is no WebSocket handshake ({clip(str(error), 160)})", _status_of(head), body
-    status = int(error.response.status)
-    what = f"the server answered HTTP {status} {error.response.status.phrase}"
-    location = error.response.headers.get("Location")
+def _refused(answer: bytes, url: str, options: ConnectOptions) -> ConnectError:
+    """Say what an answer means that is no 101."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if _CHUNKED.search(head):
+        body = _unchunked(body)
+    body = redacted(body, url, options)[:MAX_BODY_BYTES]
+    status_line = _STATUS_LINE.match(head)
+    if status_line is None:
+        quoted = _quoted(head.partition(b"\r\n")[0], url, options)
+        return _cannot_connect(url, f"the answer is no HTTP: {quoted}", None, body)
+    status = int(status_line[1])
+    what = f"the server answered HTTP {status}{_phrase(status)}"
+    location = _LOCATION.search(head)
     if location is not None:
-        what += f", a redirect to {shown_url(location)}, which is not followed"
+        what += f", a redirect to {shown_url(location[1].decode('latin-1'))}, which is not followed"
     elif body:
         what += f": {clip(body)}"
-    return what, status, body
+    return _cannot_connect(url, what, status, body)
 
 
-def _status_of(status_line: bytes) -> int | None:
-    words = status_line.split(b" ", 2)
-    return int(words[1]) if len(words) > 1 and len(words[1]) == 3 and words[1].isdigit() else None
+def _phrase(status: int) -> str:
+    try:
+        return f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        return ""
+
+
+def _unchunked(body: bytes) -> bytes:
+    """What has come of a body in chunks (RFC 9112 section 7.1)."""
+    content = b""
+    while (size := _CHUNK_SIZE.match(body)) is not None:
+        end = size.end() + int(size[1], 16)
+        content += body[size.end() : end]
+        body = body[end + 2 :]
+    return content
+
+
+def _explained(error: Exception, url: str, options: ConnectOptions, *, sent: bool) -> ConnectError:
+    """Say in one sentence what went wrong; the URL's query and the proxy's password are left out."""
+    if isinstance(error, WSHandshakeError):
+        quoted = clip(redacted(str(error).encode(errors="backslashreplace"), url, options), 160)
+        status = None if error.response is None else int(error.response.status)
+        return _cannot_connect(url, f"the answer is no WebSocket handshake ({quoted})", status)
+    via = "" if options.proxy is None else " through the proxy"
+    return _cannot_connect(url, _failed_connection(error, options, sent), via=via)
 
 
 def _failed_connection(error: Exception, options: ConnectOptions, sent: bool) -> str:

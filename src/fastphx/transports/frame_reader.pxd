@@ -23,7 +23,8 @@ cdef class FrameReader(BufferedProtocolBase):
     cdef Py_ssize_t _max_frame_size
     cdef bint _in_place             # the frame is larger than the shared buffer: it is read into _pending
     cdef bint _shaking_hands
-    cdef int _head_bytes            # of the answer's head, as far as it has come
+    cdef bytearray _answer          # to the handshake, as far as it has come; None once it is done
+    cdef int _head_bytes            # of it
     cdef int _matched               # how much of the empty line behind it has come
     cdef int _status
     cdef bint _deaf                 # nothing more is understood: what still arrives is dropped
@@ -36,7 +37,8 @@ cdef class FrameReader(BufferedProtocolBase):
     """A frame broke the protocol (RFC 6455's close *code*), or on_raw_frame raised *exc*: the last call."""
 
     cdef int _shake_hands(self, const char* data, Py_ssize_t size) except -1
-    cdef int _feed(self, const char* data, Py_ssize_t size) except -1
+    cdef bint _is_explained(self) except -1
+    cdef int _end_answer(self) except -1
     cdef int _deliver(self, const char* data, Py_ssize_t size) except -1
     cdef int _keep(self, const char* data, Py_ssize_t size, Py_ssize_t frame_size) except -1
     cdef void _drop(self) noexcept

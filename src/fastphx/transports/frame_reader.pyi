@@ -14,6 +14,10 @@ class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
     def __init__(
         self, handshake: asyncio.BaseProtocol, loop: asyncio.AbstractEventLoop, max_frame_size: int
     ) -> None: ...
+    @property
+    def refusal(self) -> bytes | None:
+        """The answer to the handshake where it refuses: its head, and the first 2 KiB of its body, or what of
+        them came in a quarter of a second."""
     def is_buffered_protocol(self) -> bool:
         """aiofastnet asks this, and does not look at the class."""
     def get_buffer(self, size_hint: int) -> memoryview: ...

@@ -1,4 +1,5 @@
 import asyncio
+import re
 import weakref
 
 from cpython.buffer cimport PyBUF_WRITE
@@ -15,8 +16,14 @@ from fastphx.transports.frame_head cimport (
 
 cdef enum:
     READ_BUFFER_BYTES = 262144
+    MAX_ANSWER_HEAD_BYTES = 16384       # picows' own limit
+    MAX_ANSWER_BODY_BYTES = 2048
 
 cdef const char* HEAD_END = b"\r\n\r\n"      # RFC 9112 section 2.1
+
+cdef double _BODY_WAIT_S = 0.25
+cdef object _content_length = re.compile(
+    rb"\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r", re.IGNORECASE).search
 
 cdef object _buffers = weakref.WeakKeyDictionary()
 
@@ -51,6 +58,7 @@ cdef class BufferedProtocolBase:
 cdef class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
     def __init__(self, handshake, loop, Py_ssize_t max_frame_size):
         self._handshake = handshake
+        self._answer = bytearray()
         self._buffer = read_buffer_for(loop)
         self._max_frame_size = max_frame_size
         self._shaking_hands = True
@@ -104,10 +112,17 @@ cdef class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
             self._drop()
             self.on_raw_error(1011, "the client failed", exc)
 
+    @property
+    def refusal(self):
+        if self._shaking_hands and self._matched == 4 and self._status != 101:
+            return bytes(self._answer)
+        return None
+
     cdef int _shake_hands(self, const char* data, Py_ssize_t size) except -1:
         """The answer's head goes to the handshake's protocol, and what follows a 101 is frames."""
         cdef Py_ssize_t at = 0
-        while at < size and self._matched < 4:
+        cdef bint is_first = self._matched < 4
+        while at < size and self._matched < 4 and self._head_bytes < MAX_ANSWER_HEAD_BYTES:
             if data[at] == HEAD_END[self._matched]:
                 self._matched += 1
             else:
@@ -117,25 +132,46 @@ cdef class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
                 self._status = self._status * 10 + (data[at] - c"0")
             self._head_bytes += 1
             at += 1
-        if self._matched < 4 or self._status != 101:
-            # A head that is not all there, or one that a body follows, which explains the refusal.
-            return self._feed(data, size)
-        self._feed(data, at)
-        if self.is_connected():
-            self._shaking_hands = False
+        self._answer += data[:at]
+        if self._matched < 4:
+            return self._end_answer() if self._head_bytes == MAX_ANSWER_HEAD_BYTES else 0
+        if self._status == 101:
+            self._end_answer()
+            if not self.is_connected():
+                return 0
+            self._deaf = self._shaking_hands = False
+            self._answer = None
             return self._deliver(data + at, size - at)
+        # The body says why, and the handshake's protocol reads no more once it has the head.
+        self._answer += data[at:size]
+        if self._is_explained():
+            return self._end_answer()
+        if is_first:
+            asyncio.get_running_loop().call_later(_BODY_WAIT_S, self._on_body_wait_over)
         return 0
 
-    cdef int _feed(self, const char* data, Py_ssize_t size) except -1:
+    cdef bint _is_explained(self) except -1:
+        """Whether the beginning of the body is there, as far as one can tell."""
+        cdef Py_ssize_t body_size = len(self._answer) - self._head_bytes
+        announced = _content_length(self._answer, 0, self._head_bytes)
+        return body_size >= (MAX_ANSWER_BODY_BYTES if announced is None
+                             else min(MAX_ANSWER_BODY_BYTES, int(announced[1])))
+
+    def _on_body_wait_over(self):
+        self._end_answer()
+
+    cdef int _end_answer(self) except -1:
+        """Give the head to the handshake's protocol, once; it takes in no more."""
+        cdef Py_ssize_t at = 0
         cdef Py_ssize_t count
-        cdef bytes part
-        while size > 0:
+        if self._deaf:
+            return 0
+        self._deaf = True
+        while at < self._head_bytes:
             view = self._handshake.get_buffer(-1)
-            count = min(size, <Py_ssize_t>len(view))
-            part = data[:count]
-            view[:count] = part
-            data += count
-            size -= count
+            count = min(self._head_bytes - at, <Py_ssize_t>len(view))
+            view[:count] = self._answer[at:at + count]
+            at += count
             self._handshake.buffer_updated(count)
         return 0
 
@@ -155,7 +191,8 @@ cdef class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
                 self._deaf = True
                 self._drop()
                 return self.on_raw_error(1002, head_reason(head_size), None)
-            if head.payload_size > self._max_frame_size:
+            # A control frame is short, as read_head has checked.
+            if head.opcode < 8 and head.payload_size > self._max_frame_size:
                 self._deaf = True
                 self._drop()
                 return self.on_raw_error(
@@ -200,6 +237,8 @@ cdef class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
         self._in_place = False
 
     def eof_received(self):
+        if self._shaking_hands and self._matched == 4:
+            self._end_answer()
         return self._handshake.eof_received()
 
     def pause_writing(self):
@@ -209,6 +248,8 @@ cdef class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
         self._handshake.resume_writing()
 
     def connection_lost(self, exc):
+        if self._shaking_hands and self._matched == 4:
+            self._end_answer()
         self._deaf = True
         self._drop()
         self._handshake.connection_lost(exc)

@@ -64,6 +64,9 @@ class WebSocketLink:
     @property
     def is_open(self) -> bool: ...
     @property
+    def was_connected(self) -> bool:
+        """Whether the owner has been told of a connection, which may have ended since."""
+    @property
     def is_secure(self) -> bool: ...
     @property
     def reading_paused(self) -> bool: ...

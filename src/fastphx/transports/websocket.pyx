@@ -186,6 +186,10 @@ cdef class WebSocketLink(WSListener):
         return self._state == OPEN and not self._transport.is_close_frame_sent
 
     @property
+    def was_connected(self):
+        return self._transport is not None
+
+    @property
     def reading_paused(self):
         return self._reading_paused
 
