@@ -5,7 +5,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_XDECREF
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
-from fastphx.protocol.codec cimport Header, Message, message_from_header, recycle
+from fastphx.protocol.codec cimport Header, Message, message_from_header, raise_pending, recycle
 from fastphx.protocol.joins cimport CLOSED, JOINED, JOINING, LEAVING, Join, JoinState
 from fastphx.protocol.refs cimport RefEntry
 from fastphx.protocol.session cimport FAIL_CLOSED, FAIL_ERRORED, Session
@@ -15,11 +15,6 @@ from fastphx.timing.wheel cimport TimerWheel, monotonic_ns
 
 cdef extern from "Python.h":
     PyObject* PyObject_CallOneArg(object callable, object argument) noexcept
-
-
-cdef int raise_pending() except -1:
-    """Raise what a C call has left."""
-    return -1
 
 
 cdef inline int64_t deadline_or_never(object deadline_ns) except? -1:

@@ -82,9 +82,14 @@ cdef class Message:
     cdef readonly bint is_binary
     cdef readonly bint is_reply
     cdef bint _has_payload
+    cdef object _read_payload(self)
     cdef object _decode(self)
+    cdef object _undecodable(self)
     cdef object _ref_value(self, uint8_t type, uint8_t quoted, uint64_t number, int rare)
     cdef object _no_reply(self)
+
+# Raise what a C call has left.
+cdef int raise_pending() except -1
 
 cdef class RawJson:
     cdef readonly bytes data

@@ -4,7 +4,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.long cimport PyLong_FromUnsignedLongLong
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF, Py_XDECREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -13,12 +13,16 @@ from libc.string cimport memcmp, memcpy, memset
 from fastphx.protocol.hash cimport hash_bytes, same_bytes
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
 
+import sys
+
 import orjson
 
 from fastphx.errors import DecodeError, EncodingError, clip
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(object o) noexcept
+    PyObject* PyObject_CallOneArg(object callable, object argument) noexcept
+    object PyObject_GenericGetAttr(object o, object name)
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
 cdef extern from *:
@@ -34,6 +38,13 @@ cdef extern from *:
     int bytes_before "fastphx_bytes_before" (uint64_t marks) noexcept nogil
 
 cdef object _loads = orjson.loads
+cdef str _PAYLOAD = sys.intern("payload")
+
+
+cdef int raise_pending() except -1:
+    """Raise what a C call has left."""
+    return -1
+
 
 cdef uint8_t[256] PLAIN     # 1 for a byte that a JSON string may hold as it is, and that is ASCII
 cdef int _byte
@@ -825,8 +836,17 @@ cdef class Message:
         if not self._has_payload:
             self._payload = decoder
 
+    def __getattribute__(self, name):
+        # The one attribute that most callbacks read: found without a search through the type.
+        if name is _PAYLOAD:
+            return self._read_payload()
+        return PyObject_GenericGetAttr(self, name)
+
     @property
     def payload(self):
+        return self._read_payload()
+
+    cdef inline object _read_payload(self):
         if not self._has_payload:
             self._payload = self._decode()
             self._has_payload = True
@@ -840,8 +860,18 @@ cdef class Message:
             if self.is_binary:
                 return self.raw
             decoder = _loads
+        # Called so, a decoder that does not raise costs no set-up of a try.
+        cdef PyObject* payload = PyObject_CallOneArg(decoder, self.raw)
+        if payload == NULL:
+            return self._undecodable()
+        decoded = <object>payload
+        Py_DECREF(decoded)
+        return decoded
+
+    cdef object _undecodable(self):
+        """Turn what the decoder has raised into a DecodeError."""
         try:
-            return decoder(self.raw)
+            raise_pending()
         except Exception as error:
             raise DecodeError(
                 f"a payload cannot be decoded ({error})",
