@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastphx.transports.deflate import (
+    MAX_STREAM_ENDS,
     Agreement,
     DeflateOptions,
     DeflateStream,
@@ -229,6 +230,19 @@ def test_a_bomb_is_stopped_while_it_inflates() -> None:
     finally:
         tracemalloc.stop()
     assert failure.value.code == 1009
+
+
+def test_a_message_may_end_its_stream_a_few_times() -> None:
+    # RFC 7692 section 7.2.3.4, and an empty final block again and again.
+    for ends, taken in ((1, True), (MAX_STREAM_ENDS - 1, True), (MAX_STREAM_ENDS + 1, False)):
+        stream = Agreement().client_stream(1000)
+        data = b"\x03\x00" * ends + bytes.fromhex("f248cdc9c90700")
+        if taken:
+            assert stream.inflate(data) == b"Hello"
+        else:
+            with pytest.raises(InflateError, match="ends more than") as caught:
+                stream.inflate(data)
+            assert caught.value.code == 1007
 
 
 def test_one_byte_over_the_limit_is_too_much() -> None:

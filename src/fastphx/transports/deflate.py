@@ -21,6 +21,10 @@ MIN_DEFLATE_BITS: Final = 9
 MIN_DEFLATED_BYTES: Final = 64
 """A shorter message goes out as it is: compressing it costs more than it saves."""
 
+MAX_STREAM_ENDS: Final = 16
+"""A message may end its stream and begin another, each time copying what is left: a server that does it every
+two bytes would hold the loop for minutes."""
+
 _SYNC_TAIL: Final = b"\x00\x00\xff\xff"
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BITS = re.compile(r"[89]|1[0-5]")
@@ -322,8 +326,12 @@ class DeflateStream:
         limit = self._max_message_size + 1
         try:
             message = inflater.decompress(data + _SYNC_TAIL, limit)
+            ends = 0
             while inflater.eof and len(message) < limit:
                 rest = inflater.unused_data
+                ends += 1
+                if ends > MAX_STREAM_ENDS:
+                    raise InflateError(f"a compressed message ends more than {MAX_STREAM_ENDS} times", 1007)
                 inflater = zlib.decompressobj(-self._inflate_bits, message[-(1 << self._inflate_bits) :])
                 if not rest:
                     break
