@@ -543,6 +543,35 @@ async def test_a_half_received_message_keeps_its_buffer() -> None:
         link.close()
 
 
+async def test_memory_follows_what_has_come_and_not_the_length_that_is_announced() -> None:
+    whole = frame(BINARY, bytes(range(250)) * 12_000)
+    go = asyncio.Event()
+
+    async def serve(peer: Peer) -> None:
+        await peer.accept(then=whole[:1000])
+        await go.wait()
+        peer.send(whole[1000:])
+        await peer.close_frame()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        await until(lambda: link.read_buffer_bytes > 0)
+        assert link.read_buffer_bytes <= 1 << 20
+        go.set()
+        assert await owner.message() == (BINARY, bytes(range(250)) * 12_000)
+        assert link.read_buffer_bytes == 0
+        link.close()
+
+
+async def test_a_control_frame_is_no_message_that_is_too_long() -> None:
+    data = frame(PING, b"x" * 125) + close_frame(4000, "y" * 123)
+    async with RawServer(sending(data, close_code=4000)) as server:
+        owner = RecordingOwner()
+        await owner.connect(server.url, max_message_size=10)
+        assert closed(await owner.reason()) == (4000, "y" * 123)
+
+
 async def test_nothing_is_left_of_a_closed_link() -> None:
     async with RawServer(sending(frame(TEXT, b"x", fin=False))) as server:
         owner = RecordingOwner()

@@ -5,7 +5,7 @@ import weakref
 from cpython.buffer cimport PyBUF_WRITE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdint cimport int64_t, uint8_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove
 cimport cython
 
@@ -211,11 +211,20 @@ cdef class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
 
     cdef int _keep(self, const char* data, Py_ssize_t size, Py_ssize_t frame_size) except -1:
         cdef bint in_place = frame_size > self._buffer.capacity
-        cdef Py_ssize_t capacity = frame_size if in_place else size
+        cdef Py_ssize_t capacity = size
         cdef char* memory
+        if in_place:
+            if self._in_place and size < self._pending_capacity:
+                return 0
+            # It grows with what has come, not with what a server says will come.
+            capacity = min(frame_size, max(2 * size, 2 * self._buffer.capacity))
         if self._in_place and in_place:
-            return 0
-        if self._in_place or self._pending_capacity < capacity:
+            memory = <char*>realloc(self._pending, <size_t>capacity)
+            if memory == NULL:
+                raise MemoryError
+            self._pending = memory
+            self._pending_capacity = capacity
+        elif self._in_place or self._pending_capacity < capacity:
             memory = <char*>malloc(<size_t>capacity)
             if memory == NULL:
                 raise MemoryError
