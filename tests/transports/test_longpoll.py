@@ -5,6 +5,7 @@ import base64
 import json
 import socket
 import ssl
+import traceback
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from fastphx.errors import ConnectError, ConnectionClosed, DisconnectedError, Ov
 from fastphx.gen_socket_client import Connect, GenSocketClient, start_link
 from fastphx.testing import demo_server
 from fastphx.transports import BINARY, TEXT, Transport, TransportOwner
-from fastphx.transports.longpoll import LongPollTransport, longpoll_url
+from fastphx.transports.longpoll import MIN_ANSWER_BYTES, LongPollTransport, longpoll_url
 from tests.transports.longpoll_peer import RecordingOwner, ScriptedServer
 
 TIMEOUT_S = 5.0
@@ -189,7 +190,7 @@ async def test_what_was_taken_is_unsent_no_more() -> None:
         (partial(web.Response, status=500), 1011),
         (partial(web.Response, status=302, headers={"Location": "http://elsewhere/?token=x"}), 1006),
         ({"status": 200, "messages": ["[" + "a" * 2000]}, 1009),
-        (partial(web.Response, text="[" * 9000), 1009),
+        (partial(web.Response, text="[" * (MIN_ANSWER_BYTES + 1)), 1009),
     ],
 )
 async def test_how_a_poll_ends_the_connection(poll: Any, code: int) -> None:
@@ -247,6 +248,71 @@ async def test_a_session_that_is_not_opened(answer: Any, status: int | None, sai
     assert failure.value.status == status
     assert "hidden" not in str(failure.value)
     assert owner.events.empty()
+
+
+async def test_many_short_messages_come_together() -> None:
+    message = "[" + "1" * 98 + "]"
+    owner = RecordingOwner()
+    async with ScriptedServer(scripted({"status": 200, "messages": [message] * 50})) as server:
+        transport = await LongPollTransport.start(server.url, owner, {"max_message_size": 100})
+        await owner.next("connected")
+        for _ in range(50):
+            assert await owner.next("message") == (TEXT, message.encode())
+        transport.abort()
+        await owner.next("disconnected")
+
+
+async def test_no_error_and_no_traceback_of_one_has_a_secret() -> None:
+    async def echo(request: web.Request) -> web.StreamResponse:
+        headers = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+        return web.Response(text=f"{request.path_qs}\r\n{headers}", status=404)
+
+    async def no_http(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(b"what?\r\n\r\n")
+        return web.Response()
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        opened = {**OPENED, "token": f"{secret}-session"}
+        return (
+            await answer(request)
+            if secret in request.query.getall("token", [""])[-1]
+            else json_answer(opened)
+        )
+
+    # In a variable, since a traceback shows the lines of this test.
+    secret = "".join(("confi", "dential"))
+    opts = {"auth_token": f"{secret}-token", "extra_headers": {"Authorization": f"Bearer {secret}"}}
+    for answer in (echo, no_http):
+        async with ScriptedServer(answer) as server:
+            with pytest.raises(ConnectError) as failure:
+                await LongPollTransport.start(f"{server.url}&key={secret}-key", RecordingOwner(), opts)
+        assert secret not in "".join(traceback.format_exception(failure.value))
+        assert secret.encode() not in failure.value.body
+        async with ScriptedServer(refuse) as server:
+            owner = RecordingOwner()
+            await LongPollTransport.start(server.url, owner, opts)
+            await owner.next("connected")
+            reason = await owner.next("disconnected")
+        assert secret not in "".join(traceback.format_exception(reason))
+
+
+async def test_room_is_announced_to_who_was_refused() -> None:
+    class WritableOwner(RecordingOwner):
+        def notify_writable(self) -> None:
+            self.events.put_nowait(("writable", None))
+
+    owner = WritableOwner()
+    async with ScriptedServer(scripted()) as server:
+        transport = await LongPollTransport.start(server.url, owner, {"max_write_buffer": 10})
+        await owner.next("connected")
+        transport.push(b"[" * 10, TEXT)
+        with pytest.raises(OverloadedError):
+            transport.push(b"[]", TEXT)
+        await owner.next("writable")
+        transport.push(b"[]", TEXT)
+        transport.close()
+        await owner.next("disconnected")
 
 
 async def test_nobody_listens() -> None:

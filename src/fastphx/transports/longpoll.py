@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 import orjson
 
 from fastphx.errors import (
+    EXCERPT_BYTES,
     ConnectError,
     ConnectionClosed,
     DisconnectedError,
@@ -30,8 +31,9 @@ from fastphx.errors import (
 )
 from fastphx.protocol.callback_session import CollectingWriter
 from fastphx.transports.base import BINARY, TEXT, TransportOwner
-from fastphx.transports.endpoint import shown_url, split_url
+from fastphx.transports.endpoint import MAX_URL_LENGTH, shown_url, split_url
 from fastphx.transports.options import ConnectOptions
+from fastphx.transports.redaction import HIDDEN, redacted
 
 if TYPE_CHECKING:
     import aiohttp
@@ -50,6 +52,9 @@ CLOSE_TIMEOUT_S = 2.0
 
 ANSWER_MESSAGES = 8
 """How many messages of the longest kind the answer to one poll may hold: what bounds its memory."""
+
+MIN_ANSWER_BYTES = 1024 * 1024
+"""What an answer may hold however short the longest message is: many short ones come together."""
 
 MAX_BODY_BYTES = 512
 """How much of an answer that is none a ``ConnectError`` keeps."""
@@ -98,6 +103,7 @@ class LongPollTransport:
         self._http: aiohttp.ClientSession
         self._frames: deque[tuple[bytes, int]] = deque()
         self._unsent_bytes = 0
+        self._overloaded = False
         self._pushed = asyncio.Event()
         self._reading = asyncio.Event()
         self._reading.set()
@@ -142,6 +148,7 @@ class LongPollTransport:
         if self._closing is not None or self._ended.done():
             raise DisconnectedError("the connection is closed or closing: nothing was sent")
         if self._unsent_bytes and self._unsent_bytes + len(data) > self._options.max_write_buffer:
+            self._overloaded = True
             raise OverloadedError(
                 f"{self._unsent_bytes} bytes are unsent, and {len(data)} more would pass max_write_buffer "
                 f"({self._options.max_write_buffer}): slow down or raise it"
@@ -230,11 +237,13 @@ class LongPollTransport:
         if status == 403:
             return ConnectionClosed(1008, "forbidden")
         messages = answer.get("messages")
-        if status != 200 or not isinstance(messages, list):
-            return ConnectionClosed(1002, f"the answer to a poll has the status {clip(repr(status))}")
+        if status != 200:
+            return ConnectionClosed(1002, f"the answer to a poll has the status {_shown(status)}")
+        if not isinstance(messages, list):
+            return ConnectionClosed(1002, "the answer to a poll has the status 200 and no list of messages")
         for message in messages:
             if not isinstance(message, str):
-                return ConnectionClosed(1002, f"a message is {clip(repr(message))}, which is no string")
+                return ConnectionClosed(1002, f"a message is {_shown(message)}, which is no string")
             data, opcode = _frame(message)
             if len(data) > self._options.max_message_size:
                 limit = self._options.max_message_size
@@ -267,11 +276,20 @@ class LongPollTransport:
             except _RequestError as error:
                 return ConnectionClosed(error.code, error.what)
             self._unsent_bytes -= size
+            self._check_writable()
             status = answer.get("status")
             if status == 410:
                 return ConnectionClosed(SESSION_GONE, "session_gone")
             if status != 200:
-                return ConnectionClosed(1011, f"a POST was answered with the status {clip(repr(status))}")
+                return ConnectionClosed(1011, f"a POST was answered with the status {_shown(status)}")
+
+    def _check_writable(self) -> None:
+        """Tell an owner whose push was refused that there is room again."""
+        if self._overloaded and self._unsent_bytes <= self._options.max_write_buffer // 4:
+            self._overloaded = False
+            notify = getattr(self._owner, "notify_writable", None)
+            if notify is not None and self._closing is None:
+                notify()
 
     def _take_batch(self) -> tuple[bytes, str, int]:
         """The next POST's body and content type, and how many bytes of frames are in it."""
@@ -324,7 +342,7 @@ class LongPollTransport:
         if status == 403:
             raise self._cannot_connect("the server refused the session (status 403)", 403)
         if status != 410 or not isinstance(token, str) or not token:
-            raise self._cannot_connect(f"the answer has the status {clip(repr(status))} and no new session")
+            raise self._cannot_connect(f"the answer has the status {_shown(status)} and no new session")
         self._token = token
 
     def _cannot_connect(self, what: str, status: int | None = None, body: bytes = b"") -> ConnectError:
@@ -342,7 +360,7 @@ class LongPollTransport:
             # Last, so that it wins over a parameter of the user's with that name.
             url += f"{'&' if '?' in url else '?'}token={quote(self._token, safe='')}"
         headers = {} if content_type is None else {"Content-Type": content_type}
-        limit = ANSWER_MESSAGES * self._options.max_message_size
+        limit = max(ANSWER_MESSAGES * self._options.max_message_size, MIN_ANSWER_BYTES)
         try:
             async with self._http.request(
                 method, URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
@@ -354,20 +372,30 @@ class LongPollTransport:
                         raise _RequestError(f"an answer is longer than {limit} bytes", code=1009)
                 status = response.status
         except aiohttp.ClientError as error:
-            raise _RequestError(_what_failed(error)) from error
+            # Not aiohttp's own error, which shows the whole URL.
+            raise _RequestError(_what_failed(error)) from _cause(error)
         if status != 200:
-            what = f"the server answered HTTP {status}"
+            excerpt = self._excerpt(content)
+            what = f"the server answered HTTP {status}" + (f": {clip(excerpt)}" if excerpt else "")
             code = 1011 if status >= 500 else 1006
-            raise _RequestError(what, status=status, body=bytes(content[:MAX_BODY_BYTES]), code=code)
+            raise _RequestError(what, status=status, body=excerpt, code=code)
         try:
             answer = orjson.loads(content)
         except orjson.JSONDecodeError:
             answer = None
         if not isinstance(answer, dict):
-            excerpt = bytes(content[:MAX_BODY_BYTES])
+            excerpt = self._excerpt(content)
             what = f"the answer is no JSON object: {clip(excerpt)}"
             raise _RequestError(what, status=status, body=excerpt, code=1002)
         return answer
+
+    def _excerpt(self, content: bytearray) -> bytes:
+        """What an error may quote of an answer."""
+        # More than is kept, so that no secret is cut in two before it is found.
+        beginning = bytes(content[: MAX_BODY_BYTES + MAX_URL_LENGTH])
+        if self._token is not None:
+            beginning = beginning.replace(self._token.encode(), HIDDEN)
+        return redacted(beginning, self._url, self._options)[:MAX_BODY_BYTES]
 
 
 class _RequestError(Exception):
@@ -407,6 +435,20 @@ def _one_line(data: bytes) -> bytes:
     if b"\n" in data or b"\r" in data:
         return data.replace(b"\n", b" ").replace(b"\r", b" ")
     return data
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= EXCERPT_BYTES else f"{text[:EXCERPT_BYTES]}…"
+
+
+def _cause(error: Exception) -> Exception | None:
+    """The operating system's or TLS' error behind one of aiohttp's."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return error.certificate_error
+    return error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
 
 
 def _what_failed(error: Exception) -> str:
