@@ -61,7 +61,7 @@ def row(name: str, found: Ratio, *, at_least: float | None = None, at_most: floa
     return Row(name, target, round(found.median, 4), (round(found.low, 4), round(found.high, 4)), met)
 
 
-def run_side(program: str, *arguments: str) -> dict[str, float]:
+def run_side(program: str, *arguments: str) -> dict[str, Any]:
     """One run of ``sides/PROGRAM`` against a bare server of its own."""
     with bare_server.started() as url:
         side, *rest = arguments
@@ -74,7 +74,7 @@ def run_side(program: str, *arguments: str) -> dict[str, float]:
     if done.returncode:
         said = (done.stderr.strip() or "it said nothing").splitlines()[-1]
         raise RuntimeError(f"{program} {side} failed: {said}")
-    result: dict[str, float] = json.loads(done.stdout)
+    result: dict[str, Any] = json.loads(done.stdout)
     return result
 
 
@@ -198,20 +198,16 @@ def idle_memory(scale: float, rounds: int) -> Iterator[Row]:
 
 
 def one_socket(scale: float, rounds: int) -> Iterator[Row]:
-    count = str(int(4000 * scale))
-    calls = {
-        name: partial(run_side, "one_socket.py", name, "round_trip", count)
-        for name in ("raw", "meter", "client")
-    }
-    samples = interleave(calls, rounds)
-    for name, limit in (("meter", 1.15), ("client", 1.25)):
+    turns = max(5, int(8 * rounds * scale))
+    samples: dict[str, list[dict[str, float]]] = run_side("one_socket.py", "round_trips", str(turns))
+    for name, bound, limit in (("meter", "listener", 1.15), ("client", "awaited", 1.25)):
         for figure in ("p50_ns", "p99_ns"):
-            found = ratio([run[figure] for run in samples[name]], [run[figure] for run in samples["raw"]])
+            found = ratio([run[figure] for run in samples[name]], [run[figure] for run in samples[bound]])
             yield row(f"round trip, {name}, {figure[:3]} / picows echo", found, at_most=limit)
     pushes = str(int(100_000 * scale))
-    calls = {name: partial(run_side, "one_socket.py", name, "push", pushes) for name in ("raw", "session")}
-    samples = interleave(calls, rounds)
-    found = ratio([run["cpu_ns"] for run in samples["raw"]], [run["cpu_ns"] for run in samples["session"]])
+    calls = {name: partial(run_side, "one_socket.py", f"push_{name}", pushes) for name in ("raw", "session")}
+    runs = interleave(calls, rounds)
+    found = ratio([run["cpu_ns"] for run in runs["raw"]], [run["cpu_ns"] for run in runs["session"]])
     yield row("push, encoded payload / picows send", found, at_least=0.8)
 
 
