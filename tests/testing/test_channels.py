@@ -129,6 +129,38 @@ async def test_a_slow_join_holds_up_its_topic_only() -> None:
         assert server.stats["join_errors"] == 1
 
 
+async def test_the_old_channel_is_closed_after_the_reply_to_a_slow_join_of_its_topic() -> None:
+    async with room_server() as server, RawSocket(server.websocket_url + VSN2) as socket:
+        await socket.join()
+        socket.send_json("2", "2", "room:a", "phx_join", {"slow": 1})
+        assert [(await socket.recv_json())[:4] for _ in range(2)] == [
+            ["2", "2", "room:a", "phx_reply"],
+            ["1", "1", "room:a", "phx_close"],
+        ]
+        # A join that comes while the other is under way ends that one too.
+        socket.send_json("3", "3", "room:a", "phx_join", {"slow": 3_600_000})
+        socket.send_json("4", "4", "room:a", "phx_join", {})
+        assert [(await socket.recv_json())[:4] for _ in range(3)] == [
+            ["2", "2", "room:a", "phx_close"],
+            ["4", "4", "room:a", "phx_reply"],
+            ["3", "3", "room:a", "phx_close"],
+        ]
+        assert server.topics == {"room:a": 1}
+
+
+async def test_a_channel_that_cannot_be_made_is_a_join_that_crashed() -> None:
+    def make() -> Channel:
+        raise ZeroDivisionError("in the constructor")
+
+    async with Server({"made": make, "no": object}, sockets=None) as server:  # type: ignore[dict-item]
+        async with RawSocket(server.websocket_url + VSN2) as socket:
+            for topic in ("made", "no"):
+                refused = {"response": {"reason": "join crashed"}, "status": "error"}
+                assert await socket.join(topic) == refused
+            await socket.recv_nothing()
+        assert server.stats["crashes"] == 2
+
+
 async def test_a_leave_waits_for_the_callback_before_it() -> None:
     async with room_server() as server, RawSocket(server.websocket_url + VSN2) as socket:
         await socket.join()

@@ -84,6 +84,54 @@ async def test_what_connect_is_told_and_what_it_decides() -> None:
             async with RawSocket(server.websocket_url + VSN2, extra_headers=headers):
                 assert told[-1].auth_token is None
         assert await refusal(server.websocket_url + "?vsn=2.0.0&crash=1") == 500
+        before = len(told)
+        assert await refusal(server.websocket_url + "?vsn=3.0.0&crash=1") == 403
+        assert len(told) == before
+
+
+@pytest.mark.parametrize("wrong", [[], 7, ZeroDivisionError("no id")])
+async def test_an_id_that_is_none_refuses_the_handshake(wrong: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def make_id(_assigns: Any) -> Any:
+        if isinstance(wrong, Exception):
+            raise wrong
+        return wrong
+
+    async with Server({"room:*": RoomChannel}, id=make_id) as server:
+        assert await refusal(server.websocket_url + VSN2) == 500
+        assert server.stats["connections"] == 0
+    assert "connect or id of /socket raised" in caplog.text
+
+
+@pytest.mark.parametrize("idle_timeout_s", [0, -1.0, float("nan")])
+def test_an_idle_timeout_that_cannot_be_one(idle_timeout_s: float) -> None:
+    with pytest.raises(ValueError, match="idle_timeout_s is"):
+        demo_server(idle_timeout_s=idle_timeout_s)
+
+
+@pytest.mark.parametrize("idle_timeout_s", [float("inf"), 1e15])
+async def test_a_socket_may_be_silent_for_ever(idle_timeout_s: float) -> None:
+    async with (
+        demo_server(idle_timeout_s=idle_timeout_s, close_timeout_s=0.1) as server,
+        RawSocket(server.websocket_url + VSN2 + "&who=silent") as socket,
+    ):
+        # The sweep that closes idle sockets has run when a stalled client has been cut.
+        _, writer = await open_raw(server.port)
+        await server.wait_until(lambda stats: stats["connections_open"] == 2)
+        next(other for other in server.connections if "who" not in other.params).disconnect()
+        await server.wait_until(lambda stats: stats["connections_open"] == 1)
+        await socket.recv_nothing()
+        assert server.stats["idle_timeouts"] == 0
+        writer.close()
+
+
+@pytest.mark.parametrize(("host", "shown"), [("::1", "ws://[::1]:"), ("", "ws://localhost:")])
+async def test_its_url_can_be_connected_to(host: str, shown: str) -> None:
+    async with demo_server(host=host) as server:
+        assert server.url.startswith(shown)
+        ports = {sock.getsockname()[1] for sock in server._listener.sockets}  # type: ignore[union-attr]
+        assert ports == {server.port}
+        async with RawSocket(server.websocket_url + VSN2) as socket:
+            await socket.recv_nothing()
 
 
 async def test_the_101st_topic_is_refused() -> None:
@@ -242,6 +290,23 @@ async def test_a_client_that_does_not_read_is_cut() -> None:
         assert server.topics == {}
 
 
+async def test_a_stall_holds_back_so_much_and_no_more() -> None:
+    async with (
+        demo_server(max_write_buffer=1 << 20) as server,
+        RawSocket(server.websocket_url + VSN2) as socket,
+    ):
+        await socket.join()
+        server.stall(float("inf"))
+        payload = {"filler": "x" * 100_000}
+        sent = 0
+        while server.broadcast("room:a", "news", payload):
+            sent += 1
+        assert sent == 10
+        assert server.stats["overflows"] == 1
+        assert server.topics == {}
+        assert await socket.recv() == ("close", 1006)
+
+
 async def test_stats_over_http() -> None:
     async with demo_server() as server:
 
@@ -297,7 +362,12 @@ async def test_refusing_connections_and_joins() -> None:
             server.faults.refuse_connects = status
             options = {"max_redirects": 0}
             assert await refusal(server.websocket_url + VSN2, **options) == status
+        for wrong in (101, 299, 599, "no"):
+            with pytest.raises(ValueError, match="refuse_connects is"):
+                server.faults.refuse_connects = wrong  # type: ignore[assignment]
+        assert server.faults.refuse_connects == 503
         server.faults.clear()
+        assert server.faults.refuse_connects is None
         async with (
             RawSocket(server.websocket_url + VSN2) as socket,
             RawSocket(server.websocket_url + VSN2) as other,
@@ -367,7 +437,7 @@ async def test_cutting_and_crashing() -> None:
 async def test_a_stall_holds_back_both_ways_and_loses_nothing() -> None:
     async with demo_server() as server, RawSocket(server.websocket_url + VSN2) as socket:
         await socket.join()
-        server.stall(0.15)
+        server.stall(3600.0)
         for ref in range(2, 50):
             socket.send_json("1", str(ref), "room:a", "echo", {})
         server.broadcast("room:a", "news", {})
@@ -377,6 +447,7 @@ async def test_a_stall_holds_back_both_ways_and_loses_nothing() -> None:
                 await socket.recv(0.05)
             assert server.stats["pushes"] == 0
             assert late.arrived.empty()
+            server.stall(0)
             assert (await socket.recv_json())[3] == "news"
             assert [(await socket.recv_json())[1] for _ in range(2, 50)] == [str(ref) for ref in range(2, 50)]
             assert (await late.recv_json())[3] == "phx_reply"

@@ -27,6 +27,7 @@ cdef class Channel:
     cdef bint running                   # inside a callback
     cdef object task                    # of a callback that is a coroutine, or None
     cdef object mailbox                 # what waits for the callback to end: a deque, or None
+    cdef Channel replaced               # an older join's, whose phx_close follows this join's reply, or None
     cdef list monitors                  # called with the reason when the channel ends, or None
 
 # A payload as JSON: RawJson as it is, None as {}, the rest through orjson with sorted keys, as Jason does it.

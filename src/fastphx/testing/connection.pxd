@@ -27,6 +27,7 @@ cdef class Connection(WSListener):
     cdef bytearray _fragments           # a message whose end has not come yet, or None
     cdef list _held_in                  # while stalled: (opcode, bytes)
     cdef list _held_out
+    cdef Py_ssize_t _held_out_bytes
     cdef int64_t received_ns            # when the last frame came
     cdef int64_t deadline_ns            # when a close must have been answered
     cdef int64_t stalled_until_ns       # 0: not stalled
@@ -43,6 +44,7 @@ cdef class Connection(WSListener):
     """Send *size* bytes, which the hub reserved or which have FRAME_HEADROOM in front. 1, or 0 where the
     connection is not open."""
     cdef int send_bytes(self, int opcode, bytes data) except -1
+    cdef int overflow(self) except -1
     cdef bytes text_frame(self, object join_ref, object ref, str topic, str event, bytes payload)
 
     cdef int on_part(self, int opcode, bint fin, bint deflated, const char* data, Py_ssize_t size) except -1
@@ -72,6 +74,7 @@ cdef class Connection(WSListener):
     cdef int crash(self, Channel channel, object error) except -1
     cdef int stop(self, Channel channel, object reason) except -1
     cdef int close_channel(self, Channel channel) except -1
+    cdef int close_replaced(self, Channel channel) except -1
     cdef int remove(self, Channel channel, object reason) except -1
     cdef int call_monitors(self, Channel channel, object reason) except -1
     cdef int end(self) except -1

@@ -15,7 +15,7 @@ from fastphx.testing.channel cimport (
     CHANNEL_CLOSED, CHANNEL_JOINED, Channel, Reply, Stop, encode_payload,
 )
 from fastphx.testing.faults cimport Faults
-from fastphx.testing.hub cimport Hub
+from fastphx.testing.hub cimport Hub, to_ns
 from fastphx.timing.wheel cimport monotonic_ns
 
 import logging
@@ -93,7 +93,7 @@ cdef class Connection(WSListener):
         self.assigns = assigns
         self.id = id
         self.vsn = vsn
-        self.idle_timeout_ns = <int64_t>(idle_timeout_s * 1e9)
+        self.idle_timeout_ns = to_ns(idle_timeout_s)
         self._channels = {}
 
     def use_deflate(self, stream not None):
@@ -249,13 +249,14 @@ cdef class Connection(WSListener):
             hub.counters.truncated_frames += 1
             size = size // 2
         if self.stalled_until_ns:
+            if self._held_out_bytes + size > hub.max_write_buffer:
+                return self.overflow()
+            self._held_out_bytes += size
             self._held_out.append((opcode, data[:size]))
             return 1
         if self.writing_paused and (
                 self.transport.underlying_transport.get_write_buffer_size() + size > hub.max_write_buffer):
-            hub.counters.overflows += 1
-            self.cut_now()
-            return 0
+            return self.overflow()
         hub.counters.frames_sent += 1
         if self._deflate is not None and size >= _MIN_DEFLATED_BYTES:
             deflated = self._deflate(data[:size])
@@ -265,6 +266,11 @@ cdef class Connection(WSListener):
         hub.counters.bytes_sent += size
         self.transport.send_reuse_external_buffer(<WSMsgType>opcode, data, size)
         return 1
+
+    cdef int overflow(self) except -1:
+        self.hub.counters.overflows += 1
+        self.cut_now()
+        return 0
 
     cdef int send_bytes(self, int opcode, bytes data) except -1:
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
@@ -398,7 +404,7 @@ cdef class Connection(WSListener):
 
     cdef int do_join(self, Header* header, Channel old) except -1:
         cdef Message message = message_from_header(header, None)
-        cdef Channel channel
+        cdef Channel channel = None
         if old is None and len(self._channels) >= <Py_ssize_t>self.handler.max_channels_per_transport:
             return self.fail_join(None, message, {"reason": "too many channels joined"})
         factory = self.handler.route(message.topic)
@@ -440,9 +446,12 @@ cdef class Connection(WSListener):
                     self.end_join(channel, message, result)
             except Exception as error:
                 self.crash_join(channel, message, error)
-        if old is not None:
-            self.close_channel(old)
-        return 0
+        if old is None:
+            return 0
+        if channel is not None and channel.task is not None:
+            channel.replaced = old
+            return 0
+        return self.close_channel(old)
 
     cdef int crash_join(self, Channel channel, Message message, object error) except -1:
         self.hub.counters.crashes += 1
@@ -570,6 +579,7 @@ cdef class Connection(WSListener):
                 self.end_join(channel, message, task.result())
             except Exception as raised:
                 self.crash_join(channel, message, raised)
+            self.close_replaced(channel)
         elif error is not None:
             self.crash(channel, error)
         else:
@@ -625,9 +635,14 @@ cdef class Connection(WSListener):
             self.hub.counters.closes += 1
         return 0
 
+    cdef int close_replaced(self, Channel channel) except -1:
+        replaced, channel.replaced = channel.replaced, None
+        return 0 if replaced is None else self.close_channel(replaced)
+
     cdef int remove(self, Channel channel, object reason) except -1:
         if channel.state == CHANNEL_CLOSED:
             return 0
+        self.close_replaced(channel)
         if channel.state == CHANNEL_JOINED:
             self.hub.pubsub.unsubscribe(channel)
         channel.state = CHANNEL_CLOSED
@@ -657,7 +672,9 @@ cdef class Connection(WSListener):
         return 0
 
     cdef int end(self) except -1:
+        cdef Channel channel
         for channel in list(self._channels.values()):
+            channel.replaced = None
             self.remove(channel, "closed")
         return 0
 
@@ -806,11 +823,15 @@ cdef class Connection(WSListener):
         return len(chosen)
 
     def stall(self, double seconds):
-        """Neither read nor send for *seconds*; then go on where it stopped."""
+        """Neither read nor send for *seconds*; then go on where it stopped. With 0: go on now."""
         if self.state != STATE_OPEN:
             return
-        cdef int64_t until_ns = monotonic_ns() + <int64_t>(seconds * 1e9)
-        if not self.stalled_until_ns:
+        cdef int64_t until_ns = monotonic_ns() + to_ns(seconds)
+        if seconds <= 0:
+            if self.stalled_until_ns:
+                self.stalled_until_ns = until_ns
+                self._resume()
+        elif not self.stalled_until_ns:
             self.stalled_until_ns = until_ns
             self.hold()
         elif until_ns > self.stalled_until_ns:
@@ -819,6 +840,7 @@ cdef class Connection(WSListener):
     cdef int hold(self) except -1:
         self._held_in = []
         self._held_out = []
+        self._held_out_bytes = 0
         if not self.transport.underlying_transport.is_closing():
             self.transport.underlying_transport.pause_reading()
         self.hub.loop.call_later((self.stalled_until_ns - monotonic_ns()) / 1e9, self._resume)
@@ -827,7 +849,7 @@ cdef class Connection(WSListener):
     def _resume(self):
         cdef int64_t now = monotonic_ns()
         cdef bytes data
-        if self.state != STATE_OPEN:
+        if self.state != STATE_OPEN or not self.stalled_until_ns:
             return
         if now + CLOCK_SLACK_NS < self.stalled_until_ns:
             self.hub.loop.call_later((self.stalled_until_ns - now) / 1e9, self._resume)

@@ -1,7 +1,7 @@
 """Fault switches of a server, or of one of its connections."""
 
 cdef class Faults:
-    cdef public object refuse_connects      # an HTTP status, or None
+    cdef object _refuse_connects            # an http.HTTPStatus, or None
     cdef public object refuse_joins         # the join's error response, or None
     cdef public double reply_delay_s
     cdef public long drop_replies           # how many of the next replies are lost; -1: all

@@ -1,11 +1,14 @@
 import cython
 
+from http import HTTPStatus
+
 
 @cython.final
 cdef class Faults:
     """What a server, or one of its connections, does wrong on purpose. Set and unset at run time.
 
-    ``refuse_connects``: an HTTP status that every handshake is answered with (a server's only).
+    ``refuse_connects``: an HTTP status that every handshake is answered with (a server's only). Setting it
+    raises ValueError for what is no status of a final answer.
     ``refuse_joins``: the response of the error that every join is answered with.
     ``reply_delay_s``: how long the replies to joins, leaves and pushes are held back.
     ``drop_replies``: how many of the next such replies are never sent; -1 for all.
@@ -15,6 +18,22 @@ cdef class Faults:
 
     def __cinit__(self):
         self.clear()
+
+    @property
+    def refuse_connects(self):
+        return self._refuse_connects
+
+    @refuse_connects.setter
+    def refuse_connects(self, status):
+        if status is not None:
+            try:
+                status = HTTPStatus(status)
+            except ValueError:
+                raise ValueError(
+                    f"refuse_connects is {status!r}: give an HTTP status that has a name") from None
+            if status < 200:
+                raise ValueError(f"refuse_connects is {status:d}: give a status of 200 or more")
+        self._refuse_connects = status
 
     def clear(self):
         """Switch every fault off."""

@@ -34,6 +34,9 @@ cdef struct Counters:
     uint64_t bytes_received         # their payloads
     uint64_t bytes_sent
 
+# Nanoseconds of a time in seconds, and a century for one that is longer, infinity included.
+cdef int64_t to_ns(double seconds) noexcept
+
 cdef class Hub:
     cdef Counters counters
     cdef readonly Faults faults

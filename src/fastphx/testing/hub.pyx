@@ -12,6 +12,10 @@ cdef enum:
     KEPT_BYTES = 1 << 20        # a larger buffer is given back when a smaller frame comes
 
 
+cdef int64_t to_ns(double seconds) noexcept:
+    return <int64_t>(min(seconds, 3.2e9) * 1e9)
+
+
 @cython.final
 cdef class Hub:
     """Counters, fault switches, the send buffer and the connections of one server."""
@@ -24,7 +28,7 @@ cdef class Hub:
         self.connections = set()
         self.ids = {}
         self.max_write_buffer = max_write_buffer
-        self.close_timeout_ns = <int64_t>(close_timeout_s * 1e9)
+        self.close_timeout_ns = to_ns(close_timeout_s)
 
     def __dealloc__(self):
         PyMem_Free(self._memory)
@@ -51,4 +55,4 @@ cdef class Hub:
 
     def stall(self, double seconds):
         """Connections that open within *seconds* are stalled until then from the start."""
-        self.stalled_until_ns = monotonic_ns() + <int64_t>(seconds * 1e9)
+        self.stalled_until_ns = monotonic_ns() + to_ns(seconds)

@@ -13,6 +13,7 @@ import orjson
 import picows
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
+from fastphx.errors import clip
 from fastphx.testing.channel import Channel
 from fastphx.testing.connection import Connection, sweep
 from fastphx.testing.faults import Faults
@@ -125,26 +126,16 @@ class Server:
         pubsub.attach(hub)
         self._hub = hub
         try:
-            if self._serves_longpoll:
-                self._listener = await self._listen_for_both()
-            else:
-                self._listener = await picows.ws_create_server(
-                    self._accept,
-                    self.host,
-                    self._port,
-                    logger_name=_PICOWS_LOGGER,
-                    enable_auto_pong=False,
-                    max_frame_size=self._max_message_size,
-                    read_buffer_init_size=READ_BUFFER_BYTES,
-                    ssl=self._ssl,
-                    backlog=self._backlog,
-                    reuse_port=self._reuse_port or None,
-                    use_aiofastnet=False,
-                )
+            listener = await self._listen(self._port)
+            port = listener.sockets[0].getsockname()[1]
+            if any(sock.getsockname()[1] != port for sock in listener.sockets):
+                # A host of several addresses was given a free port for each.
+                listener.close()
+                listener = await self._listen(port)
         except BaseException:
             self._hub = None
             raise
-        self._port = self._listener.sockets[0].getsockname()[1]
+        self._listener, self._port = listener, port
         shortest = min(self._close_timeout_s, *(handler.idle_timeout_s for handler in self.sockets.values()))
         self._sweep_interval_s = max(0.02, min(SWEEP_INTERVAL_S, shortest / 4))
         self._sweep_later()
@@ -203,7 +194,8 @@ class Server:
     def url(self) -> str:
         """The first socket's URL as phoenix.js wants it: ``ws://127.0.0.1:PORT/socket``."""
         scheme = "ws" if self._ssl is None else "wss"
-        return f"{scheme}://{self.host}:{self._port}{next(iter(self.sockets))}"
+        host = f"[{self.host}]" if ":" in self.host else self.host or "localhost"
+        return f"{scheme}://{host}:{self._port}{next(iter(self.sockets))}"
 
     @property
     def websocket_url(self) -> str:
@@ -281,7 +273,8 @@ class Server:
 
     def stall(self, seconds: float) -> None:
         """Neither read nor send on any socket for *seconds*, on ones that open meanwhile either (their
-        handshake is answered)."""
+        handshake is answered). With 0: end a stall now. What waits to be sent to a socket is bounded by
+        ``max_write_buffer``, as ever."""
 
         def stall() -> None:
             hub = self._running_hub()
@@ -325,7 +318,25 @@ class Server:
         sweep(hub)
         self._sweep = hub.loop.call_later(self._sweep_interval_s, self._sweep_later)
 
-    async def _listen_for_both(self) -> asyncio.Server:
+    async def _listen(self, port: int) -> asyncio.Server:
+        if self._serves_longpoll:
+            return await self._listen_for_both(port)
+        listener: asyncio.Server = await picows.ws_create_server(
+            self._accept,
+            self.host,
+            port,
+            logger_name=_PICOWS_LOGGER,
+            enable_auto_pong=False,
+            max_frame_size=self._max_message_size,
+            read_buffer_init_size=READ_BUFFER_BYTES,
+            ssl=self._ssl,
+            backlog=self._backlog,
+            reuse_port=self._reuse_port or None,
+            use_aiofastnet=False,
+        )
+        return listener
+
+    async def _listen_for_both(self, port: int) -> asyncio.Server:
         """Listen for WebSockets and long polling on one port."""
         try:
             from fastphx.testing.longpoll import LongPoll
@@ -339,7 +350,7 @@ class Server:
             idle_timeout_s=min(handler.idle_timeout_s for handler in self.sockets.values()),
         )
         return await asyncio.get_running_loop().create_server(
-            self._longpoll.front, self.host, self._port, ssl=self._ssl, backlog=self._backlog
+            self._longpoll.front, self.host, port, ssl=self._ssl, backlog=self._backlog
         )
 
     def _websocket_protocol(self) -> Any:
@@ -377,14 +388,18 @@ class Server:
         if handler is None:
             return self._refuse(404)
         vsn = handshake.vsn
+        if vsn is None:
+            return self._refuse(403)
         try:
             assigns = {} if handler.connect is None else handler.connect(handshake)
+            if assigns is False:
+                return self._refuse(403)
+            name = None if handler.id is None else handler.id(assigns)
+            if not isinstance(name, str | None):
+                raise TypeError(f"id returned {clip(repr(name))}: return a str or None")
         except Exception:
-            _LOGGER.exception("connect of %s raised", path)
+            _LOGGER.exception("connect or id of %s raised", path)
             return self._refuse(500)
-        if vsn is None or assigns is False:
-            return self._refuse(403)
-        name = None if handler.id is None else handler.id(assigns)
         connection = Connection(hub, handler, handshake.params, assigns, name, vsn, handler.idle_timeout_s)
         headers = {"Sec-WebSocket-Protocol": "phoenix"} if "phoenix" in handshake.subprotocols else {}
         if self._deflate_options is not None:

@@ -18,7 +18,7 @@ class SocketHandler:
     a callable that makes one; the first pattern that matches wins. ``connect`` gets the Handshake and
     returns the socket's assigns, or False to refuse with 403. ``id`` makes the name by which
     ``Server.disconnect`` knows the socket from its assigns. ``idle_timeout_s`` is how long a silent socket
-    is kept; ``max_channels_per_transport`` how many topics one may have joined.
+    is kept (``math.inf``: for ever); ``max_channels_per_transport`` how many topics one may have joined.
     """
 
     channels: Mapping[str, Callable[[], Channel]]
@@ -30,6 +30,8 @@ class SocketHandler:
     _patterns: list[tuple[str, bool, Callable[[], Channel]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not self.idle_timeout_s > 0:
+            raise ValueError(f"idle_timeout_s is {self.idle_timeout_s!r}: give seconds, more than 0")
         self._patterns = []
         for pattern, factory in self.channels.items():
             if "*" in pattern[:-1]:
