@@ -17,6 +17,7 @@ from fastphx import (
     EncodingError,
     FastphxError,
     NotJoinedError,
+    StoppedError,
 )
 from fastphx.serializers import JsonV1
 from fastphx.testing import JoinRefusedError, Server, TestSocket, demo_server
@@ -132,3 +133,91 @@ def test_the_plugin_imports_nothing_until_a_fixture_is_used(tmp_path: Path) -> N
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert "2 passed" in ended.stdout, ended.stdout
+
+
+def test_connecting_when_it_cannot() -> None:
+    with demo_server() as server, TestSocket(server.websocket_url, connect=False) as socket:
+        for url in ("http://127.0.0.1:1/", f"{server.websocket_url}?a=1"):
+            with pytest.raises(ValueError, match=r"URL|query"):
+                socket.connect(url)
+        with pytest.raises(ValueError, match="parameter 'a'"):
+            socket.connect(params=[("a", None)])  # type: ignore[list-item]
+        # The socket has come to no harm.
+        server.stall(3600)
+        socket.connect()
+        with pytest.raises(FastphxError, match="already"):
+            socket.connect()
+        assert socket.wait_connect_status() == "connected"
+        server.stall(0)
+        assert socket.join("room:a") == {"joined": {}}
+
+
+def test_a_closed_one_says_so_and_is_closed_twice(phoenix_server: Server) -> None:
+    socket = TestSocket(phoenix_server.websocket_url)
+    assert socket.wait_connect_status() == "connected"
+    socket.join("room:a")
+    waited: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            socket.await_message(timeout=60)
+        except StoppedError as error:
+            waited.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    socket.close()
+    thread.join(5)
+    assert len(waited) == 1
+    socket.close()
+    assert not socket.connected
+    for act in (
+        lambda: socket.push("room:a", "echo"),
+        lambda: socket.joined("room:a"),
+        lambda: socket.stats,
+        lambda: socket.connect(),
+        lambda: socket.wait_connect_status(),
+        lambda: socket.await_message(),
+    ):
+        with pytest.raises(StoppedError):
+            act()
+
+
+def test_what_timed_out_is_named(phoenix_socket: TestSocket, phoenix_server: Server) -> None:
+    phoenix_socket.join("room:a")
+    with pytest.raises(CallTimeoutError, match=r"push_sync 'noreply' to 'room:a' was not .* 0\.02 s"):
+        phoenix_socket.push_sync("room:a", "noreply", timeout=0.02)
+    phoenix_server.faults.drop_replies = -1
+    with pytest.raises(CallTimeoutError, match="join 'room:b' was not answered"):
+        phoenix_socket.join("room:b", timeout=0.02)
+    phoenix_server.broadcast("room:a", "other", {})
+    with pytest.raises(TimeoutError, match=r"1 others wait: .*other"):
+        phoenix_socket.await_message("room:b", timeout=0.2)
+
+
+def test_a_channel_that_crashes_answers_nobody(phoenix_socket: TestSocket) -> None:
+    for topic in ("room:a", "room:b"):
+        phoenix_socket.join(topic)
+    with pytest.raises(NotJoinedError, match="'room:a' was closed before it had answered"):
+        phoenix_socket.push_sync("room:a", "crash", timeout=60)
+    assert phoenix_socket.await_message("room:a").event == "phx_close"
+    assert phoenix_socket.push_sync("room:b", "echo", 1)["response"] == 1
+
+
+def test_an_argument_of_the_wrong_type_is_told_to_the_caller(phoenix_socket: TestSocket) -> None:
+    phoenix_socket.join("room:a")
+    with pytest.raises(TypeError):
+        phoenix_socket.push("room:a", 7)  # type: ignore[arg-type]
+    assert phoenix_socket.joined("room:a")
+
+
+def test_only_so_many_messages_wait(
+    phoenix_socket: TestSocket, phoenix_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastphx.testing.test_socket.MAX_WAITING", 3)
+    phoenix_socket.join("room:a")
+    for n in range(5):
+        phoenix_server.broadcast("room:a", "n", n)
+    assert phoenix_socket.push_sync("room:a", "echo")["status"] == "ok"
+    assert phoenix_socket.await_message().payload == 2
+    assert phoenix_socket.stats["dropped_messages"] == 2

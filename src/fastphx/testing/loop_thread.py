@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from fastphx.errors import StoppedError
+
 T = TypeVar("T")
 
 STOP_TIMEOUT_S = 10.0
@@ -36,8 +38,12 @@ class LoopThread:
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout_s: float) -> T:
         """Run *coroutine* there and return what it returns. Raises TimeoutError after *timeout_s*; it is
-        cancelled then."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        cancelled then. Raises StoppedError where the loop has ended."""
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        except RuntimeError:
+            coroutine.close()
+            raise StoppedError("it is closed: its event loop has ended") from None
         try:
             return future.result(timeout_s)
         except TimeoutError:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Self
 
-from fastphx.errors import DisconnectedError, DisconnectReason, FastphxError
+from fastphx.errors import (
+    CallTimeoutError,
+    DisconnectedError,
+    DisconnectReason,
+    FastphxError,
+    NotJoinedError,
+    StoppedError,
+    clip,
+)
 from fastphx.gen_socket_client import (
     Caller,
     Connect,
@@ -24,8 +34,11 @@ from fastphx.serializers import Serializer
 from fastphx.testing.loop_thread import LoopThread
 from fastphx.transports import WebSocketTransport
 from fastphx.transports.base import Transport
+from fastphx.transports.endpoint import endpoint_url
 
 TIMEOUT_S = 5.0
+MAX_WAITING = 100_000
+"""Messages, and what happened to the connection, that nobody has asked for yet."""
 
 
 class Received(NamedTuple):
@@ -51,7 +64,9 @@ class TestSocket:
     It is a GenSocketClient on a loop in a thread of its own. *url* is the full one, with ``/websocket``.
     It connects at once unless *connect* is false, and never again by itself. Every method waits for at most
     ``timeout`` seconds (*timeout_s* where none is given) and then raises TimeoutError; each raises what the
-    behaviour's functions raise: DisconnectedError, NotJoinedError, AlreadyJoinedError, EncodingError.
+    behaviour's functions raise: DisconnectedError, NotJoinedError, AlreadyJoinedError, EncodingError; and
+    StoppedError once it is closed. 100,000 messages may wait for ``await_message``; then the oldest is
+    dropped, and counted in ``stats``.
     """
 
     __test__ = False  # it is no test case, whatever pytest makes of its name
@@ -68,7 +83,8 @@ class TestSocket:
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.timeout_s = timeout_s
-        self._client = _Client()
+        self._client = _Client(connecting=connect)
+        self._closed = False
         self._thread = LoopThread("fastphx-test-socket")
         try:
             socket = self._thread.run(
@@ -89,13 +105,16 @@ class TestSocket:
 
     def connect(self, url: str | None = None, params: Params | None = None) -> None:
         """Connect, to where it was connected last unless something else is said; does not wait: see
-        ``wait_connect_status``. Raises FastphxError where it is connected."""
-        if self._socket.connected:
-            raise FastphxError("the socket is connected already: it cannot connect")
-        self._socket.send_info(Connect(url, params))
+        ``wait_connect_status``. Raises FastphxError where it is connected or connecting, and ValueError for
+        a URL or parameter that cannot be one."""
+        pairs = () if params is None else list(params.items() if isinstance(params, Mapping) else params)
+        endpoint_url("ws://host/" if url is None else url, pairs)
+        connect = Connect(url, None if params is None else pairs)
+        self._thread.call(lambda: self._client.connect(connect), self.timeout_s)
 
     def wait_connect_status(self, timeout: float | None = None) -> Literal["connected"] | DisconnectReason:
-        """The next thing that happens to the connection: "connected", or why it is not there."""
+        """The next thing that happens to the connection: "connected", or why it is not there. Raises
+        StoppedError where nothing will."""
         found: Literal["connected"] | DisconnectReason = self._client.statuses.take(
             lambda _status: True, self._within(timeout)
         )
@@ -116,13 +135,15 @@ class TestSocket:
         return ref
 
     def push_sync(self, topic: str, event: str, payload: Any = None, timeout: float | None = None) -> Any:
-        """Send a message and return its reply: ``{"status": …, "response": …}``."""
+        """Send a message and return its reply: ``{"status": …, "response": …}``. Raises NotJoinedError where
+        the channel is closed, or crashes, before it has answered."""
         return self._ask(("push_sync", topic, event, payload), timeout)
 
     def await_message(
         self, topic: str | None = None, event: str | None = None, timeout: float | None = None
     ) -> Received:
-        """The next message, of that topic and event where they are given. Others wait their turn."""
+        """The next message, of that topic and event where they are given; a channel that the server closed
+        is a message with the event ``phx_close``. Others wait their turn."""
         found: Received = self._client.messages.take(
             lambda message: topic in (None, message.topic) and event in (None, message.event),
             self._within(timeout),
@@ -141,11 +162,15 @@ class TestSocket:
 
     @property
     def stats(self) -> dict[str, int]:
-        """The socket's counters."""
-        return self._thread.call(lambda: self._socket.stats, self.timeout_s)
+        """The socket's counters, and how many messages were dropped."""
+        counters = self._thread.call(lambda: self._socket.stats, self.timeout_s)
+        return {**counters, "dropped_messages": self._client.messages.dropped}
 
     def close(self) -> None:
-        """Disconnect and end the thread. What waits fails with StoppedError."""
+        """Disconnect and end the thread. What waits fails with StoppedError. Closing twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             self._thread.run(self._stop(), self.timeout_s)
         finally:
@@ -165,34 +190,53 @@ class TestSocket:
 
     def _ask(self, request: tuple[Any, ...], timeout: float | None) -> Any:
         within_s = self._within(timeout)
-        # The loop's timeout comes first, so that the call is taken off the list of those that wait.
-        answer = self._thread.run(self._socket.call(request, within_s), within_s + TIMEOUT_S)
+        try:
+            # The loop's timeout comes first, so that the call is taken off the list of those that wait.
+            answer = self._thread.run(self._socket.call(request, within_s), within_s + TIMEOUT_S)
+        except CallTimeoutError:
+            kind, topic, *rest = request
+            what = f" {clip(str(rest[0]))} to" if kind.startswith("push") else ""
+            raise CallTimeoutError(
+                f"{kind}{what} {clip(str(topic))} was not answered within {within_s:g} s"
+            ) from None
         if isinstance(answer, _Failure):
             raise answer.error
         return answer
 
 
 class _Failure(NamedTuple):
-    error: FastphxError
+    error: FastphxError | TypeError
 
 
 class _Client(GenSocketClient):
     """Runs on the loop's thread; calls are answered when their outcome is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, connecting: bool) -> None:
         self.statuses: _Box = _Box()
         self.messages: _Box = _Box()
+        self._connecting = connecting
         self._joins: dict[str, Caller] = {}
         self._leaves: dict[str, Caller] = {}
         self._pushes: dict[int, Caller] = {}
+        self._topics: dict[int, str] = {}
+
+    def connect(self, connect: Connect) -> None:
+        if self._connecting or self.socket.connected:
+            state = "connected" if self.socket.connected else "connecting"
+            raise FastphxError(f"the socket is {state} already: it cannot connect")
+        self.socket.send_info(connect)
+        self._connecting = self.socket.running
 
     def init(self, arg: Any) -> Any:
         return arg
 
     def handle_connected(self, transport: TransportHandle) -> None:
+        self._connecting = False
         self.statuses.put("connected")
 
     def handle_disconnected(self, reason: DisconnectReason) -> None:
+        self._connecting = False
+        self._topics.clear()
         for waiting in (self._joins, self._leaves, self._pushes):
             for caller in waiting.values():
                 caller.reply(_Failure(DisconnectedError(f"the connection was lost: {reason}")))
@@ -218,7 +262,8 @@ class _Client(GenSocketClient):
                 if kind == "push":
                     return Reply(ref)
                 self._pushes[ref] = caller
-        except FastphxError as error:
+                self._topics[ref] = topic
+        except (FastphxError, TypeError) as error:
             return Reply(_Failure(error))
         return NoReply()
 
@@ -229,14 +274,26 @@ class _Client(GenSocketClient):
         _answer(self._joins, topic, _Failure(JoinRefusedError(topic, payload)))
 
     def handle_channel_closed(self, topic: str, payload: Any, transport: TransportHandle) -> None:
+        gone = _Failure(NotJoinedError(f"{clip(topic)} was closed before it had answered: {payload!r}"))
+        _answer(self._joins, topic, gone)
+        for ref in [ref for ref, pushed_to in self._topics.items() if pushed_to == topic]:
+            del self._topics[ref]
+            _answer(self._pushes, ref, gone)
         if not _answer(self._leaves, topic, payload):
             self.messages.put(Received(topic, "phx_close", payload))
 
     def handle_reply(self, topic: str, ref: int, payload: Any, transport: TransportHandle) -> None:
+        self._topics.pop(ref, None)
         _answer(self._pushes, ref, payload)
 
     def handle_message(self, topic: str, event: str, payload: Any, transport: TransportHandle) -> None:
         self.messages.put(Received(topic, event, payload))
+
+    def terminate(self, reason: Any) -> None:
+        ended = StoppedError(f"the socket has ended: {reason!r}")
+        ended.__cause__ = reason if isinstance(reason, BaseException) else None
+        self.statuses.close(ended)
+        self.messages.close(ended)
 
 
 def _answer(waiting: dict[Any, Caller], key: Any, value: Any) -> bool:
@@ -250,22 +307,40 @@ class _Box:
     """What has come, until somebody takes it."""
 
     def __init__(self) -> None:
-        self._items: list[Any] = []
+        self.dropped = 0
+        self._items: deque[Any] = deque()
+        self._ended: StoppedError | None = None
         self._changed = threading.Condition()
 
     def put(self, item: Any) -> None:
         with self._changed:
+            if len(self._items) == MAX_WAITING:
+                self._items.popleft()
+                self.dropped += 1
             self._items.append(item)
             self._changed.notify_all()
 
+    def close(self, ended: StoppedError) -> None:
+        """Nothing comes any more."""
+        with self._changed:
+            self._ended = ended
+            self._changed.notify_all()
+
     def take(self, wanted: Any, timeout_s: float) -> Any:
-        """Take out the first item for which ``wanted(item)``. Raises TimeoutError, with what is there."""
+        """Take out the first item for which ``wanted(item)``. Raises TimeoutError, with what is there, and
+        StoppedError where nothing will come."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while True:
                 for index, item in enumerate(self._items):
                     if wanted(item):
-                        return self._items.pop(index)
+                        del self._items[index]
+                        return item
+                if self._ended is not None:
+                    raise self._ended
                 left_s = deadline - time.monotonic()
                 if left_s <= 0 or not self._changed.wait(left_s):
-                    raise TimeoutError(f"nothing came within {timeout_s} s; there is {self._items!r}")
+                    there = clip(repr(list(itertools.islice(self._items, 10))), 500)
+                    raise TimeoutError(
+                        f"nothing came within {timeout_s:g} s; {len(self._items)} others wait: {there}"
+                    )
