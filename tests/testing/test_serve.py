@@ -92,6 +92,8 @@ def test_a_port_in_use_is_one_sentence() -> None:
         (["serve", "--max-channels", "none"], "--max-channels"),
         (["serve", "--host", "no such host"], "no such host"),
         (["serve", "--stats-json", "/no/such/folder/x.json"], "--stats-json"),
+        (["serve", "--stats-json", "/dev/null/x.json"], "--stats-json"),
+        (["serve", "--idle-timeout", "nan"], "idle_timeout_s is nan"),
         (["no-such-command"], "no-such-command"),
     ],
 )

@@ -70,8 +70,8 @@ def serve(
     http://HOST:PORT/stats shows the counters while it runs.
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL)
-    if stats_json is not None and not os.access(stats_json.absolute().parent, os.W_OK):
-        raise click.UsageError(f"--stats-json: the folder of {stats_json} cannot be written to.")
+    if stats_json is not None:
+        _write(stats_json, "a", "")  # so that a mistake is known at once
     raise_open_file_limit()
     try:
         server = demo_server(
@@ -88,8 +88,16 @@ def serve(
     with asyncio.Runner(loop_factory=_loop_factory(uvloop)) as runner:
         counters = runner.run(_serve(server, host, port, stats))
     if stats_json is not None:
-        stats_json.write_text(json.dumps(counters) + "\n")
+        _write(stats_json, "w", json.dumps(counters) + "\n")
     click.echo(_summary(counters))
+
+
+def _write(file: Path, mode: str, text: str) -> None:
+    try:
+        with file.open(mode) as opened:
+            opened.write(text)
+    except OSError as error:
+        raise click.UsageError(f"--stats-json: {file} cannot be written: {error.strerror}.") from error
 
 
 def _loop_factory(use_uvloop: bool) -> Callable[[], asyncio.AbstractEventLoop]:
