@@ -1,4 +1,4 @@
-"""A real HTTP CONNECT proxy and a real SOCKS5 proxy, as small as they can be."""
+"""Real HTTP CONNECT, SOCKS4 and SOCKS5 proxies, as small as they can be."""
 
 import asyncio
 import base64
@@ -118,3 +118,18 @@ class Socks5Proxy(Proxy):
         writer.write(bytes([1, 0 if right else 1]))
         await writer.drain()
         return right
+
+
+class Socks4Proxy(Proxy):
+    """The SOCKS4 protocol, whose user id has no password."""
+
+    async def negotiate(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> tuple[str, int] | None:
+        version, command, port, *address = struct.unpack("!BBHBBBB", await reader.readexactly(8))
+        assert (version, command) == (4, 1)
+        user = (await reader.readuntil(b"\0"))[:-1].decode()
+        accepted = user == (self.user or "")
+        writer.write(bytes([0, 90 if accepted else 93]) + bytes(6))
+        await writer.drain()
+        return (".".join(map(str, address)), port) if accepted else None

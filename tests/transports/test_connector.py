@@ -18,7 +18,7 @@ import trustme
 from fastphx.errors import ConnectError, ConnectionClosed
 from fastphx.protocol.sink import CallbackSink
 from fastphx.transports import WebSocketLink, connect
-from tests.transports.proxies import HttpProxy, Proxy, Socks5Proxy
+from tests.transports.proxies import HttpProxy, Proxy, Socks4Proxy, Socks5Proxy
 from tests.transports.raw_server import TEXT, Peer, RawServer, frame, handshake_answer
 from tests.transports.recording_owner import TIMEOUT_S, RecordingOwner
 
@@ -468,6 +468,35 @@ async def test_through_a_proxy(make: Callable[..., Proxy], tls: bool, authority:
                     server.url, proxy=f"{scheme}://{credentials}127.0.0.1:{proxy.port}", **options
                 )
                 assert "through the proxy" in str(error)
+
+
+async def test_through_a_socks4_proxy() -> None:
+    async with RawServer(echo_once) as server:
+        async with Socks4Proxy() as proxy:
+            await exchange(server.url, proxy=f"socks4://127.0.0.1:{proxy.port}")
+            assert proxy.destinations == [("127.0.0.1", server.port)]
+        async with Socks4Proxy("me") as proxy:
+            await exchange(server.url, proxy=f"socks4://me@127.0.0.1:{proxy.port}")
+            error = await refused(server.url, proxy=f"socks4://secret@127.0.0.1:{proxy.port}")
+            assert "through the proxy" in str(error)
+
+
+async def test_a_socks_proxy_has_a_port_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    async def connect_to(parsed: Any, **_options: Any) -> socket.socket:
+        asked.append((parsed.host, parsed.port))
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("fastphx.transports.connector._connected_socket", connect_to)
+    for proxy in (
+        "socks5://proxy.test",
+        "socks4://me:@proxy.test:",
+        "socks5://[::1]",
+        "socks5://proxy.test:9",
+    ):
+        await refused("ws://127.0.0.1:1/", proxy=proxy, local_addr=("127.0.0.1", 0))
+    assert asked == [("proxy.test", 1080), ("proxy.test", 1080), ("::1", 1080), ("proxy.test", 9)]
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks4", "socks5"])

@@ -12,6 +12,7 @@ import ssl
 import sys
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from picows import WSAutoPingStrategy, WSHandshakeError, WSUpgradeRequest, WSUpgradeResponse
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
@@ -134,7 +135,7 @@ async def _open(protocol: Any, parsed: WSParsedURL, options: ConnectOptions) -> 
     """Bring *protocol* up on a TCP or TLS connection, through the proxy where there is one."""
     loop = asyncio.get_running_loop()
     context = _tls_context(options) if parsed.is_secure else None
-    parsed_proxy = parse_url(options.proxy, False) if options.proxy is not None else None
+    parsed_proxy = _parsed_proxy(options.proxy) if options.proxy is not None else None
     socket_factory = None
     if options.socket_opts or options.local_addr is not None:
         socket_factory = functools.partial(_connected_socket, options=options)
@@ -169,6 +170,18 @@ async def _open(protocol: Any, parsed: WSParsedURL, options: ConnectOptions) -> 
     # aiofastnet, which picows would use by itself, takes 5 KB more a socket than uvloop's own transport.
     connect_arguments.update(host=connection.host, port=connection.port, sock=connection.sock, ssl=context)
     await loop.create_connection(lambda: protocol, **connect_arguments)
+
+
+def _parsed_proxy(url: str) -> WSParsedURL:
+    """With what python_socks insists on: a port, and a password beside a user name, which SOCKS4 has not."""
+    parts = urlsplit(url)
+    credentials, at, host = parts.netloc.rpartition("@")
+    if at and ":" not in credentials:
+        credentials += ":"
+    if parts.port is None and parts.scheme.startswith("socks"):
+        # RFC 1928 section 3.
+        host = f"{host.removesuffix(':')}:1080"
+    return parse_url(parts._replace(netloc=f"{credentials}{at}{host}").geturl(), False)
 
 
 async def _connected_socket(parsed: WSParsedURL, options: ConnectOptions) -> socket.socket:

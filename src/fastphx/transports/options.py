@@ -66,7 +66,8 @@ class ConnectOptions:
     """``(level, name, value)`` for ``setsockopt``, set before connecting."""
 
     proxy: str | None = field(default=None, repr=False)
-    """``http://``, ``https://``, ``socks4://`` or ``socks5://``, with user name and password if need be."""
+    """``http://``, ``https://``, ``socks4://`` or ``socks5://`` (there the port is 1080 unless given), with
+    user name and password if need be."""
 
     local_addr: tuple[str, int] | None = None
     """IP address and port (0: any) to connect from."""
