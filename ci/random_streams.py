@@ -92,14 +92,13 @@ def run(count: int, seed: int, reader: Any, loop: object) -> Counter[str]:
         data = stream(random)
         handshake = Handshake()
         cut = reader(handshake, loop, MAX_FRAME_SIZE)
-        rest = answer + data
+        sent = answer + data
         longest = random.choice((1, 7, 100, 5000, 300_000))
         if longest < 100:
-            rest = rest[:5000]
-        sent = rest
-        while rest and cut.outcome[1] is None:
-            taken = cut.read(rest[: random.randrange(1, longest + 1)])
-            rest = rest[taken:]
+            sent = sent[:5000]
+        at = 0
+        while at < len(sent) and cut.outcome[1] is None:
+            at += cut.read(sent[at : at + random.randrange(1, longest + 1)])
         wanted = expected(sent[len(answer) :])
         what = f"seed {seed}, stream {number}, {len(data)} bytes from {data[:64]!r}"
         assert bytes(handshake.head) == answer, what
