@@ -64,7 +64,6 @@ package-check:
 	@$(PIP) install --no-build-isolation --editable '.[test,style]'
 	@touch $@
 
-# Ninety thousand sockets; not part of the tests.
 # The codec and the session beside their bounds, as a table of ratios.
 bench: build
 	@$(BIN)/python -m pytest -q bench/micro --benchmark-max-time=0.2 --benchmark-columns=min,median,rounds
@@ -77,6 +76,7 @@ bench-e2e: build
 gate: build
 	@ci/gate
 
+# Ninety thousand sockets; not part of the tests.
 bench-scale: build
 	@$(BIN)/python bench/load_scale.py
 

@@ -51,9 +51,11 @@ class Build(build):
 
     def run(self) -> None:
         if os.name == "posix":
-            compiler = os.environ.get("CC", sysconfig.get_config_var("CC") or "cc").split()[0]
-            if shutil.which(compiler) is None:
-                sys.exit(cannot_compile(f"there is no {compiler}"))
+            command = os.environ.get("CC", sysconfig.get_config_var("CC") or "cc").split()
+            if not command:
+                sys.exit(cannot_compile("CC is set, and empty"))
+            if shutil.which(command[0]) is None:
+                sys.exit(cannot_compile(f"there is no {command[0]}"))
             if not Path(sysconfig.get_path("include"), "Python.h").exists():
                 sys.exit(cannot_compile("there is no Python.h"))
         super().run()

@@ -23,10 +23,12 @@ def missing() -> str:
         del ensurepip, venv
     except ImportError:
         return "fastphx needs Python's venv and pip: install them, for example `apt-get install python3-venv`"
-    compiler = os.environ.get("CC", sysconfig.get_config_var("CC") or "cc").split()[0]
-    if shutil.which(compiler) is None:
+    command = os.environ.get("CC", sysconfig.get_config_var("CC") or "cc").split()
+    if not command:
+        return "fastphx needs a C compiler, and CC is set and empty: unset it, or name a compiler in it"
+    if shutil.which(command[0]) is None:
         return (
-            "fastphx needs a C compiler, and there is no " + compiler + ": install it, for example "
+            "fastphx needs a C compiler, and there is no " + command[0] + ": install it, for example "
             "`apt-get install gcc` or `dnf install gcc`, or name another in CC"
         )
     if not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")):
