@@ -181,6 +181,20 @@ async def test_connect_after_waits_and_a_newer_connect_wins(server: Server, star
     assert client.socket.connected
 
 
+async def test_an_attempt_that_was_put_off_is_not_made_after_a_newer_one(
+    server: Server, start: Starter
+) -> None:
+    client = Recorder(handle_info=lambda message, _transport: message)
+    socket = await start(client, Connect(server.websocket_url, after=0.6))
+    socket.send_info(Connect())
+    # Timers fire in the order of their times: when this comes, the one above would have.
+    socket.send_after(0.7, None)
+    assert {(await client.events.get())[0] for _ in range(3)} == {"handle_info", "handle_connected"}
+    await client.do(lambda _transport: None)
+    assert socket.running
+    assert server.stats["connections"] == 1
+
+
 async def test_a_server_that_closes_at_once_is_a_disconnect_after_which_one_may_connect(
     start: Starter,
 ) -> None:
