@@ -10,14 +10,14 @@ import socket
 import ssl
 import weakref
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import trustme
 
 from fastphx.errors import ConnectError, ConnectionClosed
 from fastphx.protocol.sink import CallbackSink
-from fastphx.transports import WebSocketLink, connect
+from fastphx.transports import WebSocketLink, connect, frame_reader
 from tests.transports.proxies import HttpProxy, Proxy, Socks4Proxy, Socks5Proxy
 from tests.transports.raw_server import TEXT, Peer, RawServer, frame, handshake_answer
 from tests.transports.recording_owner import TIMEOUT_S, RecordingOwner
@@ -55,6 +55,28 @@ def unused_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def deadlines(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Timeout]:
+    """The deadlines of the attempts, for a test to reschedule."""
+    made: list[asyncio.Timeout] = []
+
+    def timeout(delay_s: float) -> asyncio.Timeout:
+        made.append(asyncio.timeout(delay_s))
+        return made[-1]
+
+    # Only the connector's: asyncio.wait_for uses asyncio's own too.
+    monkeypatch.setattr("fastphx.transports.connector.asyncio", _WithTimeout(timeout))
+    return made
+
+
+class _WithTimeout:
+    def __init__(self, timeout: Callable[[float], asyncio.Timeout]) -> None:
+        self.timeout = timeout
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
 
 
 async def test_the_handshake_carries_headers_subprotocols_and_the_query() -> None:
@@ -158,7 +180,11 @@ async def test_an_answer_that_refuses(
 
 
 @pytest.mark.parametrize("announced", [b"Content-Length: 14\r\n", b""])
-async def test_a_body_that_comes_after_the_head_is_quoted(announced: bytes) -> None:
+async def test_a_body_that_comes_after_the_head_is_quoted(
+    announced: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_reader, "BODY_WAIT_S", TIMEOUT_S)
+
     async def serve(peer: Peer) -> None:
         await peer.request()
         for part in (b"HTTP/1.1 403 Forbidden\r\n", announced + b"\r\n", b"no such ", b"socket"):
@@ -183,8 +209,7 @@ async def test_a_refusal_whose_body_never_comes_is_told_by_its_status() -> None:
         await peer.end()
 
     async with RawServer(serve) as server:
-        for connect_timeout in (0.1, 10):
-            assert (await refused(server.url, connect_timeout=connect_timeout)).status == 503
+        assert (await refused(server.url)).status == 503
 
 
 async def test_what_a_server_sends_back_of_a_secret_is_not_quoted() -> None:
@@ -216,39 +241,22 @@ async def test_no_log_has_a_token(caplog: pytest.LogCaptureFixture) -> None:
     assert "c2VjcmV0LXRva2Vu" not in caplog.text
 
 
-async def test_an_answer_in_the_turn_in_which_the_time_is_up_is_taken() -> None:
-    asked, may_answer = asyncio.Event(), asyncio.Event()
-
-    async def serve(peer: Peer) -> None:
-        request = await peer.request()
-        asked.set()
-        await may_answer.wait()
-        peer.send(handshake_answer(request))
-        await peer.close_frame()
-
+async def test_an_answer_in_the_turn_in_which_the_time_is_up_is_taken(
+    deadlines: list[asyncio.Timeout],
+) -> None:
     class LateOwner(RecordingOwner):
         def on_link_connected(self, link: WebSocketLink) -> None:
             super().on_link_connected(link)
             # The deadline's timer fires before the attempt is woken up.
-            deadline[0].reschedule(0)
+            deadlines[0].reschedule(0)
 
-    deadline: list[asyncio.Timeout] = []
-
-    class KeptTimeout(asyncio.Timeout):
-        async def __aenter__(self) -> Self:
-            deadline.append(self)
-            return await super().__aenter__()
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        await peer.close_frame()
 
     async with RawServer(serve) as server:
         owner = LateOwner()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                asyncio, "timeout", lambda delay: KeptTimeout(asyncio.get_running_loop().time() + delay)
-            )
-            attempt = asyncio.ensure_future(connect(server.url, CallbackSink(print), owner))
-            await asyncio.wait_for(asked.wait(), TIMEOUT_S)
-        may_answer.set()
-        link = await attempt
+        link = await connect(server.url, CallbackSink(print), owner)
         assert owner.events == ["connected"]
         link.close()
         await owner.reason()
@@ -293,22 +301,35 @@ async def test_a_connection_that_closes_before_the_answer_fails(answer: bytes, e
 
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 101 Switching Protocols\r\n"])
-async def test_one_deadline_covers_a_server_that_never_finishes_its_answer(answer: bytes, tls: bool) -> None:
-    ended = asyncio.Event()
+async def test_one_deadline_covers_a_server_that_never_finishes_its_answer(
+    answer: bytes, tls: bool, deadlines: list[asyncio.Timeout]
+) -> None:
+    arrived, ended = asyncio.Event(), asyncio.Event()
 
     async def serve(peer: Peer) -> None:
-        if not tls:
+        if tls:
+            await peer.reader.readexactly(1)
+        else:
             await peer.request()
             peer.send(answer)
+        arrived.set()
         await peer.end()
         ended.set()
 
     async with RawServer(serve) as server:
         url = server.url.replace("ws://", "wss://") if tls else server.url
-        error = await refused(url, connect_timeout=0.1)
-        assert "within 0.1 s" in str(error)
+        attempt = asyncio.ensure_future(refused(url))
+        await asyncio.wait_for(arrived.wait(), TIMEOUT_S)
+        deadlines[0].reschedule(0)
+        error = await attempt
+        assert "within 10 s" in str(error)
         assert ("did not answer the handshake" in str(error)) is not tls
         await asyncio.wait_for(ended.wait(), TIMEOUT_S)
+
+
+async def test_the_deadline_is_connect_timeout() -> None:
+    async with RawServer(Peer.end) as server:
+        assert "within 0.1 s" in str(await refused(server.url, connect_timeout=0.1))
 
 
 async def test_a_cancelled_attempt_leaves_no_connection_behind() -> None:

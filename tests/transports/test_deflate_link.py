@@ -108,6 +108,25 @@ async def test_our_client_and_our_server_and_what_it_saves() -> None:
         assert ours == theirs
 
 
+async def test_what_another_thread_may_not_send_does_not_move_the_stream_on() -> None:
+    async def echo(connection: ServerConnection) -> None:
+        async for message in connection:
+            await connection.send(message)
+
+    async with serve(echo, "127.0.0.1", 0) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(
+            f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/", compress=True
+        )
+        for _ in range(3):
+            with pytest.raises(RuntimeError, match="wrong thread"):
+                await asyncio.to_thread(link.writer.write, os.urandom(100) + LONG, BINARY)
+            link.writer.write(LONG, BINARY)
+            assert await owner.message() == (BINARY, LONG)
+        link.close()
+        await owner.reason()
+
+
 async def test_a_server_that_declines_gets_plain_messages() -> None:
     async with demo_server() as server:
         owner = RecordingOwner()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import random
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -438,12 +439,32 @@ async def test_keepalive_pings_and_lives_while_pongs_come() -> None:
 
     async with RawServer(serve) as server:
         owner = RecordingOwner()
-        await owner.connect(server.url, keepalive=0.05)
+        await owner.connect(server.url, keepalive=0.1)
         assert await owner.message() == (TEXT, b"enough")
         code, text = closed(await owner.reason())
         assert code == 1006
         assert "keepalive" in text
         assert len(set(pings)) == len(pings)
+
+
+async def test_a_pong_that_waits_while_the_loop_stalls_counts() -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        opcode, data = await peer.frame()
+        assert opcode == PING
+        # Longer than a keepalive interval, while the ping is unanswered.
+        time.sleep(0.2)  # noqa: ASYNC251 - the stall itself
+        peer.send(frame(PONG, data))
+        assert (await peer.frame())[0] == PING
+        peer.send(frame(TEXT, b"alive"))
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url, keepalive=0.1)
+        assert await owner.message() == (TEXT, b"alive")
+        link.abort()
+        await owner.reason()
 
 
 async def test_an_exception_of_the_sink_reaches_the_owner_and_ends_the_connection() -> None:

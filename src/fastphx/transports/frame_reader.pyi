@@ -1,6 +1,9 @@
 import asyncio
 from typing import final
 
+BODY_WAIT_S: float
+"""How long the body of a refusal is waited for, which explains it."""
+
 @final
 class ReadBuffer:
     """Memory that all sockets of a loop read into, one after the other."""
@@ -17,7 +20,7 @@ class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
     @property
     def refusal(self) -> bytes | None:
         """The answer to the handshake where it refuses: its head, and the first 2 KiB of its body, or what of
-        them came in a quarter of a second."""
+        them came within BODY_WAIT_S."""
     def is_buffered_protocol(self) -> bool:
         """aiofastnet asks this, and does not look at the class."""
     def get_buffer(self, size_hint: int) -> memoryview: ...

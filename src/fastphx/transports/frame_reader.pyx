@@ -14,6 +14,8 @@ from fastphx.transports.frame_head cimport (
     HEAD_CONTROL, HEAD_MASKED, HEAD_OPCODE, MAX_HEAD_BYTES, FrameHead, read_head,
 )
 
+BODY_WAIT_S = 0.25
+
 cdef enum:
     READ_BUFFER_BYTES = 262144
     MAX_ANSWER_HEAD_BYTES = 16384       # picows' own limit
@@ -21,7 +23,6 @@ cdef enum:
 
 cdef const char* HEAD_END = b"\r\n\r\n"      # RFC 9112 section 2.1
 
-cdef double _BODY_WAIT_S = 0.25
 cdef object _content_length = re.compile(
     rb"\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r", re.IGNORECASE).search
 
@@ -147,7 +148,7 @@ cdef class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
         if self._is_explained():
             return self._end_answer()
         if is_first:
-            asyncio.get_running_loop().call_later(_BODY_WAIT_S, self._on_body_wait_over)
+            asyncio.get_running_loop().call_later(BODY_WAIT_S, self._on_body_wait_over)
         return 0
 
     cdef bint _is_explained(self) except -1:

@@ -45,7 +45,8 @@ class ConnectOptions:
     """Seconds between Phoenix heartbeats; 0: none. The transport passes it on to the session."""
 
     keepalive: float = 0.0
-    """Seconds between WebSocket pings; 0: none. With heartbeats on they only double the idle traffic."""
+    """Seconds between WebSocket pings; 0: none. With heartbeats on they only double the idle traffic. A pong
+    that has not come after one and a half times as long ends the connection."""
 
     extra_headers: tuple[Header, ...] = field(default=(), repr=False)
     """Headers of the handshake, as pairs (or a mapping); a name may repeat."""

@@ -58,6 +58,7 @@ cdef class WebSocketLink(WSListener):
     cdef int _state                     # LinkState
     cdef bint _reading_paused
     cdef bint _pong_awaited
+    cdef bint _pong_overdue             # not yet judged: see _send_keepalive
     cdef LinkReader _reader
     cdef int64_t _max_pause_ns
     cdef int64_t _keepalive_ns          # 0: none

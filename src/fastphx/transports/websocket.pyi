@@ -40,7 +40,7 @@ class WebSocketLink:
 
     A message longer than *max_message_size* bytes closes the connection with code 1009. Reading may be paused
     for *max_pause_s* seconds at a time. A *keepalive_s* above 0 sends a WebSocket ping that often, and aborts
-    the connection when no pong has come before the next.
+    the connection when no pong has come after one and a half times as long.
     """
 
     def __init__(

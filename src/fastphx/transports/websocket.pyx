@@ -84,6 +84,8 @@ cdef class WebSocketWriter(FrameWriter):
         if self._unsent_bound + size > self.max_write_buffer:
             self._make_room(size)
         if self._deflate is not None and size >= _MIN_DEFLATED_BYTES:
+            # Before the stream moves on: what it gave must be sent.
+            self._transport._check_thread("write_frame")
             return self._write_deflated(data[:size], opcode)
         self._unsent_bound += size + FRAME_HEADROOM
         self._transport.send_reuse_external_buffer(<WSMsgType>opcode, data, size)
@@ -495,11 +497,17 @@ cdef class WebSocketLink(WSListener):
         if self._state != OPEN:
             return 0
         if self._pong_awaited and not self._reading_paused:
+            if not self._pong_overdue:
+                # After a stall of this loop the pong may have come and not be read yet: some turns for that.
+                self._pong_overdue = True
+                self._start_timer(self._keepalive_timer, KEEPALIVE, now_ns + self._keepalive_ns // 2)
+                return 0
             self.abort(ConnectionClosed(
-                1006, f"no pong to the keepalive ping within {self._keepalive_ns / 1e9:g} s"))
+                1006, f"no pong to the keepalive ping within {self._keepalive_ns * 1.5e-9:g} s"))
             return 0
         self._pings += 1
         self._pong_awaited = not self._reading_paused
+        self._pong_overdue = False
         self._start_timer(self._keepalive_timer, KEEPALIVE, now_ns + self._keepalive_ns)
         self._transport.send_ping(b"%d" % self._pings)
         return 0
