@@ -241,6 +241,23 @@ async def test_no_log_has_a_token(caplog: pytest.LogCaptureFixture) -> None:
     assert "c2VjcmV0LXRva2Vu" not in caplog.text
 
 
+async def test_a_connection_is_not_logged_where_info_is_not_wanted() -> None:
+    heard: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = heard.append  # type: ignore[method-assign]
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    try:
+        async with RawServer(echo_once) as server:
+            await exchange(server.url)
+    finally:
+        root.setLevel(before)
+        root.removeHandler(handler)
+    assert [record.getMessage() for record in heard if record.name == "fastphx.picows"] == []
+
+
 async def test_an_answer_in_the_turn_in_which_the_time_is_up_is_taken(
     deadlines: list[asyncio.Timeout],
 ) -> None:

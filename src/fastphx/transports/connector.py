@@ -36,13 +36,20 @@ _LOCATION = re.compile(rb"\r\nlocation:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
 
-# An adapter, since picows makes a Logger for each socket from a Logger; and a handler that writes nothing,
-# since what picows logs as an error is reported as a typed reason already.
+
+
+class _PicowsLogger(logging.LoggerAdapter[logging.Logger]):
+    """An adapter, since picows makes a Logger for each socket from a Logger."""
+
+    def isEnabledFor(self, level: int) -> bool:
+        # Below DEBUG picows logs the whole handshake, with every token in it.
+        return level >= logging.DEBUG and super().isEnabledFor(level)
+
+
+# A handler that writes nothing, since what picows logs as an error is reported as a typed reason already.
 _logger = logging.getLogger("fastphx.picows")
 _logger.addHandler(logging.NullHandler())
-# Below DEBUG picows logs the whole handshake, with every token in it.
-_logger.setLevel(logging.DEBUG)
-_shared_logger = logging.LoggerAdapter(_logger, {})
+_shared_logger = _PicowsLogger(_logger, {})
 
 _DEFAULT_OPTIONS = ConnectOptions()
 
