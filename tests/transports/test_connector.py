@@ -415,6 +415,22 @@ async def test_an_unknown_host_is_one_sentence(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_several_addresses_that_refuse_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = unused_port()
+
+    async def getaddrinfo(*_args: Any, **_options: Any) -> list[Any]:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (f"127.0.0.{last}", port))
+            for last in (1, 2)
+        ]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    error = await refused(f"ws://phoenix.test:{port}/socket")
+    assert str(error).endswith("the connection was refused")
+    assert isinstance(error.__cause__, ConnectionRefusedError)
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_having_no_local_port_left_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     # Uvloop's methods cannot be replaced, and using up all ports would hurt others.
@@ -471,6 +487,14 @@ async def test_tls_to_a_server_without_tls_fails() -> None:
 
     async with RawServer(serve) as server:
         assert "TLS failed" in str(await refused(server.url.replace("ws://", "wss://")))
+
+
+async def test_a_server_that_leaves_while_tls_starts() -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.reader.read(65536)
+
+    async with RawServer(serve) as server:
+        assert "closed while TLS started" in str(await refused(server.url.replace("ws://", "wss://")))
 
 
 async def test_a_tls_link_knows_that_it_is_secure(authority: trustme.CA) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import functools
 import logging
+import os
 import re
 import socket
 import ssl
@@ -32,6 +33,7 @@ MAX_BODY_BYTES = 512
 """How much of an HTTP answer that refuses the handshake a ``ConnectError`` keeps."""
 
 _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})(?= |\r|$)")
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
 _LOCATION = re.compile(rb"\r\nlocation:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
@@ -124,6 +126,8 @@ async def connect(
             protocol.transport.disconnect(False)
         if isinstance(error, ConnectError) or not isinstance(error, Exception):
             raise
+        if isinstance(error, OSError):
+            error = _same_of_all_addresses(error)
         if reader.refusal is not None:
             raise _refused(reader.refusal, url, options) from error
         raise _explained(error, url, options, sent=protocol.transport is not None) from error
@@ -350,9 +354,18 @@ def _failed_connection(error: Exception, options: ConnectOptions, sent: bool) ->
         return f"TLS failed ({error.reason or error})"
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
+    if isinstance(error, ConnectionResetError) and not error.errno:
+        # Both loops raise it bare where the other side leaves during the handshake of TLS.
+        return "the connection was closed while TLS started"
     if isinstance(error, OSError):
         return _os_error(error, options)
     return f"{type(error).__name__}: {clip(str(error), 160)}"
+
+
+def _same_of_all_addresses(error: OSError) -> OSError:
+    """The error that every address of a host name gave, where the loop lists them in one text."""
+    numbers = set(_ERRNO.findall(str(error))) if error.errno is None else set()
+    return OSError(number := int(numbers.pop()), os.strerror(number)) if len(numbers) == 1 else error
 
 
 def _os_error(error: OSError, options: ConnectOptions) -> str:
