@@ -39,11 +39,10 @@ _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
 
 
-
 class _PicowsLogger(logging.LoggerAdapter[logging.Logger]):
     """An adapter, since picows makes a Logger for each socket from a Logger."""
 
-    def isEnabledFor(self, level: int) -> bool:
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name for it
         # Below DEBUG picows logs the whole handshake, with every token in it.
         return level >= logging.DEBUG and super().isEnabledFor(level)
 
