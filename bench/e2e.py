@@ -36,6 +36,7 @@ from interleave import Ratio, interleave, ratio
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 NODE_MODULES = HERE / "build" / "node"
+REALTIME = HERE / "build" / "realtime"
 SIDE_TIMEOUT_S = 120
 
 
@@ -51,14 +52,21 @@ class Row:
     note: str = ""
 
 
-def row(name: str, found: Ratio, *, at_least: float | None = None, at_most: float | None = None) -> Row:
+def row(
+    name: str,
+    found: Ratio,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    note: str = "",
+) -> Row:
     met = None
     target = ""
     if at_least is not None:
         target, met = f"≥ {at_least:g}", found.median >= at_least
     elif at_most is not None:
         target, met = f"≤ {at_most:g}", found.median <= at_most
-    return Row(name, target, round(found.median, 4), (round(found.low, 4), round(found.high, 4)), met)
+    return Row(name, target, round(found.median, 4), (round(found.low, 4), round(found.high, 4)), met, note)
 
 
 def run_side(program: str, *arguments: str) -> dict[str, Any]:
@@ -104,6 +112,23 @@ def node_side() -> tuple[list[str] | None, str]:
     return ["phoenix_js.mjs"], ""
 
 
+def realtime_python() -> tuple[str | None, str]:
+    """The Python of an environment with realtime, which needs an older websockets; or why there is none."""
+    python = REALTIME / "bin" / "python"
+    if python.exists():
+        return str(python), ""
+    try:
+        for command in (
+            [sys.executable, "-m", "venv", str(REALTIME)],
+            [str(python), "-m", "pip", "-qq", "--disable-pip-version-check", "install", "realtime", "uvloop"],
+        ):
+            subprocess.run(command, capture_output=True, check=True, timeout=120)
+    except (OSError, subprocess.SubprocessError):
+        shutil.rmtree(REALTIME, ignore_errors=True)
+        return None, "realtime could not be installed"
+    return str(python), ""
+
+
 def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
     frames = int(2_000_000 * scale)
     sides = {
@@ -118,8 +143,13 @@ def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
     node, why = node_side()
     if node:
         sides["phoenix.js"] = (node, frames // 8, "push", 1)
+    realtime, why_not = realtime_python()
+    pythons = {}
+    if realtime:
+        sides["realtime"] = (["realtime_py.py"], frames // 100, "realtime", 1)
+        pythons["realtime"] = realtime
     with sender.started() as process:
-        samples = measure(process, sides, rounds)
+        samples = measure(process, sides, rounds, pythons)
         replies = measure(
             process,
             {
@@ -128,7 +158,12 @@ def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
             },
             rounds,
         )
-    yield row("receive, lazy payload / raw picows frames", faster(samples, "lazy", "raw"), at_least=0.35)
+    idle = "the sender was idle for " + ", ".join(
+        f"{statistics.median(run['idle'] for run in runs):.0%} ({name})"
+        for name, runs in {**samples, "raw, replies": replies["raw"]}.items()
+    )
+    found = faster(samples, "lazy", "raw")
+    yield row("receive, lazy payload / raw picows frames", found, at_least=0.35, note=idle)
     yield row("receive, lazy payload / raw picows, by CPU", faster(samples, "lazy", "raw", "cpu_ns"))
     bounds = [run["cpu_ns"] + 1.1 * orjson_ns() for run in samples["lazy"]]
     found = ratio([run["cpu_ns"] for run in samples["decoded"]], bounds)
@@ -138,7 +173,10 @@ def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
         yield row("receive, decoded / phoenix.js", faster(samples, "decoded", "phoenix.js"), at_least=3)
     else:
         yield Row("receive / phoenix.js", "≥ 10", None, None, None, f"skipped: {why}")
-    yield Row("receive / realtime (PyPI)", "", None, None, None, "skipped: not installed")
+    if realtime:
+        yield row("receive, decoded / realtime (PyPI)", faster(samples, "decoded", "realtime"))
+    else:
+        yield Row("receive, decoded / realtime (PyPI)", "", None, None, None, f"skipped: {why_not}")
     yield row("receive, lazy / websockets + json", faster(samples, "lazy", "websockets"))
     yield row("receive, behaviour (decoded) / raw picows frames", faster(samples, "behaviour", "raw"))
     yield row("receive, async client (lazy) / raw picows frames", faster(samples, "client", "raw"))
@@ -158,12 +196,12 @@ def orjson_ns() -> float:
 
 def many_sockets(scale: float, rounds: int) -> Iterator[Row]:
     for count in (100, 1000, 4000):
-        messages = str(max(5, int(40_000 * scale / count)))
+        messages = str(max(5, int(100_000 * scale / count)))
         calls = {
             name: partial(run_side, "sockets.py", name, str(count), messages)
             for name in ("raw", "meter", "client")
         }
-        samples = interleave(calls, max(1, rounds // 2))
+        samples = interleave(calls, max(3, rounds // 2))
         for name in ("meter", "client"):
             found = ratio(
                 [run["message_cpu_ns"] for run in samples[name]],
@@ -184,17 +222,12 @@ def many_sockets(scale: float, rounds: int) -> Iterator[Row]:
 def idle_memory(scale: float, rounds: int) -> Iterator[Row]:
     sockets = str(10_000 if scale >= 0.3 else 2000)
     for name, limit in (("meter", 12_000), ("client", 20_000)):
-        run = run_side("sockets.py", name, sockets, "0")
-        idle, after = run["idle_bytes"], run["after_burst_bytes"]
-        yield row(
-            f"memory of an idle socket, {name}, bytes of {sockets}", Ratio(idle, idle, idle), at_most=limit
-        )
-        grown = after / idle
-        yield row(
-            f"the same after a burst of 64 KiB messages / before, {name}",
-            Ratio(grown, grown, grown),
-            at_most=1.1,
-        )
+        runs = [run_side("sockets.py", name, sockets, "0") for _ in range(max(3, rounds // 2))]
+        idle = [run["idle_bytes"] for run in runs]
+        found = ratio(idle, [1.0] * len(idle))
+        yield row(f"memory of an idle socket, {name}, bytes of {sockets}", found, at_most=limit)
+        found = ratio([run["after_burst_bytes"] for run in runs], idle)
+        yield row(f"the same after a burst of 64 KiB messages / before, {name}", found, at_most=1.1)
 
 
 def one_socket(scale: float, rounds: int) -> Iterator[Row]:
@@ -212,22 +245,18 @@ def one_socket(scale: float, rounds: int) -> Iterator[Row]:
 
 
 def embedded_server(scale: float, rounds: int) -> Iterator[Row]:
+    frames = str(int(100_000 * scale))
     done = subprocess.run(
-        [
-            sys.executable,
-            str(HERE / "server_echo.py"),
-            "--rounds",
-            str(rounds),
-            "--frames",
-            str(int(100_000 * scale)),
-        ],
+        [sys.executable, str(HERE / "server_echo.py"), "--json", "--rounds", str(rounds), "--frames", frames],
         capture_output=True,
         text=True,
         timeout=SIDE_TIMEOUT_S,
     )
-    line = done.stdout.strip().splitlines()[-1]
-    value = float(line.split("by CPU ")[1].split(",")[0])
-    yield row("embedded server, echo / bare picows echo, by CPU", Ratio(value, value, value), at_least=0.3)
+    if done.returncode:
+        raise RuntimeError(f"server_echo.py failed: {(done.stderr.strip() or 'no word').splitlines()[-1]}")
+    sides = json.loads(done.stdout)
+    found = ratio([cpu_s for cpu_s, _ in sides["bare"]], [cpu_s for cpu_s, _ in sides["fastphx"]])
+    yield row("embedded server, echo / bare picows echo, by CPU", found, at_least=0.3)
 
 
 PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
@@ -260,7 +289,9 @@ def show(found: Row) -> None:
     value = "" if found.value is None else f"{found.value:.3g}"
     spread = "" if found.spread is None else f"{found.spread[0]:.3g} to {found.spread[1]:.3g}"
     met = {True: "met", False: "NOT met", None: ""}[found.met]
-    print(f"{found.name:55} {found.target:>8} {value:>9}  {spread:18} {met}{found.note}", flush=True)
+    print(f"{found.name:55} {found.target:>8} {value:>9}  {spread:18} {met}", flush=True)
+    if found.note:
+        print(f"    {found.note}", flush=True)
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,11 +54,15 @@ def run_side(
 
 
 def measure(
-    sender: Sender, sides: dict[str, tuple[list[str], int, str, int]], rounds: int
+    sender: Sender,
+    sides: dict[str, tuple[list[str], int, str, int]],
+    rounds: int,
+    pythons: Mapping[str, str] = {},
 ) -> dict[str, list[dict[str, Any]]]:
-    """*sides*: name -> (command, frames, shape, times). Raises `SenderTooSlow`."""
+    """*sides*: name -> (command, frames, shape, times); *pythons*: of those sides that need one of their own.
+    Raises `SenderTooSlow`."""
     calls: dict[str, Callable[[], dict[str, Any]]] = {
-        name: partial(run_side, sender, command, frames, shape, times)
+        name: partial(run_side, sender, command, frames, shape, times, pythons.get(name, sys.executable))
         for name, (command, frames, shape, times) in sides.items()
     }
     samples = interleave(calls, rounds)

@@ -30,7 +30,11 @@ BODY = '{"at":1700000000,"body":"the quick brown fox jumps","user":"ann"}'
 
 
 def message(shape: str, join_ref: str) -> str:
-    """A text frame's content. Shapes: ``push``, ``broadcast``, and a size in bytes such as ``65536``."""
+    """A text frame's content. Shapes: ``push``, ``broadcast``, a size in bytes such as ``65536``, and
+    ``realtime``: a broadcast as Supabase's Phoenix wraps it, in vsn 1.0.0."""
+    if shape == "realtime":
+        inner = f'{{"event":"new_msg","payload":{BODY},"type":"broadcast"}}'
+        return f'{{"event":"broadcast","payload":{inner},"ref":null,"topic":"realtime:lobby"}}'
     if shape == "broadcast":
         return f'[null,null,"room:lobby","new_msg",{BODY}]'
     payload = BODY if shape == "push" else '{"body":"' + "x" * (int(shape) - 50) + '"}'
@@ -90,12 +94,16 @@ def await_go(connection: socket.socket, stream: BinaryIO) -> tuple[str, dict[str
         if opcode != 1:
             continue
         frame = json.loads(data)
+        answer = {"status": "ok", "response": {}}
         if isinstance(frame, dict):
-            frame = [frame.get("join_ref"), frame["ref"], frame["topic"], frame["event"], frame["payload"]]
-        join_ref, ref, topic, event, payload = frame
-        if event == "go":
-            return str(join_ref), payload
-        reply = [join_ref, ref, topic, "phx_reply", {"status": "ok", "response": {}}]
+            if frame["event"] == "go":
+                return str(frame.get("join_ref")), frame["payload"]
+            reply: Any = {**frame, "event": "phx_reply", "payload": answer}
+        else:
+            join_ref, ref, topic, event, payload = frame
+            if event == "go":
+                return str(join_ref), payload
+            reply = [join_ref, ref, topic, "phx_reply", answer]
         connection.sendall(server_frame(json.dumps(reply)))
 
 
