@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fastphx.load.plan import Plan, RateStep, duration_s, rate_per_s
+from fastphx.load.result import Result
 from fastphx.load.target import websocket_url
 from fastphx.load.template import PlanError, Template
+from fastphx.load.threshold import SECTIONS
 
 
 def test_defaults_are_a_plan_and_survive_the_way_to_json_and_back() -> None:
@@ -132,6 +137,75 @@ def test_a_template_reads_columns_of_rows() -> None:
 def test_what_is_no_placeholder_is_refused(source: str) -> None:
     with pytest.raises(PlanError):
         Template(source)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "words"),
+    [
+        ({"seed": 10**20}, "seed is 100000000000000000000"),
+        ({"payload": {"n": 10**20}}, "payload: it cannot be written as JSON"),
+        ({"topic": ["room:\udcff"]}, "topic: 'room:\\udcff' is not UTF-8"),
+        ({"scenario": "fanout", "connections": 1}, "at least 2 connections"),
+        ({"scenario": "fanout", "topics": 0}, "topics is 0"),
+        ({"binary": True, "topic": "room:" + "x" * 255}, "255 bytes"),
+        ({"max_backoff": "0s"}, "max backoff"),
+        ({"max_cpu": "0%"}, "not a part like 95%"),
+        ({"threshold": "client.cpu<1"}, "client has workers, cpu_s"),
+        ({"threshold": "throughput.replies>1"}, "throughput has duration_s"),
+        ({"threshold": "rtt.p42<1s"}, "rtt has count, mean"),
+        ({"threshold": "server.cpu_s<1"}, "there are connect, join"),
+    ],
+)
+def test_what_is_no_plan_is_one_sentence(mapping: dict[str, object], words: str) -> None:
+    with pytest.raises(PlanError) as raised:
+        Plan.from_mapping(mapping)
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_thresholds_know_the_figures_that_a_result_has() -> None:
+    result = Result(Plan(scenario="storm"))
+    figures = result.to_mapping()
+    assert {section: set(names) for section, names in SECTIONS.items()} == {
+        section: set(figures[section]) for section in SECTIONS
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "keys", "words"),
+    [
+        ('h\nok\n"a\nb"\n', {"header": "X-A=@{file}:h"}, "header"),
+        ("n\n1\nseven\n", {"topic": "room:{row.n % 3}"}, "'seven' is not a whole number"),
+        ('n\n1\n""\n', {"payload": '{"n":{row.n}}'}, "is not JSON"),
+        ('n\n1\n""\n', {"topic": "{row.n}"}, "a topic is empty"),
+    ],
+)
+def test_every_row_that_is_taken_is_checked(
+    tmp_path: Path, rows: str, keys: dict[str, str], words: str
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(rows)
+    given = {key: value.replace("{file}", str(file)) for key, value in keys.items()}
+    plan = Plan.from_mapping({"data": str(file), **given})
+    with pytest.raises(PlanError, match=words):
+        plan.check_rows()
+    Plan.from_mapping({"data": str(file), **given, "connections": 1}).check_rows()
+
+
+def test_what_is_filled_in_between_quotes_is_escaped() -> None:
+    template = Template(
+        '{"\\"{row.a}": "{row.a}\\\\", "b": {row.b}, "i": "{i}"}', frozenset({"i", "row."}), is_json=True
+    )
+    rendered = template.render({"i": 3, "row": {"a": 'x"\\\n', "b": "[1]"}})
+    assert orjson.loads(rendered) == {'"x"\\\n': 'x"\\\n\\', "b": [1], "i": "3"}
+
+
+def test_a_pipe_is_no_data_file(tmp_path: Path) -> None:
+    pipe = str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    for key, value in (("data", pipe), ("payload", f"@{pipe}"), ("param", f"token=@{pipe}:token")):
+        with pytest.raises(PlanError, match="each worker reads it"):
+            Plan.from_mapping({key: value})
 
 
 VALUES = st.one_of(

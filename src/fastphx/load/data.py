@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
+import stat
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,6 +27,7 @@ def read_rows(path: str) -> tuple[Row, ...]:
     Raises PlanError where there is no such file, where it has no rows, or where it is neither.
     """
     try:
+        _refuse_what_is_no_file(path)
         with open(path, encoding="utf-8-sig", newline="") as file:
             if Path(path).suffix in (".ndjson", ".jsonl"):
                 rows = [_json_row(line, path, number) for number, line in enumerate(file, 1) if line.strip()]
@@ -49,6 +53,12 @@ def _json_row(line: str, path: str, number: int) -> Row:
     }
 
 
+def _refuse_what_is_no_file(path: str) -> None:
+    """A pipe can be read once, and each worker reads it."""
+    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+        raise OSError(errno.ESPIPE, "it is no regular file, and each worker reads it")
+
+
 def _why(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or type(error).__name__)
 
@@ -58,6 +68,7 @@ def read_payload(source: str, what: str) -> bytes:
     if not source.startswith("@"):
         return source.encode("utf-8", "surrogatepass")
     try:
+        _refuse_what_is_no_file(source[1:])
         with open(source[1:], "rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -73,6 +84,7 @@ class Value:
 
     def __init__(self, source: str) -> None:
         self._rows: tuple[Row, ...] = ()
+        self._path = ""
         self._column = ""
         self._template: Template | None = None
         if not source.startswith("@"):
@@ -83,6 +95,7 @@ class Value:
         if not colon or not path:
             raise PlanError(f"{clip(source)} is not @FILE:COLUMN")
         self._rows = read_rows(path)
+        self._path = path
         self._column = column
         self.is_constant = False
         if column not in self._rows[0]:
@@ -90,8 +103,17 @@ class Value:
                 f"{clip(column)} is not a column of {clip(path)}: there are {', '.join(self._rows[0])}"
             )
 
+    @property
+    def row_count(self) -> int:
+        """After so many connections its rows come again."""
+        return len(self._rows) or 1
+
     def of(self, i: int, row: Row) -> str:
         """Its value for connection *i*."""
         if self._template is not None:
             return self._template.render({"i": i, "row": row})
-        return self._rows[i % len(self._rows)].get(self._column, "")
+        try:
+            return self._rows[i % len(self._rows)][self._column]
+        except KeyError:
+            number = 1 + i % len(self._rows)
+            raise PlanError(f"row {number} of {clip(self._path)} has no {clip(self._column)}") from None

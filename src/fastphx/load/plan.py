@@ -22,11 +22,14 @@ VSNS = ("2.0.0", "1.0.0")
 PAYLOAD_NAMES = frozenset({"i", "n", "row."})
 MAX_CONNECTIONS = 10_000_000
 MAX_RATE_PER_S = 10_000_000.0
+MAX_SEED = (1 << 63) - 1
+MAX_BINARY_FIELD_BYTES = 255
 MAX_DURATION_S = 30 * 86400.0
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)?")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/\s*(s|m|h))?")
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(%)?")
 
 
 def duration_s(value: object, what: str = "the duration") -> float:
@@ -127,7 +130,10 @@ def _optional_text(value: object) -> str | None:
 
 def _json_text(value: object) -> str:
     """A payload: JSON as text, or the value itself (from a plan file)."""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    try:
+        return value if isinstance(value, str) else orjson.dumps(value).decode()
+    except TypeError as error:
+        raise PlanError(f"it cannot be written as JSON ({error})") from None
 
 
 def _flag(value: object) -> bool:
@@ -155,12 +161,46 @@ def _seconds(value: object) -> float:
     return duration_s(value, "the time")
 
 
-def _optional_rate(value: object) -> float | None:
-    return None if value is None else rate_per_s(value)
+def _part(value: object) -> float:
+    """``"95%"`` or ``0.95``: a part of the whole. Raises PlanError."""
+    part = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        part = float(value)
+    elif isinstance(value, str) and (match := _PART.fullmatch(value.strip())):
+        part = float(match[1]) / (100 if match[2] else 1)
+    if not 0 < part <= 100:
+        raise PlanError(f"{clip(str(value))} is not a part like 95% or 0.95")
+    return part
 
 
 def _with_think_time(given: dict[str, object]) -> dict[str, object]:
     return {**given, "rate": 0.0} if given.get("think_time") else given
+
+
+def _payload_template(source: bytes, what: str) -> Template:
+    try:
+        return Template(source.decode(), PAYLOAD_NAMES, is_json=True)
+    except UnicodeDecodeError as error:
+        raise PlanError(f"the {what} is not UTF-8 ({error.reason}): send it with --binary") from None
+
+
+def _check_json(text: str, what: str) -> None:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise PlanError(f"the {what} {clip(text)} is not JSON ({error})") from None
+
+
+def _check_text(value: object, key: str) -> None:
+    """A shell hands on bytes that are no UTF-8; neither a frame nor a report can carry them."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise PlanError(f"{key}: {clip(value)} is not UTF-8") from None
+    elif isinstance(value, tuple | list):
+        for item in value:
+            _check_text(item, key)
 
 
 def _key(parse: Callable[[object], Any], default: Any, key: str | None = None) -> Any:
@@ -200,6 +240,8 @@ class Plan:
     join_timeout_s: float = _key(_seconds, 10.0, "join_timeout")
     connect_timeout_s: float = _key(_seconds, 10.0, "connect_timeout")
     heartbeat_s: float = _key(_seconds, 30.0, "heartbeat")
+    max_backoff_s: float = _key(_seconds, 5.0, "max_backoff")
+    """The backoff before a connection or a join is tried again: full jitter, from 0.1 s doubling to this."""
     graceful_stop_s: float = _key(_seconds, 5.0, "graceful_stop")
     """How long outstanding replies are waited for at the end."""
     warm_up_s: float = _key(_seconds, 0.0, "warm_up")
@@ -242,13 +284,20 @@ class Plan:
     """A shell command that disturbs a server of yours (storm)."""
     thresholds: tuple[str, ...] = _key(_texts, (), "threshold")
     """Expressions like ``rtt.p99<50ms`` that must hold."""
+    max_schedule_lag_s: float = _key(_seconds, 0.1, "max_schedule_lag")
+    """A schedule whose p99 lags more behind its clock is not the plan's load: the run is invalid."""
+    max_loop_lag_s: float = _key(_seconds, 0.5, "max_loop_lag")
+    """A worker that did not run for longer cannot tell its own pause from the server's: invalid."""
+    max_cpu: float = _key(_part, 0.95)
+    """A worker that uses more of its core may be what is being measured: invalid."""
     seed: int = _key(_number, 0)
 
     def __post_init__(self) -> None:
         self._between("connections", 1, MAX_CONNECTIONS)
         self._between("workers", 0, 1024)
         self._between("in_flight", 0, 65536)
-        self._between("topic_count", 1, 1_000_000)
+        self._between("topic_count", 1, 1_000_000, "topics")
+        self._between("seed", -MAX_SEED, MAX_SEED)
         if not self.topics or len(self.topics) > 1000:
             raise PlanError("give 1 to 1000 topics a connection")
         if not self.event:
@@ -257,7 +306,7 @@ class Plan:
             raise PlanError(f"vsn {clip(self.vsn)} is not known: there are {', '.join(VSNS)}")
         if self.connect_rate <= 0:
             raise PlanError("the connect rate is 0: give a number a second like 1000")
-        for name in ("timeout_s", "join_timeout_s", "connect_timeout_s"):
+        for name in ("timeout_s", "join_timeout_s", "connect_timeout_s", "max_backoff_s"):
             if getattr(self, name) < 0.001:
                 raise PlanError(f"the {name[:-2].replace('_', ' ')} is below 1ms")
         if self.warm_up_s >= self.duration_s:
@@ -266,30 +315,44 @@ class Plan:
             )
         for text in self.thresholds:
             Threshold.parse(text)
-        target = Target(self)
-        scenario = scenario_of(self)
-        row = target.row(0)
-        if not all(scenario.topics(0, row)):
-            raise PlanError("a topic is empty")
-        self._check_payload(scenario.payload(), "payload", row)
-        self._check_payload(read_payload(self.join_payload, "join payload"), "join payload", row)
+        self._check_connections(range(1))
 
-    def _check_payload(self, payload: bytes, what: str, row: Mapping[str, str]) -> None:
-        if self.is_binary and what == "payload":
+    def check_rows(self) -> None:
+        """Raises PlanError where a row of the plan's files does not suit it: each that a connection takes,
+        not only the first."""
+        self._check_connections(range(self.connections))
+
+    def _check_connections(self, own: range) -> None:
+        target, scenario = Target(self), scenario_of(self)
+        sources = {
+            "payload": scenario.payload(),
+            "join payload": read_payload(self.join_payload, "join payload"),
+        }
+        if self.is_binary:
+            del sources["payload"]
             if self.vsn == "1.0.0":
                 raise PlanError("binary payloads need vsn 2.0.0")
-            return
-        try:
-            text = Template(payload.decode(), PAYLOAD_NAMES).render({"i": 0, "n": 0, "row": row})
-            orjson.loads(text)
-        except UnicodeDecodeError as error:
-            raise PlanError(f"the {what} is not UTF-8 ({error.reason}): send it with --binary") from None
-        except orjson.JSONDecodeError as error:
-            raise PlanError(f"the {what} {clip(text)} is not JSON ({error})") from None
+        templates = {what: _payload_template(source, what) for what, source in sources.items()}
+        for i in own[: target.row_count]:
+            row = target.row(i)
+            target.url(i)
+            target.options(i)
+            for topic in scenario.topics(i, row):
+                if not topic:
+                    raise PlanError("a topic is empty")
+                if self.is_binary and len(topic.encode()) > MAX_BINARY_FIELD_BYTES:
+                    raise PlanError(
+                        f"the topic {clip(topic)} is longer than the {MAX_BINARY_FIELD_BYTES} bytes of a "
+                        "binary push"
+                    )
+            for what, template in templates.items():
+                if i == 0 or "row" in template.uses:
+                    _check_json(template.render({"i": i, "n": 0, "row": row}), what)
 
-    def _between(self, name: str, low: int, high: int) -> None:
+    def _between(self, name: str, low: int, high: int, key: str | None = None) -> None:
         if not low <= getattr(self, name) <= high:
-            raise PlanError(f"{name.replace('_', ' ')} is {getattr(self, name)}: give {low} to {high}")
+            shown = key or name.replace("_", "-")
+            raise PlanError(f"{shown} is {str(getattr(self, name))[:40]}: give {low} to {high}")
 
     @property
     def duration_s(self) -> float:
@@ -316,6 +379,7 @@ class Plan:
             key = each.metadata["key"] or each.name
             if key not in given or each.name == "rate":
                 continue
+            _check_text(given[key], key)
             try:
                 values[each.name] = each.metadata["parse"](given[key])
             except PlanError as error:

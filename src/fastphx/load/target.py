@@ -80,6 +80,12 @@ class Target:
         if all(value.is_constant for _, value in self._headers) and not self._sources:
             self._fixed_options = options
 
+    @property
+    def row_count(self) -> int:
+        """After so many connections every row of every file has been taken."""
+        values = [value for _, value in self._params + self._headers]
+        return max(len(self._rows), *(value.row_count for value in values), 1)
+
     def row(self, i: int) -> Row:
         """Connection *i*'s row of the plan's data file; empty where there is none."""
         return self._rows[i % len(self._rows)]

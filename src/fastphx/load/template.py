@@ -6,6 +6,8 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 
+import orjson
+
 from fastphx.errors import FastphxError, clip
 
 Value = int | str
@@ -18,6 +20,7 @@ class PlanError(FastphxError, ValueError):
 
 # JSON's own braces stay what they are: in JSON an opening brace is never followed by a letter or digit.
 _PLACEHOLDER = re.compile(r"\{\s*([A-Za-z0-9_(-][^{}\"]*)\}")
+_QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
 _MAX_EXPRESSION = 200
 _MAX_NUMBER = 1 << 62
 
@@ -83,20 +86,40 @@ def _number(node: ast.expr, names: Names) -> int:
         ) from None
 
 
+class _Placeholder:
+    """One placeholder of a template; *is_quoted*: it stands in a JSON string."""
+
+    __slots__ = ("_is_quoted", "_node")
+
+    def __init__(self, node: ast.expr, is_quoted: bool) -> None:
+        self._node = node
+        self._is_quoted = is_quoted
+
+    def render(self, names: Names) -> str:
+        value = _value(self._node, names)
+        if self._is_quoted and isinstance(value, str):
+            return orjson.dumps(value)[1:-1].decode()
+        return str(value)
+
+
 class Template:
     """A text whose placeholders are filled in per connection (or per push).
 
     *names* are those that may stand in it; a name that ends with a dot is a row of data, whose columns
-    may. A placeholder is a name, or whole-number arithmetic on names (``+ - * // %``). Raises PlanError.
+    may. A placeholder is a name, or whole-number arithmetic on names (``+ - * // %``). In a text that
+    *is_json* what is filled in between quotes is escaped; elsewhere it stands as it is. Raises PlanError.
     """
 
     __slots__ = ("_parts", "source", "uses")
 
-    def __init__(self, source: str, names: frozenset[str] = frozenset({"i"})) -> None:
+    def __init__(
+        self, source: str, names: frozenset[str] = frozenset({"i"}), *, is_json: bool = False
+    ) -> None:
         self.source = source
-        self._parts: list[str | ast.expr] = []
+        self._parts: list[str | _Placeholder] = []
         uses: set[str] = set()
         end = 0
+        is_quoted = False
         for match in _PLACEHOLDER.finditer(source):
             expression = match[1].strip()
             if len(expression) > _MAX_EXPRESSION:
@@ -107,7 +130,10 @@ class Template:
                 raise PlanError(f"{{{expression}}} is not a placeholder that can be read") from None
             _check(node, names, expression)
             uses |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-            self._parts += [source[end : match.start()], node]
+            text = source[end : match.start()]
+            # An odd number of quotes, those that are escaped aside, goes into a JSON string or out of it.
+            is_quoted ^= is_json and len(_QUOTE.findall(text)) % 2 == 1
+            self._parts += [text, _Placeholder(node, is_quoted)]
             end = match.end()
         self._parts.append(source[end:])
         self.uses = frozenset(uses)
@@ -126,4 +152,4 @@ class Template:
         """The text with its placeholders filled in. Raises PlanError where a row has no such column."""
         if not self.uses and len(self._parts) == 1:
             return self.source
-        return "".join(part if isinstance(part, str) else str(_value(part, names)) for part in self._parts)
+        return "".join(part if isinstance(part, str) else part.render(names) for part in self._parts)

@@ -38,7 +38,32 @@ TOTALS = (
     "lost",
     "alive_at_end",
 )
-_SECTIONS = ("totals", "throughput", "client", "storm")
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "totals": TOTALS,
+    "throughput": ("duration_s", "pushes_per_s", "replies_per_s", "deliveries_per_s"),
+    "client": (
+        "workers",
+        "cpu_s",
+        "cpu_share_max",
+        "cpu_s_per_message",
+        "rss_bytes",
+        "rss_bytes_per_connection",
+        "schedule_lag_p99_s",
+        "loop_lag_max_s",
+    ),
+    "storm": (
+        "rejoined",
+        "rejoined_50_s",
+        "rejoined_99_s",
+        "rejoined_100_s",
+        "attempts",
+        "attempt_p5_s",
+        "attempt_p50_s",
+        "attempt_p95_s",
+        "peak_attempts_per_s",
+    ),
+}
+"""What the sections of a result's figures have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +87,12 @@ class Threshold:
             raise PlanError(f"the threshold {clip(text)} is not like rtt.p99<50ms or lost==0")
         figure, comparison, number, unit = match.groups()
         section, dot, name = figure.partition(".")
-        if dot and section in _LATENCIES and name not in _FIGURES:
-            raise PlanError(f"the threshold {clip(text)}: {section} has {', '.join(_FIGURES)}")
-        known = _LATENCIES + _SECTIONS
-        if dot and section not in known:
-            raise PlanError(f"the threshold {clip(text)}: there are {', '.join(known)}, and totals by name")
+        names = _FIGURES if section in _LATENCIES else SECTIONS.get(section)
+        if dot and names is None:
+            known = ", ".join((*_LATENCIES, *SECTIONS))
+            raise PlanError(f"the threshold {clip(text)}: there are {known}, and totals by name")
+        if dot and names is not None and name not in names:
+            raise PlanError(f"the threshold {clip(text)}: {section} has {', '.join(names)}")
         if not dot and figure not in TOTALS:
             raise PlanError(
                 f"the threshold {clip(text)}: {figure} is no total: there are {', '.join(TOTALS)}"
@@ -84,11 +110,8 @@ class Threshold:
 def figure_of(result: Mapping[str, Any], figure: str) -> float | None:
     """A figure of a result's mapping by its name; None where there is none."""
     section, dot, name = figure.partition(".")
-    found: Any
-    if not dot:
-        found = result["totals"].get(figure)
-    elif section in _LATENCIES:
-        found = result["latency"].get(section, {}).get(name)
-    else:
-        found = result.get(section, {}).get(name)
+    found: Any = result
+    path = ("totals", figure) if not dot else (section, name)
+    for key in ("latency", *path) if dot and section in _LATENCIES else path:
+        found = found.get(key) if isinstance(found, Mapping) else None
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None

@@ -48,6 +48,8 @@ class Fanout(Scenario):
         super().__init__(plan)
         if plan.think_time_s or plan.in_flight:
             raise PlanError("think time and in-flight do not go with fanout, whose pushes have no reply")
+        if plan.connections < 2:
+            raise PlanError("fanout needs at least 2 connections: one publishes, and one subscribes")
         if not 1 <= plan.publishers < plan.connections:
             raise PlanError(
                 f"publishers is {plan.publishers}: give 1 to {plan.connections - 1}, fewer than connections"
