@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fastphx.testing.demo import demo_server
+
 from .processes import (
     Run,
     check_identities,
@@ -20,6 +22,7 @@ from .processes import (
     load,
     serve,
     start,
+    start_load,
     wait_for_line,
 )
 
@@ -150,6 +153,8 @@ def test_a_topic_that_nobody_may_join_is_exit_5_and_one_sentence(tmp_path: Path)
         (("--header", "X-A"), "header"),
         (("--param", "=x"), "parameter"),
         (("--json", "no/such/folder/f.json"), "folder"),
+        (("--html", "/proc/f.html"), "--html: /proc/f.html cannot be written"),
+        (("--event", "\udcff"), "event: '\\udcff' is not UTF-8"),
         (("--nonsense",), "nonsense"),
     ],
 )
@@ -161,16 +166,39 @@ def test_bad_usage_is_exit_2_and_one_sentence(arguments: tuple[str, ...], words:
     assert "SECRET" not in run.err
 
 
+def test_two_reports_cannot_be_one_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "report")
+    run = end(start("load", "--json", path, "--html", path), None)
+    assert run.code == 2
+    assert_one_sentence(run)
+    assert "would both be written" in run.err
+    assert not Path(path).exists()
+
+
+def test_a_row_that_does_not_suit_the_plan_is_exit_2_before_the_run(tmp_path: Path) -> None:
+    data = tmp_path / "users.ndjson"
+    data.write_text('{"room":"a"}\n{"nick":"bob"}\n')
+    run = end(start("load", "--data", str(data), "--topic", "room:{row.room}"), None)
+    assert run.code == 2
+    assert_one_sentence(run)
+    assert "row.room is not a column" in run.err
+    # A row that no connection takes does no harm.
+    assert load(tmp_path, "-c", "1", "--data", str(data), "--topic", "room:{row.room}", "--dry-run").code == 0
+
+
 def test_a_killed_server_that_comes_back_is_carried_on_with(tmp_path: Path) -> None:
     json_path = tmp_path / "result.json"
     with serve() as (server, url):
         port = int(url.rsplit(":", 1)[1].split("/")[0])
-        run = start("load", url, "-c", "20", "--rate", "500", "--duration", "6s", "--json", str(json_path))
+        run = start_load(
+            *(url, "-c", "20", "--rate", "500", "--duration", "5s", "--max-backoff", "200ms"),
+            *("--json", str(json_path)),
+        )
         wait_for_line(run, "20 joined")
         kill(server)
         server.wait()
         wait_for_line(run, " 0 connected")
-        with serve(port):
+        with demo_server(port=port):
             ended = end(run, json_path)
     assert ended.code == 0, ended.err
     check_identities(ended.totals)
@@ -186,19 +214,9 @@ def test_a_killed_server_that_comes_back_is_carried_on_with(tmp_path: Path) -> N
 def test_a_server_lost_for_good_is_exit_5_and_one_sentence(tmp_path: Path) -> None:
     json_path = tmp_path / "result.json"
     with serve() as (server, url):
-        run = start(
-            "load",
-            url,
-            "-c",
-            "5",
-            "--rate",
-            "200",
-            "--event",
-            "slow",
-            "--duration",
-            "3s",
-            "--json",
-            str(json_path),
+        run = start_load(
+            *(url, "-c", "5", "--rate", "200", "--event", "slow", "--duration", "3s"),
+            *("--json", str(json_path)),
         )
         wait_for_line(run, "5 joined")
         kill(server)
@@ -214,8 +232,8 @@ def test_a_server_lost_for_good_is_exit_5_and_one_sentence(tmp_path: Path) -> No
 
 def test_a_killed_worker_fails_the_run(tmp_path: Path) -> None:
     json_path = tmp_path / "result.json"
-    run = start(
-        "load", "-c", "4", "--workers", "2", "--duration", "30s", "--rate", "100", "--json", str(json_path)
+    run = start_load(
+        *("-c", "4", "--workers", "2", "--duration", "30s", "--rate", "100", "--json", str(json_path))
     )
     wait_for_line(run, "4 joined")
     workers = [pid for pid in children_of(run.pid) if "fastphx.load.worker" in command_of(pid)]
@@ -231,7 +249,7 @@ def test_a_killed_worker_fails_the_run(tmp_path: Path) -> None:
 
 def test_ctrl_c_stops_gracefully_with_reports_and_leaves_nothing_behind(tmp_path: Path) -> None:
     json_path = tmp_path / "result.json"
-    run = start("load", "-c", "10", "--duration", "60s", "--rate", "500", "--json", str(json_path))
+    run = start_load("-c", "10", "--duration", "60s", "--rate", "500", "--json", str(json_path))
     wait_for_line(run, "10 joined")
     children = children_of(run.pid)
     assert len(children) >= 2
@@ -242,15 +260,21 @@ def test_ctrl_c_stops_gracefully_with_reports_and_leaves_nothing_behind(tmp_path
     assert ended.result["outcome"] == "interrupted"
     check_identities(ended.totals)
     assert ended.totals["lost"] == 0
-    assert ended.totals["closed"] == 10
+    assert ended.totals["closed"] == ended.totals["alive_at_end"] == 10
+    # The figures are of the part that ran.
+    throughput = ended.result["throughput"]
+    assert 0 < throughput["duration_s"] < 60
+    pushed = throughput["pushes_per_s"] * throughput["duration_s"]
+    assert pushed == pytest.approx(ended.totals["pushes"])
+    assert ended.result["client"]["cpu_s_per_message"] > 0
     assert not [pid for pid in children if is_alive(pid)]
 
 
 def test_ctrl_c_twice_stops_at_once(tmp_path: Path) -> None:
     json_path = tmp_path / "result.json"
-    run = start(
-        *("load", "-c", "2", "--event", "noreply", "--duration", "60s"),
-        *("--graceful-stop", "50s", "--rate", "100", "--json", str(json_path)),
+    run = start_load(
+        *("-c", "2", "--event", "noreply", "--duration", "60s"),
+        *("--graceful-stop", "50s", "--timeout", "60s", "--rate", "100", "--json", str(json_path)),
     )
     wait_for_line(run, "2 joined")
     children = children_of(run.pid)
@@ -265,7 +289,7 @@ def test_ctrl_c_twice_stops_at_once(tmp_path: Path) -> None:
 
 
 def test_children_leave_when_the_run_itself_is_killed(tmp_path: Path) -> None:
-    run = start("load", "-c", "2", "--duration", "60s", "--rate", "100")
+    run = start_load("-c", "2", "--duration", "60s", "--rate", "100")
     wait_for_line(run, "2 joined")
     children = children_of(run.pid)
     assert len(children) >= 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ import orjson
 
 from fastphx.errors import FastphxError
 from fastphx.load.plan import Plan
+from fastphx.load.template import PlanError
 
 DEMO: dict[str, object] = {"connections": 200, "rate": 15000.0}
 """The plan of a run that is given nothing at all: real traffic from the first command."""
@@ -68,6 +69,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @click.option("--timeout", metavar="TIME", help="A push without a reply by then is lost.  [10s]")
 @click.option("--join-timeout", metavar="TIME", help="[10s]")
 @click.option("--connect-timeout", metavar="TIME", help="[10s]")
+@click.option("--max-backoff", metavar="TIME", help="The longest wait before a renewed connection.  [5s]")
 @click.option("--heartbeat", metavar="TIME", help="Time between heartbeats.  [30s]")
 @click.option("--publishers", type=int, metavar="P", help="fanout: connections that publish.  [1]")
 @click.option("--topics", type=int, metavar="T", help="fanout: topics that the sockets are spread over.  [1]")
@@ -94,6 +96,13 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 )
 @click.option("--workers", metavar="N", help="Worker processes.  [auto: one a core]")
 @click.option("--threshold", multiple=True, metavar="EXPR", help='Must hold, or exit 99: "rtt.p99<50ms".')
+@click.option(
+    "--max-schedule-lag", metavar="TIME", help="Invalid where the schedule's p99 lags more.  [100ms]"
+)
+@click.option(
+    "--max-loop-lag", metavar="TIME", help="Invalid where a worker stood still for longer.  [500ms]"
+)
+@click.option("--max-cpu", metavar="PART", help="Invalid where a worker used more of its core.  [95%]")
 @click.option("--seed", type=int, help="Of what is random.")
 @_file("json", "Write the result as JSON.")
 @_file("html", "Write a report that opens offline in a browser.")
@@ -117,13 +126,24 @@ def load(url: str | None, prometheus: int | None, dry_run: bool, quiet: bool, **
         given["url"] = url
     demo = {} if "url" in given or given.get("scenario", "echo") != "echo" or "think_time" in given else DEMO
     plan = Plan.from_mapping(demo | given)
+    plan.check_rows()
     if dry_run:
         click.echo(orjson.dumps(plan.public_mapping(), option=orjson.OPT_INDENT_2).decode())
         return
-    for name, path in paths.items():
-        if not path.absolute().parent.is_dir():
-            raise click.UsageError(f"--{name}: there is no folder {path.parent}")
+    check_report_paths(paths)
     click.get_current_context().exit(asyncio.run(_run(plan, paths, prometheus, quiet)))
+
+
+def check_report_paths(paths: Mapping[str, Path]) -> None:
+    """Raises PlanError where one cannot be written, or two are the same file."""
+    from fastphx.load.report import check_report_path
+
+    taken: dict[Path, str] = {}
+    for name, path in paths.items():
+        check_report_path(name, path)
+        other = taken.setdefault(path.absolute(), name)
+        if other != name and (path.is_file() or not path.exists()):
+            raise PlanError(f"--{other} and --{name} would both be written to {path}")
 
 
 def read_plan(path: str) -> dict[str, Any]:
@@ -133,7 +153,7 @@ def read_plan(path: str) -> dict[str, Any]:
             return {key.replace("-", "_"): value for key, value in tomllib.load(file).items()}
     except OSError as error:
         raise click.UsageError(f"the plan {path} cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise click.UsageError(f"the plan {path} is not TOML ({error})") from None
 
 

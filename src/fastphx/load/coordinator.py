@@ -6,10 +6,13 @@ It ends only the processes that it started, each by its id, and leaves none behi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import time
 from typing import Any, Protocol
 
+from fastphx.errors import FastphxError
 from fastphx.load.child import Child
 from fastphx.load.embedded import EmbeddedServer
 from fastphx.load.limits import raise_open_files
@@ -66,12 +69,13 @@ class Coordinator:
         self._waiting: dict[str, set[Child]] = {}
         self._changed = asyncio.Event()
         self._watches: list[asyncio.Task[None]] = []
-        self._server: EmbeddedServer | None = None
+        self._servers: list[EmbeddedServer] = []
         self._scenario = scenario_class(plan.scenario)
         if self._scenario.has_herd and plan.url is not None and plan.storm_command is None:
             raise PlanError("a storm on a server of yours needs --storm-command, which disturbs it")
         self._interrupts = 0
         self._connect_ns = 0
+        self._ran_s = 0.0
 
     def interrupt(self) -> None:
         """The first time: stop gracefully, with reports. The second time: at once."""
@@ -89,18 +93,22 @@ class Coordinator:
         try:
             if plan.url is None:
                 self._progress.phase("starting the embedded server")
-                self._server = await EmbeddedServer.start()
-                plan = self.plan.with_url(self._server.url)
+                server = await self._start_server()
+                plan = self.plan.with_url(server.url)
             await self._start_workers(plan, count)
             await self._run_schedule()
             await self._stop_workers()
         finally:
             self._progress.close()
             await asyncio.gather(*(child.stop(0.5) for child in self._children))
-            if self._server is not None:
-                await self._server.stop()
+            await asyncio.gather(*(server.stop() for server in self._servers))
         self._judge()
         return self.result
+
+    async def _start_server(self, port: int = 0) -> EmbeddedServer:
+        server = await EmbeddedServer.start(port)
+        self._servers.append(server)
+        return server
 
     async def _start_workers(self, plan: Plan, count: int) -> None:
         self.result.workers = count
@@ -151,29 +159,47 @@ class Coordinator:
         return self.result.counts["joins"] > 0
 
     async def _disturb(self, start_ns: int) -> None:
-        """The storm: disturb the server, and tell the workers when."""
-        plan = self.plan
-        await asyncio.sleep((start_ns - time.monotonic_ns()) / 1e9 + plan.storm_at_s)
-        if plan.storm_command is not None:
-            self._tell_storm()
-            process = await asyncio.create_subprocess_shell(plan.storm_command, start_new_session=True)
+        """The storm: disturb the server, and tell the workers when. What goes wrong fails the run."""
+        try:
+            if self.plan.storm_command is not None:
+                await self._until_storm(start_ns)
+                self._tell_storm()
+                await self._run_storm_command(self.plan.storm_command)
+            else:
+                await self._disturb_embedded(start_ns)
+        except FastphxError as error:
+            self.result.failures.append(str(error))
+            self._changed.set()
+
+    async def _until_storm(self, start_ns: int) -> None:
+        await asyncio.sleep((start_ns - time.monotonic_ns()) / 1e9 + self.plan.storm_at_s)
+
+    async def _run_storm_command(self, command: str) -> None:
+        process = await asyncio.create_subprocess_shell(
+            command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+        )
+        try:
             code = await process.wait()
-            if code != 0:
-                self.result.failures.append(f"the storm command left with code {code}")
-                self._changed.set()
-            return
-        server = self._server
-        assert server is not None
-        port = server.port
+        finally:
+            # Where the run ends first, the command ends with it, and what it has started.
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+        if code != 0:
+            raise FastphxError(f"the storm command left with code {code}")
+
+    async def _disturb_embedded(self, start_ns: int) -> None:
+        plan, (server,) = self.plan, self._servers
         if plan.storm == "roll":
-            self._server = await EmbeddedServer.start(port)
-            self._tell_storm()
-            await server.drain()
-            return
+            # As a deployment does it: the successor listens before the old one goes.
+            await self._start_server(server.port)
+        await self._until_storm(start_ns)
         self._tell_storm()
-        await (server.drain() if plan.storm == "drain" else server.kill())
-        await asyncio.sleep(plan.storm_down_s)
-        self._server = await EmbeddedServer.start(port)
+        await (server.kill() if plan.storm == "kill" else server.drain())
+        if plan.storm != "roll":
+            await asyncio.sleep(plan.storm_down_s)
+            await self._start_server(server.port)
 
     def _tell_storm(self) -> None:
         self._send({"command": "storm", "at_ns": time.monotonic_ns()})
@@ -197,6 +223,7 @@ class Coordinator:
             if not child.ended.is_set() and not self.result.interrupted:
                 self._fail(child, "did not stop in time and was killed")
         self._close_seconds(everything=True)
+        self.result.run_s = self._ran_s
 
     # -- lines
 
@@ -210,8 +237,9 @@ class Coordinator:
         elif kind == "hello":
             self.result.rss_empty_bytes += line["rss_bytes"]
         elif kind == "scheduled":
+            self._ran_s = max(self._ran_s, line["run_s"])
             self.result.run_cpu_s += line["run_cpu_s"]
-            share = line["run_cpu_s"] / self.plan.duration_s
+            share = line["run_cpu_s"] / line["run_s"] if line["run_s"] else 0.0
             self.result.run_cpu_share = max(self.result.run_cpu_share, share)
             self.result.run_loop_lag_s = max(self.result.run_loop_lag_s, line["run_lag_ns"] / 1e9)
             self.result.run_counts.update(line["run_counts"])

@@ -109,6 +109,10 @@ cdef class Meter:
     def count_connect_error(self):
         self.counts.connect_errors += 1
 
+    def count_unsent(self, Py_ssize_t number):
+        """Arrivals that came to nothing."""
+        self.counts.unsent += <uint64_t>number
+
     cdef int arrive(self, int64_t due_ns, int64_t now_ns) except -1:
         cdef Py_ssize_t count = len(self.ready)
         cdef MeterSession session

@@ -56,9 +56,9 @@ class Opener:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), wait_s)
                 continue
+            await self._connecting.acquire()
             _, _, session = heapq.heappop(self._due)
             self._free_ns = max(self._free_ns, time.monotonic_ns() - TICK_NS) + self._interval_ns
-            await self._connecting.acquire()
             task = asyncio.create_task(self._run_attempt(session))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
@@ -74,10 +74,17 @@ class Opener:
         finally:
             self._connecting.release()
 
-    async def stop(self) -> None:
-        """Start no attempt any more, and end those under way."""
+    @property
+    def is_idle(self) -> bool:
+        """No attempt is due or under way."""
+        return not self._due and not self._tasks
+
+    async def stop(self) -> int:
+        """Start no attempt any more, and end those under way; returns how many were not started."""
+        dropped = len(self._due)
         self._due.clear()
         self._pump.cancel()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(self._pump, *self._tasks, return_exceptions=True)
+        return dropped

@@ -22,13 +22,6 @@ MESSAGES = ("pushes", "casts", "replies", "error_replies", "deliveries")
 LATENCIES = ("connect", "join", "rtt", "rtt_uncorrected", "delivery", "rejoin")
 PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0), ("p999", 99.9))
 
-MAX_SCHEDULE_LAG_S = 0.1
-"""A schedule whose p99 lags more than this behind its clock is not the plan's load."""
-MAX_CPU_SHARE = 0.95
-"""A worker that uses this much of its core may be what is being measured."""
-MAX_LOOP_LAG_S = 0.5
-"""A client that did not run for this long cannot tell its own pause from the server's."""
-
 
 def latency_mapping(histogram: Histogram) -> dict[str, float]:
     """The figures of a histogram in seconds, as HdrHistogram gives them; only ``count`` where it is empty."""
@@ -187,21 +180,22 @@ class Result:
     @property
     def invalid_reasons(self) -> list[str]:
         """Why the client, not the server, made these figures; empty where it did not."""
+        plan = self.plan
         reasons = []
         lag_s = self.lag_s("schedule_lag", 99)
-        if lag_s > MAX_SCHEDULE_LAG_S:
+        if lag_s > plan.max_schedule_lag_s:
             reasons.append(
                 f"the schedule lagged {lag_s:.3g}s behind its clock (p99; the limit is "
-                f"{MAX_SCHEDULE_LAG_S:g}s): the client could not push at this rate"
+                f"{plan.max_schedule_lag_s:g}s): the client could not push at this rate"
             )
-        if self.run_cpu_share > MAX_CPU_SHARE:
+        if self.run_cpu_share > plan.max_cpu:
             reasons.append(
                 f"a worker used {100 * self.run_cpu_share:.0f} % of a core (the limit is "
-                f"{100 * MAX_CPU_SHARE:.0f} %): take more workers, or a lower rate"
+                f"{100 * plan.max_cpu:.0f} %): take more workers, or a lower rate"
             )
         lag_s = self.run_loop_lag_s
-        if lag_s > MAX_LOOP_LAG_S:
-            reasons.append(f"a worker did not run for {lag_s:.3g}s (more than {MAX_LOOP_LAG_S:g}s)")
+        if lag_s > plan.max_loop_lag_s:
+            reasons.append(f"a worker did not run for {lag_s:.3g}s (the limit is {plan.max_loop_lag_s:g}s)")
         return reasons
 
     @property
@@ -223,7 +217,7 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        if not self.interrupted and not self.counts["connections"]:
+        if not self.interrupted and not self.failures and not self.counts["connections"]:
             return EXIT_NO_CONNECTION
         return EXIT_CODES[self.outcome]
 
@@ -232,12 +226,12 @@ class Result:
         """Why the exit code is not 0, a sentence each."""
         if self.interrupted:
             return ["interrupted: the reports cover what ran until then"]
+        if self.failures:
+            return self.failures
         if not self.counts["connections"]:
             return [
                 f"not one of {self.plan.connections} connections succeeded: {self.main_reason('connect')}"
             ]
-        if self.failures:
-            return self.failures
         if self.invalid_reasons:
             return [f"INVALID: {reason}" for reason in self.invalid_reasons]
         return [

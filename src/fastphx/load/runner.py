@@ -27,17 +27,16 @@ from fastphx.load.share import Share
 from fastphx.load.target import Target
 from fastphx.load.template import PlanError, Template
 from fastphx.serializers import JsonV1
-from fastphx.timing.backoff import full_jitter
+from fastphx.timing.backoff import DEFAULT_BASE_S, full_jitter
 from fastphx.timing.wheel import CallbackTimer, wheel_for
 from fastphx.transports.connector import connect
 
 STATS_INTERVAL_S = 1.0
 LAG_INTERVAL_S = 0.05
-RECONNECT_CAP_S = 5.0
 CLOSE_TIMEOUT_S = 5.0
 ABORT_TIMEOUT_S = 1.0
-QUIET_S = 0.3
-"""At the end deliveries are waited for until none has come for so long."""
+QUIET_S = 1.0
+"""At the end deliveries that other workers may have published are waited for until none came for so long."""
 HERD_BIN_NS = 100_000_000
 
 
@@ -54,7 +53,7 @@ class _Text:
         self.template: Template | None = None
         self.constant: bytes | None = source
         if not is_binary:
-            template = Template(source.decode(), PAYLOAD_NAMES)
+            template = Template(source.decode(), PAYLOAD_NAMES, is_json=True)
             if template.uses:
                 self.template, self.constant = template, None
 
@@ -135,6 +134,8 @@ class Runner:
         self._start_counts = self._last_counts
         self._start_cpu_s = self._last_cpu_s
         self._run_lag_ns = 0
+        self._lag_due_ns = 0
+        self._started_ns = 0
         self._stopping = False
 
     def _share_of_rate(self, own: range) -> float:
@@ -217,6 +218,7 @@ class Runner:
         self._start_counts = self.meter.counts
         self._start_cpu_s = time.process_time()
         self._run_lag_ns = 0
+        self._started_ns = at_ns
         if not self.scenario.holds:
             self.opener.is_limited = False
         self.pacer.start(at_ns)
@@ -231,10 +233,12 @@ class Runner:
         """Stop the schedule, wait for outstanding replies, leave and close, and wait for the close."""
         self._end_schedule()
         deadline_s = self._loop.time() + self.plan.graceful_stop_s
-        await self.opener.stop()
+        if not self.scenario.holds:
+            await self._until(self._has_opened, deadline_s)
+        await self._stop_opening()
         await self._until(lambda: self.meter.in_flight == 0, deadline_s)
         if self.scenario.is_stamped:
-            await self._quiet(deadline_s)
+            await self._deliveries(deadline_s)
         for number, session in enumerate(list(self._sessions.values())):
             self._leave(session)
             if number % 200 == 199:
@@ -245,7 +249,7 @@ class Runner:
     async def abort(self) -> None:
         """Stop everything at once; what is in flight is lost."""
         self._end_schedule()
-        await self.opener.stop()
+        await self._stop_opening()
         for session in list(self._sessions.values()):
             session.abort()
         await self._until(lambda: self.meter.connected == 0, self._loop.time() + ABORT_TIMEOUT_S)
@@ -253,7 +257,7 @@ class Runner:
     def _end_schedule(self) -> None:
         self._stopping = True
         self.pacer.stop()
-        self.meter.stop_thinking()
+        self._schedule_ended()
         for session in self._sessions.values():
             if isinstance(session, ScriptedSession):
                 end_script(session)
@@ -262,14 +266,32 @@ class Runner:
         while not reached() and self._loop.time() < deadline_s:  # noqa: ASYNC110 - many sessions change it
             await asyncio.sleep(0.01)
 
-    async def _quiet(self, deadline_s: float) -> None:
-        """Wait until no delivery has come for QUIET_S."""
+    def _has_opened(self) -> bool:
+        """Whether every arrival of the schedule that is a connection has connected and joined, or failed."""
+        counts = self.meter.counts
+        return self.opener.is_idle and counts["join_attempts"] == counts["joins"] + counts["join_errors"]
+
+    async def _stop_opening(self) -> None:
+        dropped = await self.opener.stop()
+        if not self.scenario.holds:
+            # They were due, and are not even attempted any more.
+            self.meter.count_unsent(dropped)
+
+    async def _deliveries(self, deadline_s: float) -> None:
+        """Wait until all that was published here has been delivered here; where other workers publish too,
+        until no delivery has come for QUIET_S."""
         seen, since_s = -1, self._loop.time()
-        while (now_s := self._loop.time()) < min(deadline_s, since_s + QUIET_S):
+        while (now_s := self._loop.time()) < min(deadline_s, since_s + QUIET_S) and self._is_delivery_due():
             deliveries = self.meter.counts["deliveries"]
             if deliveries != seen:
                 seen, since_s = deliveries, now_s
             await asyncio.sleep(0.01)
+
+    def _is_delivery_due(self) -> bool:
+        return self.share.workers > 1 or any(
+            count.received < count.published * self._subscribers.get(topic, 0)
+            for topic, count in (self.meter.topics or {}).items()
+        )
 
     def _leave(self, session: MeterSession) -> None:
         if not session.is_connected:
@@ -329,7 +351,8 @@ class Runner:
 
     def _backoff_s(self, session: MeterSession) -> float:
         session.attempts += 1
-        return full_jitter(session.attempts, self._random, cap_s=RECONNECT_CAP_S)
+        cap_s = self.plan.max_backoff_s
+        return full_jitter(session.attempts, self._random, base_s=min(DEFAULT_BASE_S, cap_s), cap_s=cap_s)
 
     def _retry(self, session: MeterSession) -> None:
         if self._stopping or session.closing or not self.scenario.holds:
@@ -359,18 +382,27 @@ class Runner:
                 self._write(self.stats("ready"))
 
     def _schedule_ended(self) -> None:
+        """The schedule is over, or was stopped before its end: tell what was counted while it ran, once."""
         self.meter.stop_thinking()
+        if not self._started_ns:
+            return
+        now_ns = time.monotonic_ns()
         counts = self.meter.counts
+        # A pause that has just ended: this may run before the task that measures it.
+        if self._lag_due_ns:
+            self._run_lag_ns = max(self._run_lag_ns, now_ns - self._lag_due_ns)
         self._write(
             {
                 "type": "scheduled",
-                "at_ns": time.monotonic_ns(),
+                "at_ns": now_ns,
+                "run_s": min(self.plan.duration_s, max(0, now_ns - self._started_ns) / 1e9),
                 "alive": sum(session.is_joined for session in self._sessions.values()),
                 "run_lag_ns": self._run_lag_ns,
                 "run_cpu_s": time.process_time() - self._start_cpu_s,
                 "run_counts": {name: count - self._start_counts[name] for name, count in counts.items()},
             }
         )
+        self._started_ns = 0
 
     # -- what the meter and scripts tell
 
@@ -489,8 +521,8 @@ class Runner:
     async def watch_lag(self) -> None:
         """Measure how late the loop wakes: a stalled client shows here, whatever it was doing."""
         while True:
-            due_ns = time.monotonic_ns() + int(LAG_INTERVAL_S * 1e9)
+            self._lag_due_ns = time.monotonic_ns() + int(LAG_INTERVAL_S * 1e9)
             await asyncio.sleep(LAG_INTERVAL_S)
-            lag_ns = time.monotonic_ns() - due_ns
+            lag_ns = time.monotonic_ns() - self._lag_due_ns
             self._loop_lag.record(lag_ns)
             self._run_lag_ns = max(self._run_lag_ns, lag_ns)
