@@ -62,8 +62,11 @@ def test_within_the_tolerance_is_not_worse(base: Path, tmp_path: Path) -> None:
 def test_what_is_no_result_is_exit_2(base: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text("{}")
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text('{"schema":"fastphx.load/1","totals":[],"latency":3}')
     for arguments in (
         (str(base), str(other)),
+        (str(base), str(damaged)),
         (str(base), "nothing.json"),
         (str(base), str(base), "--tolerance", "x"),
     ):
@@ -92,6 +95,21 @@ def test_ratios_say_worse_only_where_the_interval_does() -> None:
     assert not {each.figure: each for each in ratios(a, noisy, 0.25)}["server.cpu_s"].is_worse
 
 
+def test_what_only_b_loses_is_worse_where_every_round_says_so() -> None:
+    def run(lost: int, errors: int) -> dict[str, object]:
+        return {"totals": {"lost": lost, "error_replies": errors}, "server": {"cpu_s": 1.0, "rss_bytes": 1.0}}
+
+    a = [run(0, 0), run(0, 0), run(0, 0)]
+    b = [run(90, 0), run(110, 1), run(100, 0)]
+    found = {each.figure: each for each in ratios(a, b, 0.05)}
+    assert found["lost"].is_worse
+    assert not found["error_replies"].is_worse
+    assert "join_errors" not in found
+    # Two rounds that differ much: an interval without bounds, and no overflow.
+    wide = ratios([run(0, 0), run(10**9, 0)], [run(10**9, 0), run(0, 0)], 0.0)
+    assert not any(each.is_worse for each in wide)
+
+
 def test_two_servers_are_run_in_turns(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -99,7 +117,7 @@ def test_two_servers_are_run_in_turns(tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     plan.write_text(
         f'url = "ws://127.0.0.1:{port}/socket"\nconnections = 3\nrate = 200\n'
-        'duration = "500ms"\nworkers = 1\n'
+        'duration = "500ms"\nworkers = 1\nmax-schedule-lag = "30s"\nmax-loop-lag = "30s"\n'
     )
     command = f"exec {sys.executable} -m fastphx serve --port {port}"
     json_path = tmp_path / "ratios.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 import urllib.request
 from pathlib import Path
@@ -23,7 +24,7 @@ from fastphx.load.report.markdown import markdown
 from fastphx.load.result import Result
 
 from .browser import browser, open_page
-from .processes import Run, end, load, start, wait_for_line
+from .processes import Run, end, kill, load, start, start_load, wait_for_line
 
 CHARTS = ("rate", "latency", "distribution", "connections", "errors", "cpu", "memory", "lag")
 THRESHOLDS = ("--threshold", "rtt.p99<1us", "--threshold", "lost==0")
@@ -94,6 +95,12 @@ def test_markdown_and_hgrm_say_the_same(run: Run, folder: Path) -> None:
     lines = (folder / "r.hgrm").read_text().splitlines()
     assert lines[0].split() == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
     assert any("1000" in line for line in lines)
+    mean, deviation = (
+        float(each) for each in re.findall(r"(?:Mean|StdDeviation) += +([\d.]+)", "\n".join(lines))
+    )
+    assert 0 < mean < 1000
+    # In milliseconds as all else; 1,000 values cannot deviate more than this from their mean.
+    assert deviation <= 32 * float(lines[-2].split("=")[1].split(",")[0])
 
 
 @pytest.mark.skipif(browser() is None, reason="no headless browser is installed")
@@ -111,6 +118,17 @@ def test_the_html_shows_every_chart_offline_without_a_console_error(
         assert re.search(r'class="(?:js-line|point|scatterlayer[^"]*)"', drawn[1]), chart
     assert "rtt.p99&lt;1us" in document
     assert not re.search(r'(?:src|href)="https?:', (folder / "r.html").read_text().split("<script")[0])
+
+
+def test_the_html_has_what_only_one_scenario_counts(tmp_path: Path) -> None:
+    result = Result(Plan(scenario="storm"))
+    result.topics["fan:<1>"] = [10, 39, 4]
+    result.events["msg"] = [3, 90]
+    write_html(result, result.to_mapping(), tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text().split("<script")[0]
+    assert "<th>fan:&lt;1&gt;</th><td>10</td><td>4</td><td>40</td><td>39</td>" in page
+    assert "<th>msg</th><td>3</td><td>90 B</td><td>30 B</td>" in page
+    assert "<th>100 % rejoined after</th><td>-</td>" in page
 
 
 def hostile_result() -> tuple[Result, dict[str, Any]]:
@@ -159,12 +177,12 @@ def test_prometheus_serves_live_figures(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = start("load", "-c", "5", "--rate", "100", "--duration", "3s", "--prometheus", str(port))
-    wait_for_line(process, "  2s ")
+    process = start_load("-c", "5", "--rate", "100", "--duration", "60s", "--prometheus", str(port))
+    wait_for_line(process, "5 joined")
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         text = answer.read().decode()
-    ended = end(process, None)
-    assert ended.code == 0, ended.err
+    kill(process, signal.SIGINT)
+    assert end(process, None).code == 130
     assert re.search(r"^fastphx_pushes_total [1-9]\d*$", text, re.MULTILINE)
     assert re.search(r"^fastphx_joined 5$", text, re.MULTILINE)
     assert re.search(r'^fastphx_rtt_seconds\{quantile="0.99"\} 0\.\d+$', text, re.MULTILINE)

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from fastphx.cli.compare import EXIT_WORSE, parse_tolerance
-from fastphx.cli.load import Command, read_plan
-from fastphx.load.comparison import shown
+from fastphx.cli.load import Command, check_report_paths, read_plan
 from fastphx.load.duel import Ratio, duel
 from fastphx.load.plan import Plan
+from fastphx.load.report.figures import shown
 
 
 @click.command(cls=Command, short_help="Compare two servers under one plan.")
@@ -33,6 +33,9 @@ def bench(
     95 % interval. Exit 99 where a whole interval says that B is worse. Each command must serve the plan's
     url, and stop on SIGTERM."""
     loaded = Plan.from_mapping(read_plan(plan))
+    loaded.check_rows()
+    if json_path is not None:
+        check_report_paths({"json": json_path})
     console = Console(stderr=True)
     found = asyncio.run(
         duel(

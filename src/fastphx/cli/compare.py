@@ -10,7 +10,8 @@ from rich.table import Table
 
 from fastphx.cli.load import Command
 from fastphx.load.comparison import compare as compare_results
-from fastphx.load.comparison import read_result, shown
+from fastphx.load.comparison import read_result
+from fastphx.load.report.figures import shown
 from fastphx.load.template import PlanError
 
 EXIT_WORSE = 99

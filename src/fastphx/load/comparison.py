@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 
 from fastphx.errors import clip
-from fastphx.load.report.figures import count, per_second, seconds, size
 from fastphx.load.result import SCHEMA
 from fastphx.load.template import PlanError
 from fastphx.load.threshold import figure_of
@@ -82,12 +81,3 @@ def compare(base: Mapping[str, Any], new: Mapping[str, Any], tolerance: float) -
             is_worse = after > before * (1 + tolerance)
         compared.append(Compared(figure, before, after, is_worse))
     return compared
-
-
-def shown(figure: str, value: float) -> str:
-    """A figure's value for people."""
-    if figure.endswith("_per_s"):
-        return per_second(value)
-    if "bytes" in figure:
-        return size(value)
-    return seconds(value) if "." in figure else count(value)

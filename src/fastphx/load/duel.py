@@ -182,18 +182,20 @@ async def duel(
 
 def ratios(a: list[dict[str, Any]], b: list[dict[str, Any]], tolerance: float) -> list[Ratio]:
     """The ratios B/A of the figures that every run has. B is worse where the whole interval lies beyond the
-    tolerance."""
+    tolerance. To every count (of what was lost, say) one is added, so that 0 has a ratio too."""
     found = []
     for figure in LOWER_IS_BETTER + HIGHER_IS_BETTER + SERVER_FIGURES:
         values_a, values_b = [_value(run, figure) for run in a], [_value(run, figure) for run in b]
-        if not all(values_a) or not all(values_b):
+        added = 0 if "." in figure else 1
+        if not any(values_a + values_b) or not all(value + added for value in values_a + values_b):
             continue
-        logs = [math.log(y / x) for x, y in zip(values_a, values_b, strict=True)]
+        logs = [math.log((y + added) / (x + added)) for x, y in zip(values_a, values_b, strict=True)]
         mean = statistics.fmean(logs)
         freedom = len(logs) - 1
         t95 = _T95[freedom - 1] if freedom <= len(_T95) else _T95_MANY
         margin = t95 * statistics.stdev(logs) / math.sqrt(len(logs))
-        low, high = math.exp(mean - margin), math.exp(mean + margin)
+        # A wide interval of few rounds may go beyond what a float holds.
+        low, high = (math.exp(max(-700.0, min(700.0, bound))) for bound in (mean - margin, mean + margin))
         is_worse = high < 1 - tolerance if figure in HIGHER_IS_BETTER else low > 1 + tolerance
         a_median, b_median = statistics.median(values_a), statistics.median(values_b)
         found.append(Ratio(figure, a_median, b_median, math.exp(mean), low, high, is_worse))

@@ -31,5 +31,21 @@ def per_second(value: float) -> str:
     return f"{value:,.0f}/s" if value >= 100 or value == int(value) else f"{_digits(value)}/s"
 
 
+def shown(figure: str, value: float) -> str:
+    """A figure's value for people."""
+    if figure.endswith("_per_s"):
+        return per_second(value)
+    if "bytes" in figure:
+        return size(value)
+    name = figure.rpartition(".")[2]
+    if (
+        name.endswith("_s")
+        or "_s_" in name
+        or name in ("mean", "min", "p50", "p90", "p95", "p99", "p999", "max")
+    ):
+        return seconds(value)
+    return count(value) if value == int(value) else _digits(value)
+
+
 def _digits(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

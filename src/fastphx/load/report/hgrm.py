@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,5 +25,9 @@ def main_latency(result: Result) -> str:
 def write_hgrm(result: Result, _mapping: Mapping[str, Any], path: Path) -> None:
     """Write the distribution of the main latency, in milliseconds. Raises OSError."""
     histogram = result.histograms.get(main_latency(result), Histogram())
-    with path.open("wb") as file:
-        to_hdr(histogram).output_percentile_distribution(file, MILLISECOND_NS)
+    hdr = to_hdr(histogram)
+    text = BytesIO()
+    hdr.output_percentile_distribution(text, MILLISECOND_NS)
+    # The library scales every figure but this one.
+    deviation = f"StdDeviation   = {hdr.get_stddev() / MILLISECOND_NS:12.3f}"
+    path.write_bytes(re.sub(rb"StdDeviation += +[\d.]+", deviation.encode(), text.getvalue()))

@@ -13,11 +13,13 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
 from fastphx.load.hdr import to_hdr
 from fastphx.load.histogram import Histogram
-from fastphx.load.report.figures import count, per_second, seconds, size
+from fastphx.load.report.figures import count, per_second, seconds, shown, size
 from fastphx.load.report.terminal import TITLES
 from fastphx.load.result import LATENCIES, Result
+from fastphx.load.threshold import Threshold
 
 TICKS_PER_HALF_DISTANCE = 5
+MAX_ROWS_SHOWN = 100
 COLUMNS = (("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p999", "p99.9"), ("max", "max"))
 
 
@@ -35,13 +37,17 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
     parts = {
         "TITLE": escape(f"fastphx load: {mapping['plan']['scenario']}"),
         "OUTCOME": escape(mapping["outcome"]),
+        "BADGE": escape(mapping["outcome"].replace("_", " ")),
         "SENTENCES": "".join(f"<p>{escape(sentence)}</p>" for sentence in mapping["sentences"]),
         "TILES": _tiles(mapping),
         "LATENCIES": _latencies(mapping),
         "TOTALS": _rows((name.replace("_", " "), count(value)) for name, value in mapping["totals"].items()),
+        "SCENARIO": _storm(mapping) + _topics(mapping) + _events(mapping),
         "THRESHOLDS": _thresholds(mapping),
         "REASONS": _reasons(mapping),
-        "PLAN": _rows((name, _plan_value(value)) for name, value in mapping["plan"].items()),
+        "PLAN": _rows(
+            (name, text) for name, value in mapping["plan"].items() if (text := _plan_value(value))
+        ),
         # A "</script>" in the data would end the script.
         "DATA": orjson.dumps(data).decode().replace("</", "<\\/"),
         "PLOTLY": get_plotlyjs(),
@@ -98,12 +104,65 @@ def _latencies(mapping: Mapping[str, Any]) -> str:
     return f"<table class=wide><tr><th></th><th>count</th>{head}</tr>{rows}</table>"
 
 
+def _storm(mapping: Mapping[str, Any]) -> str:
+    if "storm" not in mapping:
+        return ""
+    storm = mapping["storm"]
+    pairs = [("rejoined", count(storm["rejoined"]))]
+    pairs += [(f"{share} % rejoined after", seconds(storm[f"rejoined_{share}_s"])) for share in (50, 99, 100)]
+    pairs += [
+        ("attempts", count(storm["attempts"])),
+        (
+            "90 % of the attempts from, to",
+            f"{seconds(storm['attempt_p5_s'])}, {seconds(storm['attempt_p95_s'])}",
+        ),
+        ("peak of the herd", per_second(storm["peak_attempts_per_s"])),
+    ]
+    return _section("Storm", _rows(pairs))
+
+
+def _topics(mapping: Mapping[str, Any]) -> str:
+    names = ("published", "subscribers", "expected", "received")
+    # Those that miss most first.
+    topics = sorted(mapping["topics"].items(), key=lambda item: item[1]["received"] - item[1]["expected"])
+    return _wide("Topics", names, {topic: [count(row[name]) for name in names] for topic, row in topics})
+
+
+def _events(mapping: Mapping[str, Any]) -> str:
+    events = sorted(mapping["events"].items(), key=lambda item: -item[1]["count"])
+    rows = {
+        event: [count(row["count"]), size(row["bytes"]), size(row["bytes"] / row["count"])]
+        for event, row in events
+    }
+    return _wide("Events", ("count", "bytes", "bytes each"), rows)
+
+
+def _wide(title: str, names: tuple[str, ...], rows: Mapping[str, list[str]]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f"<th>{name}</th>" for name in names)
+    body = "".join(
+        f"<tr><th>{escape(name)}</th>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        for name, cells in list(rows.items())[:MAX_ROWS_SHOWN]
+    )
+    more = f"<p class=quiet>and {len(rows) - MAX_ROWS_SHOWN:,} more</p>" if len(rows) > MAX_ROWS_SHOWN else ""
+    return _section(title, f"<table class=wide><tr><th></th>{head}</tr>{body}</table>{more}")
+
+
+def _section(title: str, content: str) -> str:
+    return f'<section><h2>{title}</h2><div class="scroll">{content}</div></section>'
+
+
+def _threshold_value(each: Mapping[str, Any]) -> str:
+    return "-" if each["value"] is None else shown(Threshold.parse(each["expr"]).figure, each["value"])
+
+
 def _thresholds(mapping: Mapping[str, Any]) -> str:
     if not mapping["thresholds"]:
         return "<p class=quiet>None were asked for.</p>"
     rows = "".join(
         f"<tr class={'held' if each['ok'] else 'failed'}><th>{escape(each['expr'])}</th>"
-        f"<td>{'-' if each['value'] is None else format(each['value'], '.6g')}</td>"
+        f"<td>{_threshold_value(each)}</td>"
         f"<td>{'held' if each['ok'] else 'failed'}</td></tr>"
         for each in mapping["thresholds"]
     )
