@@ -14,7 +14,7 @@ import pytest
 from yarl import URL
 
 from fastphx.protocol.codec import encode_binary_push
-from fastphx.testing import Server, demo_server
+from fastphx.testing import Channel, Server, demo_server
 from tests.testing.raw_socket import RawSocket
 
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "longpoll.json").read_text())["exchanges"]
@@ -158,6 +158,35 @@ async def test_the_auth_token_comes_from_its_header() -> None:
     async with server, aiohttp.ClientSession(headers=headers) as http:
         await Poller(http, server).open()
     assert seen == ["s3cret/+"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "user=%C3%A9%26%3D",
+        "user=a%2Bb+c%20d",
+        "user=a%2525b&empty=",
+        "list[]=1&list%5B%5D=2",
+        "broken=%FF%zz",
+        "vsn=1.0.0&vsn=2.0.0",
+    ],
+)
+async def test_parameters_are_those_of_a_websocket(query: str) -> None:
+    seen: list[Any] = []
+
+    def connect(handshake: Any) -> dict[str, str]:
+        seen.append((handshake.path, handshake.pairs))
+        return {}
+
+    server = Server(channels={"room:*": Channel}, connect=connect, longpoll=True)
+    async with server, aiohttp.ClientSession() as http:
+        poller = Poller(http, server, f"vsn=2.0.0&{query}")
+        await poller.open()
+        async with RawSocket(f"{server.websocket_url}?vsn=2.0.0&{query}"):
+            assert seen[0] == seen[1]
+        await poller.post('["1","1","room:a","phx_join",{}]')
+        [joined] = (await poller.get())["messages"]
+        assert joined == '["1","1","room:a","phx_reply",{"response":{},"status":"ok"}]'
 
 
 async def test_a_connection_that_asks_for_nothing_is_not_kept() -> None:

@@ -72,9 +72,7 @@ class LongPoll:
         await self._web.shutdown(timeout=0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        # Of a repeated parameter Plug takes the last: the session's token follows the user's own parameters.
-        params = dict(parse_qsl(request.query_string, keep_blank_values=True))
-        session = self._sessions.get(params.get("token", ""))
+        session = self._sessions.get(_params(request).get("token", ""))
         if request.method == "GET":
             return await (self._open(request) if session is None else self._poll(session))
         if request.method == "POST":
@@ -144,17 +142,17 @@ class Session(WSListener):
         ours, theirs = _connected_pair()
         loop = asyncio.get_running_loop()
         await loop.connect_accepted_socket(lambda: websocket, theirs)
-        path = request.path.removesuffix("longpoll") + "websocket"
+        path = request.rel_url.raw_path.removesuffix("longpoll") + "websocket"
         headers = [(key, value) for key, value in request.headers.items() if not _is_own(key)]
         token = request.headers.get("X-Phoenix-AuthToken")
         if token is not None:
             encoded = base64.urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
             headers.append(("Sec-WebSocket-Protocol", f"phoenix, {TOKEN_PREFIX}{encoded}"))
-        self.vsn = 2 if request.query.get("vsn", "1").startswith("2") else 1
+        self.vsn = 2 if _params(request).get("vsn", "1").startswith("2") else 1
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await picows.ws_connect(
                 lambda: self,
-                f"ws://{request.host}{path}?{request.query_string}",
+                f"ws://{request.host}{path}?{request.rel_url.raw_query_string}",
                 socket_factory=lambda _: ours,
                 extra_headers=headers,
                 logger_name=_PICOWS_LOGGER,
@@ -288,6 +286,12 @@ def _request(
 ) -> web.BaseRequest:
     loop = asyncio.get_running_loop()
     return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES)
+
+
+def _params(request: web.BaseRequest) -> dict[str, str]:
+    # Of a repeated parameter Plug takes the last: the session's token follows the user's own parameters. Raw,
+    # since aiohttp's query_string is decoded once already, which turns %25 into % and %2B into +.
+    return dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
 
 
 def _is_own(header: str) -> bool:
