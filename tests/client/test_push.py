@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -164,11 +165,15 @@ async def test_a_crash_and_a_close_fail_what_waits_on_the_channel(client: Client
 async def test_closing_fails_what_waits(server: Server) -> None:
     client = await connect(server.url)
     room = await client.join("room:lobby")
-    waiting = asyncio.ensure_future(room.push("noreply"))
+    waiting = asyncio.ensure_future(room.push("noreply", timeout=math.inf))
     await until(lambda: client.stats.in_flight == 1)
-    await client.close()
+    # At once, and not when a server that says nothing any more has had its time to close.
+    server.stall(60.0)
+    closing = asyncio.ensure_future(client.close())
     with pytest.raises(ClosedError):
-        await waiting
+        await within(waiting)
+    assert client.stats.sockets == 1
+    await within(closing)
     with pytest.raises(ClosedError):
         await room.push("echo")
 

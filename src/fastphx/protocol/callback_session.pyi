@@ -59,7 +59,7 @@ class CallbackSession(Session):
     def join_entry(self, topic: str) -> Join:
         """The topic's Join, made where there is none: to hang handlers or an owner on."""
     def forget(self, topic: str) -> None:
-        """Drop the topic's Join, whatever its state."""
+        """Drop the topic's Join, whatever its state; what waits for it fails with ``closed``."""
     def topics(self) -> list[str]: ...
     def join(self, topic: str, payload: Any = None, *, deadline_ns: int | None = None) -> int:
         """Returns the ref. Raises AlreadyJoinedError, DisconnectedError, EncodingError, OverloadedError."""
