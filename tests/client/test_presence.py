@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fastphx import Client, Presence
+from fastphx import Client, Presence, connect
 from fastphx.client.presence import MAX_PENDING_DIFFS, list_presences, sync_diff, sync_state
-from fastphx.testing import Server
+from fastphx.testing import Channel, Reply, Server
 from tests.client.waiting import until
 
 WIRE = json.loads((Path(__file__).parents[1] / "data" / "websocket.json").read_text())
@@ -96,13 +96,17 @@ def test_list() -> None:
 class RecordedChannel:
     """Stands where a channel stands, with the frames of a real server."""
 
-    join_ref = 0
-
     def __init__(self) -> None:
         self.handlers: dict[str, Any] = {}
 
     def on(self, event: str, handler: Any) -> None:
         self.handlers[event] = handler
+
+    def on_outage(self, handler: Any) -> None:
+        self.on("phx_outage", handler)
+
+    def on_close(self, handler: Any) -> None:
+        self.on("phx_close", handler)
 
 
 def test_the_recorded_scenario() -> None:
@@ -119,7 +123,6 @@ def test_the_recorded_scenario() -> None:
         if frame["dir"] != "recv":
             continue
         message = decode(frame["text"].encode())
-        channel.join_ref = 1
         if message.event in channel.handlers:
             channel.handlers[message.event](message)
     assert seen == [[("ann", "on")], [("ann", "away")]]
@@ -131,7 +134,6 @@ def test_diffs_before_the_state_wait_within_a_bound() -> None:
     from fastphx.protocol.codec import decode
 
     channel = RecordedChannel()
-    channel.join_ref = 1
     presence = Presence(channel, events=("s", "d"))  # type: ignore[arg-type]
     frame = b'["1",null,"t","d",{"joins":{"k%d":{"metas":[{"phx_ref":"r"}]}},"leaves":{}}]'
     for n in range(MAX_PENDING_DIFFS + 5):
@@ -152,8 +154,6 @@ async def test_presence_on_the_embedded_server(server: Server, client: Client) -
     ann.on_leave(lambda key, current, gone: left.append(key))
     await until(lambda: ann.list(lambda key, entry: key) == ["ann"])
 
-    from fastphx import connect
-
     async with connect(server.url) as other:
         room = await other.join("presence:p", {"user": "bob"})
         bob = Presence(room)
@@ -170,3 +170,35 @@ async def test_presence_on_the_embedded_server(server: Server, client: Client) -
     await until(lambda: not ann.in_pending_sync_state)
     assert sorted(ann.state) == ["ann"]
     assert len(ann.state["ann"]["metas"]) == 1
+
+
+async def test_a_diff_before_the_state_of_a_new_connection_waits() -> None:
+    members: list[Channel] = []
+
+    class Members(Channel):
+        def join(self, topic: str, payload: Any) -> Reply:
+            members.append(self)
+            return Reply("ok")
+
+    def entry(ref: str) -> dict[str, Any]:
+        return {"metas": [{"phx_ref": ref}]}
+
+    async with (
+        Server({"members:*": Members}) as server,
+        connect(server.url, backoff=lambda attempt: 0.0) as client,
+    ):
+        room = client.channel("members:1")
+        presence = Presence(room)
+        await room.join()
+        members[-1].push("presence_state", {"ann": entry("1")})
+        await until(lambda: presence.state)
+        # The new join has the ref of the old one: each connection counts from 1.
+        join_ref = room.join_ref
+        server.cut()
+        await until(lambda: room.gaps == 1)
+        assert room.join_ref == join_ref
+        assert presence.in_pending_sync_state
+        server.broadcast("members:1", "presence_diff", {"joins": {"bob": entry("2")}, "leaves": {}})
+        members[-1].push("presence_state", {"ann": entry("1")})
+        await until(lambda: not presence.in_pending_sync_state)
+        assert sorted(presence.state) == ["ann", "bob"]

@@ -33,12 +33,16 @@ class Presence:
         self.channel = channel
         self.state: State = {}
         self._pending_diffs: list[Mapping[str, Any]] = []
-        self._join_ref = 0
+        self.in_pending_sync_state = True
+        """True until the state of the channel's present join has come; diffs wait for it."""
         self._on_join: PresenceCallback | None = None
         self._on_leave: PresenceCallback | None = None
         self._on_sync: Callable[[], object] | None = None
         channel.on(events[0], self._state_came)
         channel.on(events[1], self._diff_came)
+        # Not told by the join_ref: each connection counts from 1 again.
+        channel.on_outage(self._await_state)
+        channel.on_close(self._await_state)
 
     def on_join(self, callback: PresenceCallback) -> PresenceCallback:
         """Call ``callback(key, current, new)`` for each join: *current* is the presence before, or None;
@@ -61,14 +65,12 @@ class Presence:
         """The presences, or what *by(key, presence)* makes of each."""
         return list_presences(self.state, by)
 
-    @property
-    def in_pending_sync_state(self) -> bool:
-        """True until the state of the channel's present join has come; diffs wait for it."""
-        return self._join_ref == 0 or self._join_ref != self.channel.join_ref
+    def _await_state(self, _: object) -> None:
+        self.in_pending_sync_state = True
 
     def _state_came(self, message: Message) -> None:
         new_state = _presences(message)
-        self._join_ref = self.channel.join_ref
+        self.in_pending_sync_state = False
         self.state = sync_state(self.state, new_state, self._on_join, self._on_leave)
         pending, self._pending_diffs = self._pending_diffs, []
         for diff in pending:
