@@ -2,13 +2,14 @@
 
 import json
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fastphx.testing import Server, demo_server
-from tests.cli.command import run, sentence
+from tests.cli.command import COMMAND, TIMEOUT_S, run, sentence
 
 REFUSED = "the join of 'room:denied' was refused"
 
@@ -40,6 +41,23 @@ def test_what_fails_ends_in_a_sentence(topic: str, event: str, code: int, out: s
     assert (done.returncode, done.stdout) == (code, out)
     assert said in done.stderr
     assert done.stderr.count("\n") == bool(said)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
+def test_output_that_cannot_be_written_ends_in_a_sentence(redirection: str) -> None:
+    command = f'exec "$@" {redirection}'
+    with demo_server() as server:
+        done = subprocess.run(
+            ["sh", "-c", command, "sh", *COMMAND, "push", server.url, "room:a", "echo"],
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("fastphx: standard output ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_nobody_listens() -> None:

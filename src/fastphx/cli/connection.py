@@ -118,6 +118,22 @@ def open_client(
     return client
 
 
+def write_line(line: bytes) -> None:
+    """Write to standard output, at once. Raises BrokenPipeError when nobody reads any more, and Failure where
+    it cannot be written otherwise."""
+    if sys.stdout is None:
+        raise Failure("standard output is closed")
+    try:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # What is left in the buffer must not be tried again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise Failure(f"standard output cannot be written: {error.strerror}") from error
+
+
 def failure(error: BaseException, url: str) -> Failure:
     """What an error of the client means for whoever called the command."""
     if isinstance(error, ConnectError):

@@ -13,7 +13,14 @@ from typing import Any
 import click
 import orjson
 
-from fastphx.cli.connection import EXIT_FAILED, connection_options, failure, open_client, parse_json
+from fastphx.cli.connection import (
+    EXIT_FAILED,
+    connection_options,
+    failure,
+    open_client,
+    parse_json,
+    write_line,
+)
 from fastphx.client import Channel, Client, Outage
 from fastphx.errors import DecodeError
 from fastphx.load.plan import duration_s
@@ -55,8 +62,7 @@ def listen(
     try:
         reached = asyncio.run(_listen(client, dict.fromkeys(topics), payload, printer, seconds))
     except BrokenPipeError:
-        # `| head` has had enough. Nothing may be flushed into the pipe when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # `| head` has had enough.
         return 0
     except click.ClickException:
         raise
@@ -82,8 +88,7 @@ class Printer:
         except DecodeError as error:
             sys.stderr.write(f"fastphx: {error}\n")
             return
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+        write_line(line)
         if self._left is not None:
             self._left -= 1
             if self._left == 0:
@@ -163,6 +168,8 @@ async def _reader_gone() -> None:
     """Raise BrokenPipeError when nobody reads stdout any more; for ever where that cannot be known."""
     gone = asyncio.Event()
     loop = asyncio.get_running_loop()
+    if sys.stdout is None:
+        await gone.wait()
     descriptor = sys.stdout.fileno()
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISFIFO(mode):

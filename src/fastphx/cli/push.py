@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
-import sys
+from contextlib import suppress
 from typing import Any
 
 import click
 import orjson
 
-from fastphx.cli.connection import EXIT_FAILED, connection_options, failure, open_client, parse_json
+from fastphx.cli.connection import (
+    EXIT_FAILED,
+    connection_options,
+    failure,
+    open_client,
+    parse_json,
+    write_line,
+)
 from fastphx.client import Client
 from fastphx.client.push import Reply
 
@@ -44,11 +50,8 @@ def push(url: str, topic: str, event: str, payload: str, join_payload: str, **co
     else:
         fields["response"] = reply.response
     line = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
-    try:
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(BrokenPipeError):
+        write_line(line)
     return 0 if reply.status == "ok" else EXIT_FAILED
 
 
