@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import picows
 import pytest
 
 from fastphx import (
@@ -111,9 +113,12 @@ async def test_leaving_while_disconnected(server: Server, fast_client: OpenClien
     room = await client.join("room:lobby")
     server.cut()
     await within(client.wait_state("reconnecting"))
+    closes: list[Any] = []
+    room.on_close(closes.append)
     await within(room.leave())
     assert room.state is JoinState.CLOSED
     assert client.channels == {}
+    assert closes == [None]
 
 
 class Slow(Channel):
@@ -241,6 +246,31 @@ async def test_a_payload_callable_is_asked_at_each_join(server: Server, client: 
     assert second.response == {"joined": {"since": 41}}
 
 
+async def test_a_payload_of_a_join_that_was_cancelled_is_not_sent(server: Server, client: Client) -> None:
+    gate = asyncio.Event()
+    asked: list[int] = []
+
+    async def payload() -> dict[str, int]:
+        asked.append(len(asked))
+        number = asked[-1]
+        if number == 0:
+            await gate.wait()
+            raise LookupError("too late to matter")
+        await asyncio.sleep(0)
+        return {"n": number}
+
+    room = client.channel("room:lobby", payload)
+    first = asyncio.ensure_future(room.join())
+    await until(lambda: asked)
+    first.cancel()
+    await asyncio.wait([first])
+    second = asyncio.ensure_future(room.join())
+    gate.set()
+    assert await within(second) == {"joined": {"n": 1}}
+    assert server.stats["joins"] == 1
+    assert client.stats.handler_errors == 0
+
+
 async def test_a_payload_callable_that_raises(server: Server, client: Client) -> None:
     broken = [True]
 
@@ -356,6 +386,50 @@ async def test_shards_auto_pass_the_cap() -> None:
         assert (await late.push("echo", {})).status == "ok"
         await asyncio.gather(*(room.leave() for room in rooms))
         assert client.stats.channels == 2
+
+
+class SlowToLeave(picows.WSListener):  # type: ignore[misc]
+    """Allows five channels, and closes those that are left only after it has refused another, as Phoenix may:
+    there a channel ends in a process of its own."""
+
+    def __init__(self) -> None:
+        self.topics: set[str] = set()
+        self.leaving: list[tuple[str, str]] = []
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        if frame.msg_type == picows.WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+            return
+        join_ref, ref, topic, event, _ = json.loads(frame.get_payload_as_bytes())
+        if event == "phx_leave":
+            self.leaving.append((join_ref, topic))
+        elif len(self.topics) < 5:
+            self.topics.add(topic)
+            self.send(transport, [join_ref, ref, topic, "phx_reply", {"status": "ok", "response": {}}])
+        else:
+            refusal = {"status": "error", "response": {"reason": "too many channels joined"}}
+            self.send(transport, [join_ref, ref, topic, "phx_reply", refusal])
+            for join_ref, topic in self.leaving:
+                self.send(transport, [join_ref, join_ref, topic, "phx_close", {}])
+
+    def send(self, transport: picows.WSTransport, values: list[Any]) -> None:
+        transport.send(picows.WSMsgType.TEXT, json.dumps(values).encode())
+
+
+async def test_a_channel_that_is_being_left_counts_for_the_cap() -> None:
+    server = await picows.ws_create_server(lambda request: SlowToLeave(), "127.0.0.1", 0)
+    try:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/socket"
+        async with connect(url, shards="auto", heartbeat_interval=0) as client:
+            rooms = [await client.join(f"room:{n}") for n in range(5)]
+            leaving = [asyncio.ensure_future(room.leave()) for room in rooms[1:]]
+            await asyncio.sleep(0)
+            await within(client.join("room:late"))
+            await within(asyncio.gather(*leaving))
+            assert [socket.cap for socket in client.sockets] == [5, 5]
+    finally:
+        server.close()
 
 
 async def test_a_fixed_number_of_shards() -> None:

@@ -63,6 +63,14 @@ def test_a_url_that_cannot_be_meant(url: str) -> None:
         ({"max_pauze": 1.0}, "max_pause"),
         ({"backoff_base": 0.0}, "base"),
         ({"hold": -1.0}, "hold"),
+        ({"hold": None}, "hold"),
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": None}, "timeout"),
+        ({"open_timeout": "10"}, "open_timeout"),
+        ({"give_up_after": float("nan")}, "give_up_after"),
+        ({"heartbeat_interval": -1}, "heartbeat_interval"),
+        ({"buffer": 1.5}, "buffer"),
+        ({"max_in_flight": 0}, "max_in_flight"),
     ],
 )
 def test_an_option_that_cannot_be_meant(options: dict[str, Any], word: str) -> None:
@@ -195,6 +203,61 @@ async def test_giving_up(server: Server) -> None:
     with pytest.raises(ClosedError):
         await room.push("echo")
     await client.close()
+
+
+async def test_giving_up_cuts_an_attempt_short() -> None:
+    quiet = asyncio.Event()
+
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await quiet.wait()
+        writer.close()
+
+    listener = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    try:
+        url = f"ws://127.0.0.1:{listener.sockets[0].getsockname()[1]}/socket"
+        client = connect(url, give_up_after=0.1, connect_timeout=1000.0, open_timeout=None)
+        with pytest.raises(ConnectError, match="give_up_after"):
+            await within(client)
+    finally:
+        quiet.set()
+        listener.close()
+
+
+async def test_callables_that_raise_are_counted_and_the_default_holds(
+    server: Server, fast_client: OpenClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Any) -> Any:
+        raise LookupError("no rule")
+
+    client = await fast_client(
+        reconnect=broken, backoff=broken, rejoin_backoff=lambda attempt: float("nan"), backoff_base=0.001
+    )
+    room = await client.join("room:lobby")
+    server.cut()
+    await until(lambda: room.gaps == 1)
+    server.crash_channels()
+    await until(lambda: room.gaps == 2)
+    assert client.stats.reconnects == 1
+    assert client.stats.handler_errors == 3
+    assert "no rule" in caplog.text
+    server.disconnect(code=1000)
+    with pytest.raises(ConnectionClosed):
+        await within(client.wait_closed())
+
+
+async def test_an_async_callback_hears_out_that_the_client_is_closed(server: Server) -> None:
+    client = connect(server.url)
+    heard: list[ClientState] = []
+
+    @client.on_state
+    async def slow(state: ClientState) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        heard.append(state)
+
+    async with client:
+        pass
+    assert heard[-1] == "closed"
 
 
 async def test_a_normal_close_is_final_unless_asked(server: Server, fast_client: OpenClient) -> None:

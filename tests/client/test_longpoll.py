@@ -75,6 +75,50 @@ async def test_the_fallback(silent: bool) -> None:
         assert isinstance(message, Outage)
 
 
+async def test_no_fallback_where_the_server_is_away(unused_tcp_port: int) -> None:
+    client = connect(
+        f"ws://127.0.0.1:{unused_tcp_port}/socket", longpoll_fallback=5.0, backoff=lambda attempt: 0.01
+    )
+    opening = asyncio.ensure_future(client)
+    async with asyncio.timeout(TIMEOUT_S):
+        while client.stats.connect_errors < 2:  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.002)
+        # Without long polling: only a WebSocket gets through.
+        async with demo_server(port=unused_tcp_port) as server:
+            await opening
+            room = await client.join("room:a")
+            assert (await room.push("echo", {"n": 1})).response == {"n": 1}
+            assert server.stats["connections"] == 1
+            await client.close()
+
+
+async def test_the_fallback_from_a_websocket_that_carries_nothing() -> None:
+    async with demo_server(longpoll=True) as server:
+        server.faults.drop_heartbeats = True
+        async with connect(
+            server.url, longpoll_fallback=0.1, backoff=lambda attempt: 0.0, timeout=TIMEOUT_S
+        ) as client:
+            await client.wait_state("reconnecting", timeout=TIMEOUT_S)
+            await client.wait_state("open", timeout=TIMEOUT_S)
+            room = await client.join("room:a")
+            assert (await room.push("echo", {"n": 1})).response == {"n": 1}
+            assert client.stats.heartbeat_timeouts == 1
+            assert client.stats.connect_errors == 0
+
+
+async def test_no_fallback_from_a_websocket_that_works() -> None:
+    async with (
+        demo_server(longpoll=True) as server,
+        connect(server.url, longpoll_fallback=0.05, backoff=lambda attempt: 0.0) as client,
+    ):
+        room = await client.join("room:a")
+        await server.wait_until(lambda stats: stats["heartbeats"] == 1)
+        server.cut()
+        assert isinstance(await asyncio.wait_for(anext(aiter(room)), TIMEOUT_S), Outage)
+        assert client.stats.heartbeat_timeouts == 0
+        assert server.stats["connections"] == 2
+
+
 async def test_a_refused_session_is_http_403() -> None:
     async with demo_server(longpoll=True) as server:
         with pytest.raises(ConnectError) as failure:

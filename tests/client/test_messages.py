@@ -160,7 +160,7 @@ async def test_what_follows_the_join_at_once_is_not_missed(fast_client: OpenClie
 
 
 async def test_the_backlog_is_bounded_and_counted(server: Server, client: Client) -> None:
-    room = await client.join("room:lobby")
+    room = await client.join("room:lobby", max_queue=10)
     numbers(server, "room:lobby", 100)
     await until(lambda: client.stats.messages == 100)
     assert room.queue_depth == 64
@@ -169,6 +169,50 @@ async def test_the_backlog_is_bounded_and_counted(server: Server, client: Client
     room.on("n", lambda message: seen.append(message.payload["n"]))
     await until(lambda: seen)
     assert seen == list(range(36, 100))
+    # A server that sends what was missed right after the join may send as much as the channel can queue.
+    roomy = await client.join("room:roomy", max_queue=500)
+    numbers(server, "room:roomy", 500)
+    await until(lambda: client.stats.messages == 600)
+    assert roomy.queue_depth == 500
+
+
+async def test_an_iteration_that_was_cancelled_is_over(server: Server, client: Client) -> None:
+    room = await client.join("room:lobby")
+
+    async def take() -> None:
+        async for _ in room:
+            pass
+
+    # Kept on purpose, with its exception: what that holds on to is no iterator.
+    taking = asyncio.ensure_future(take())
+    await until(lambda: client.stats.replies)
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="iterated already"):
+        aiter(room)
+    taking.cancel()
+    await asyncio.wait([taking])
+    try:
+        async with asyncio.timeout(0.01):
+            await take()
+    except TimeoutError:
+        messages = aiter(room)
+    numbers(server, "room:lobby", 1)
+    assert (await within(anext(messages))).payload == {"n": 0}
+
+
+async def test_a_payload_that_cannot_be_decoded_is_logged_without_its_bytes(
+    server: Server, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    def decode(raw: bytes) -> Any:
+        raise ValueError(f"this is not mine: {raw!r}")
+
+    caplog.set_level(logging.INFO)
+    room = await client.join("room:lobby", decoder=decode)
+    room.on("n", lambda message: message.payload)
+    server.broadcast("room:lobby", "n", "s3cret")
+    await until(lambda: client.stats.handler_errors)
+    assert "cannot be decoded" in caplog.text
+    assert "s3cret" not in caplog.text
 
 
 async def test_iteration(server: Server, client: Client) -> None:

@@ -69,6 +69,7 @@ class Channel:
         "_down_since",
         "_end_error",
         "_entry",
+        "_join_attempt",
         "_join_waiter",
         "_joined_at",
         "_leave_waiter",
@@ -97,6 +98,8 @@ class Channel:
         policy: Policy,
         key: Callable[[Message], Any] | None,
     ) -> None:
+        if not isinstance(topic, str):
+            raise TypeError(f"the topic is {clip(repr(topic))}: give a str")
         check_queue(max_queue, policy, key)
         if decoder is not None and decoder != "raw" and not callable(decoder):
             raise ValueError(f"decoder is {clip(repr(decoder))}: give a callable of bytes, or 'raw'")
@@ -120,6 +123,7 @@ class Channel:
         self.unsent = PushBuffer(client, topic)
         """Pushes and casts that wait for the channel to be joined; ``len()`` of it says how many."""
         self._join_waiter: asyncio.Future[Any] | None = None
+        self._join_attempt = 0
         self._leave_waiter: asyncio.Future[None] | None = None
         self._leaving = False
         self._rejoin_timer: asyncio.TimerHandle | None = None
@@ -139,6 +143,12 @@ class Channel:
             return JoinState.CLOSED
         state = self._socket.session.state(self.topic)
         return JoinState.JOINING if state is JoinState.CLOSED else state
+
+    @property
+    def is_held_by_server(self) -> bool:
+        """Whether it counts among the channels that the server has on this socket: one that is being left
+        still does."""
+        return self._socket is not None and self._socket.session.joined(self.topic)
 
     @property
     def join_ref(self) -> int:
@@ -208,13 +218,13 @@ class Channel:
             self.unsent.fail(ClosedError(f"{clip(self.topic)} was left"))
             state = socket.session.state(self.topic)
             if state not in (JoinState.JOINED, JoinState.JOINING):
-                self.end(None)
+                self.closed(None)
                 return
             try:
                 socket.session.leave(self.topic, deadline_ns=_deadline(timeout_s), cancel_join=True)
             except (DisconnectedError, OverloadedError):
                 # The connection is about to end, and the channel with it.
-                self.end(None)
+                self.closed(None)
                 return
             if self._socket is None:
                 return
@@ -275,6 +285,7 @@ class Channel:
 
     def _send_join(self) -> None:
         self._stop_rejoining()
+        self._join_attempt += 1
         if self._down_since is not None:
             self._down_attempts += 1
         payload = self._payload
@@ -286,18 +297,24 @@ class Channel:
                 return
             if inspect.isawaitable(payload):
                 assert self._socket is not None
-                self._client.spawn(self._send_join_later(payload, self._socket, self._socket.generation))
+                self._client.spawn(self._send_join_later(payload, self._socket, self._join_attempt))
                 return
         self._send_join_with(payload)
 
-    async def _send_join_later(self, payload: Any, socket: Socket, generation: int) -> None:
+    async def _send_join_later(self, payload: Any, socket: Socket, attempt: int) -> None:
+        generation = socket.generation
+        error = None
         try:
             async with asyncio.timeout(self._timeout_s):
                 payload = await payload
-        except Exception as error:
-            self._join_failed(error)
+        except Exception as raised:
+            error = raised
+        # Meanwhile it may have been lost, left, or joined anew.
+        if self._join_attempt != attempt or socket.generation != generation:
             return
-        if self._socket is socket and socket.generation == generation:
+        if error is not None:
+            self._join_failed(error)
+        else:
             self._send_join_with(payload)
 
     def _send_join_with(self, payload: Any) -> None:
@@ -328,7 +345,7 @@ class Channel:
         ):
             return
         self._rejoin_attempt += 1
-        delay_s = self._client.options.rejoin_delay(self._rejoin_attempt)
+        delay_s = self._client.rejoin_delay(self._rejoin_attempt)
         logger.debug("the rejoin is in %.3f s", delay_s, extra={"topic": self.topic, "delay_s": delay_s})
         self._rejoin_timer = asyncio.get_running_loop().call_later(delay_s, self._rejoin)
 
@@ -353,7 +370,7 @@ class Channel:
         self._stop_rejoining()
         self._delivery.connection_lost()
         if self._leaving:
-            self.end(None)
+            self.closed(None)
             return
         self._begin_outage()
         if not self._client.options.buffer:
@@ -396,9 +413,6 @@ class Channel:
 
     def errored(self, message: Message) -> None:
         """The channel crashed on the server."""
-        now = asyncio.get_running_loop().time()
-        if now - self._joined_at >= self._client.options.hold:
-            self._rejoin_attempt = 0
         logger.warning("the channel crashed on the server", extra={"topic": self.topic})
         self._begin_outage()
         if not self._client.options.buffer:
@@ -417,6 +431,7 @@ class Channel:
         if self._client.channels.get(self.topic) is self:
             del self._client.channels[self.topic]
         self._stop_rejoining()
+        self._join_attempt += 1
         self._detach()
         self._end_error = error
         self._settle_join(error or ClosedError(f"{clip(self.topic)} was closed"))
@@ -429,6 +444,8 @@ class Channel:
         if self._down_since is None and self._joined_at:
             self._down_since = time.time()
             self._down_attempts = 0
+            if asyncio.get_running_loop().time() - self._joined_at >= self._client.options.hold:
+                self._rejoin_attempt = 0
 
     def _end_outage(self, since: float, attempts: int) -> None:
         self._down_since = None
@@ -571,7 +588,8 @@ class Channel:
         return self.on("phx_error", handler)
 
     def on_close(self, handler: H) -> H:
-        """Call *handler(message)* when the channel was closed; with None where a leave was not answered."""
+        """Call *handler(message)* when the channel was closed; with None where a leave was not answered,
+        or there was nobody to answer it."""
         return self.on("phx_close", handler)
 
     def __aiter__(self) -> ChannelIterator:

@@ -11,15 +11,14 @@ from typing import Any, Literal, Self, cast
 from fastphx.client.channel import Channel
 from fastphx.client.delivery import Decoder, is_async
 from fastphx.client.endpoint import shown_host
-from fastphx.client.options import Options
+from fastphx.client.options import Options, reconnects_by_default
 from fastphx.client.queue_policy import Policy
 from fastphx.client.shards import learn_cap, roomiest
 from fastphx.client.socket import CLOSE_TIMEOUT_S, Socket
 from fastphx.client.state import ClientState, StateCallback, StateChanges, StateFeed
 from fastphx.client.stats import Stats
-from fastphx.errors import ClosedError, ConnectError, DisconnectReason, OverloadedError
+from fastphx.errors import ClosedError, ConnectError, DecodeError, DisconnectReason, OverloadedError
 from fastphx.protocol.codec import Message
-from fastphx.protocol.joins import JoinState
 
 logger = logging.getLogger("fastphx.client")
 
@@ -61,6 +60,7 @@ class Client:
         self.unsent_dropped = 0
         self._state = StateFeed()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._state_tasks: set[asyncio.Task[Any]] = set()
         self._opened_once = False
         self._cap: int | None = None
 
@@ -137,6 +137,9 @@ class Client:
         for socket in self.sockets:
             await socket.wait_closed()
         current = asyncio.current_task()
+        # They may have to act on the news that it is closed.
+        if told := self._state_tasks - {current}:
+            await asyncio.wait(told, timeout=CLOSE_TIMEOUT_S)
         tasks = [task for task in self._tasks if task is not current]
         for task in tasks:
             task.cancel()
@@ -181,8 +184,8 @@ class Client:
         """Join *topic*, and return its channel: :meth:`channel`, then
         :meth:`~fastphx.client.channel.Channel.join`.
 
-        The first messages after the join (64 at most, for five seconds) are kept for whoever sets a handler
-        or begins to iterate.
+        The first messages after the join (*max_queue* at most, or 64 where that is less; for five seconds)
+        are kept for whoever sets a handler or begins to iterate.
         """
         channel = self.channel(topic, payload, decoder=decoder, max_queue=max_queue, policy=policy, key=key)
         await channel.join(timeout=timeout)
@@ -203,7 +206,13 @@ class Client:
         """Call *callback(state)*, plain or async, at each change of state."""
         if is_async(callback):
             asynchronous = cast(Callable[[ClientState], Coroutine[Any, Any, Any]], callback)
-            self._state.add(lambda state: self.spawn(asynchronous(state)))
+
+            def begin(state: ClientState) -> None:
+                task = self.spawn(asynchronous(state))
+                self._state_tasks.add(task)
+                task.add_done_callback(self._state_tasks.discard)
+
+            self._state.add(begin)
         else:
             self._state.add(callback)
         return callback
@@ -252,10 +261,12 @@ class Client:
     def move_to_room(self, channel: Channel) -> bool:
         """The server has refused *channel* a place on its socket: give it one elsewhere, if there is any."""
         old = next(socket for socket in self.sockets if socket.channels.get(channel.topic) is channel)
-        joined = sum(other.state is JoinState.JOINED for other in old.channels.values())
-        if joined == 0:
-            return False
-        learn_cap(old, joined)
+        # Where more were put on it than it holds, that is why: nothing new is to be learned.
+        if old.cap is None or len(old.channels) <= old.cap:
+            held = sum(other.is_held_by_server for other in old.channels.values())
+            if held == 0:
+                return False
+            learn_cap(old, held)
         if self.options.shards == "auto":
             self._cap = old.cap
         target = roomiest([socket for socket in self.sockets if socket is not old])
@@ -295,9 +306,37 @@ class Client:
     def handler_failed(self, error: BaseException, event: str, topic: str | None = None) -> None:
         """Something of the user's raised: it is logged and counted, and the connection goes on."""
         self.handler_errors += 1
-        logger.error(
-            "the handler of %s failed", event, exc_info=error, extra={"topic": topic, "event": event}
-        )
+        extra = {"topic": topic, "event": event}
+        if isinstance(error, DecodeError):
+            # It quotes the payload, and so may what the decoder has raised.
+            logger.error("the handler of %s failed: a payload cannot be decoded", event, extra=extra)
+            logger.debug("the payload that cannot be decoded", exc_info=error, extra=extra)
+            return
+        logger.error("the handler of %s failed", event, exc_info=error, extra=extra)
+
+    def may_reconnect(self, reason: DisconnectReason) -> bool:
+        """What the options say; a rule that raises is one that is not there."""
+        try:
+            return self.options.may_reconnect(reason)
+        except Exception as error:
+            self.handler_failed(error, "reconnect")
+            return reconnects_by_default(reason)
+
+    def reconnect_delay(self, attempt: int) -> float:
+        """The same, for the delay before a connection attempt, in seconds."""
+        try:
+            return self.options.reconnect_delay(attempt)
+        except Exception as error:
+            self.handler_failed(error, "backoff")
+            return self.options.default_reconnect_delay(attempt)
+
+    def rejoin_delay(self, attempt: int) -> float:
+        """The same, for the delay before a rejoin, in seconds."""
+        try:
+            return self.options.rejoin_delay(attempt)
+        except Exception as error:
+            self.handler_failed(error, "rejoin_backoff")
+            return self.options.default_rejoin_delay(attempt)
 
     def drop_expired(self) -> bool:
         """Drop the casts that are past their deadline. True where there is room in the buffer again."""

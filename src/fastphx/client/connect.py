@@ -47,9 +47,10 @@ def connect(
     *params* of the URL, *headers* of the handshake and *auth_token* (Phoenix 1.8) may each be a value or a
     callable, plain or async, that is called at each attempt. *transport*: ``"websocket"``, ``"longpoll"``, or
     a class like :class:`fastphx.transports.Transport`; *longpoll_fallback*: use long polling where the first
-    WebSocket is not open after so long. *serializer*: JsonV2 by default. *heartbeat_interval*: a heartbeat
-    that is not answered when the next one is due ends the connection; 0: none. *timeout* of joins, pushes and
-    leaves that give none. *open_timeout*: how long opening goes on; None: for ever.
+    WebSocket is not open after so long, or has then answered no heartbeat. *serializer*: JsonV2 by default.
+    *heartbeat_interval*: a heartbeat that is not answered when the next one is due ends the connection; 0:
+    none. *timeout* of joins, pushes and leaves that give none. *open_timeout*: how long opening goes on;
+    None: for ever.
 
     *reconnect*: whether to connect again after a given reason, or a bool for all; None: after all but a
     normal close (1000) and HTTP 403. *backoff*: from the retry's number to a delay; by default between 0 and

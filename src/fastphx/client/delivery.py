@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from fastphx.client.socket import Socket
 
 BACKLOG = 64
-"""Messages kept, after the first join, until there is a handler or an iterator that takes them; the oldest go
-first, and are counted."""
+"""Messages kept at least, after the first join, until there is a handler or an iterator that takes them: as
+many as the channel's queue holds, where that is more. The oldest go first, and are counted."""
 
 BACKLOG_S = 5.0
 """For how long after the join they are kept."""
@@ -294,7 +294,7 @@ class Delivery:
         backlog = self._backlog
         assert backlog is not None
         # Somebody who is there already, from the next turn on, is not to miss any.
-        if len(backlog) >= BACKLOG and self._flush_handle is None:
+        if len(backlog) >= max(BACKLOG, self._max_queue) and self._flush_handle is None:
             del backlog[0]
             self._client.unhandled += 1
         backlog.append(message)
@@ -360,7 +360,12 @@ class ChannelIterator:
             if self._queue.paused:
                 self._queue.drained()
         else:
-            item = await self._queue.get()
+            try:
+                item = await self._queue.get()
+            except BaseException:
+                # The traceback keeps this frame, which must not keep the iterator: it is gone.
+                del self
+                raise
         # Now, and not when it was queued: a queued message refers to nothing of the user's.
         if self._decoder is not None and type(item) is Message:
             item.decoder = self._decoder

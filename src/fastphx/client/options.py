@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -24,6 +26,9 @@ REJOIN_CAP_S = 10.0
 
 # One generator for all clients: each would take 2.5 KB, and they must not be seeded alike.
 _RANDOM = Random()
+if hasattr(os, "register_at_fork"):
+    # Neither must those of worker processes that were forked from one.
+    os.register_at_fork(after_in_child=_RANDOM.seed)
 
 
 @dataclass(slots=True)
@@ -58,12 +63,24 @@ class Options:
         transport_url(self.url)
         # Refused now, and not in the middle of an outage.
         full_jitter(1, self.random, base_s=self.backoff_base, cap_s=self.backoff_cap)
-        for name in ("timeout", "hold", "open_timeout", "give_up_after", "longpoll_fallback"):
+        for name in ("timeout", "open_timeout", "give_up_after", "hold", "longpoll_fallback"):
             value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise ValueError(f"{name} is {value}: give seconds, 0 or more")
-        if self.buffer < 0:
-            raise ValueError(f"buffer is {self.buffer}: give how many unsent pushes are kept, or 0")
+            if value is None and name not in ("timeout", "hold"):
+                continue
+            may_be_0 = name in ("hold", "longpoll_fallback")
+            if not _is_number(value) or not (value > 0 or (may_be_0 and value == 0)):
+                bound = "0 or more" if may_be_0 else "above 0"
+                raise ValueError(f"{name} is {clip(repr(value))}: give seconds, {bound}")
+        if not (_is_number(self.heartbeat_interval) and 0 <= self.heartbeat_interval <= 86400):
+            value = clip(repr(self.heartbeat_interval))
+            raise ValueError(f"heartbeat_interval is {value}: give seconds, at most 86400, or 0 for none")
+        if not isinstance(self.buffer, int) or self.buffer < 0:
+            raise ValueError(
+                f"buffer is {clip(repr(self.buffer))}: give how many unsent pushes are kept, or 0"
+            )
+        for name in ("max_in_flight", "max_shards"):
+            if not isinstance(value := getattr(self, name), int) or value < 1:
+                raise ValueError(f"{name} is {clip(repr(value))}: give at least 1")
         if self.shards != "auto" and not (
             isinstance(self.shards, int) and 1 <= self.shards <= self.max_shards
         ):
@@ -76,23 +93,43 @@ class Options:
     def reconnect_delay(self, attempt: int) -> float:
         """How long to wait before retry number *attempt*, in seconds."""
         if self.backoff is not None:
-            return max(0.0, self.backoff(attempt))
+            return _delay(self.backoff(attempt))
+        return self.default_reconnect_delay(attempt)
+
+    def default_reconnect_delay(self, attempt: int) -> float:
         return full_jitter(attempt, self.random, base_s=self.backoff_base, cap_s=self.backoff_cap)
 
     def rejoin_delay(self, attempt: int) -> float:
         if self.rejoin_backoff is not None:
-            return max(0.0, self.rejoin_backoff(attempt))
+            return _delay(self.rejoin_backoff(attempt))
+        return self.default_rejoin_delay(attempt)
+
+    def default_rejoin_delay(self, attempt: int) -> float:
         cap_s = max(self.backoff_base, REJOIN_CAP_S)
         return full_jitter(attempt, self.random, base_s=self.backoff_base, cap_s=cap_s)
 
     def may_reconnect(self, reason: DisconnectReason) -> bool:
         if self.reconnect is None:
-            if isinstance(reason, ConnectionClosed):
-                return reason.code != 1000
-            return not (isinstance(reason, ConnectError) and reason.status == 403)
+            return reconnects_by_default(reason)
         if isinstance(self.reconnect, bool):
             return self.reconnect
         return bool(self.reconnect(reason))
+
+
+def reconnects_by_default(reason: DisconnectReason) -> bool:
+    if isinstance(reason, ConnectionClosed):
+        return reason.code != 1000
+    return not (isinstance(reason, ConnectError) and reason.status == 403)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _delay(delay_s: float) -> float:
+    if not math.isfinite(delay_s):
+        raise ValueError(f"a backoff gave {delay_s}: it gives seconds")
+    return max(0.0, delay_s)
 
 
 async def resolve(value: Any) -> Any:

@@ -15,6 +15,6 @@ def roomiest(sockets: Sequence[Socket]) -> Socket | None:
     return min(with_room, key=lambda socket: len(socket.channels), default=None)
 
 
-def learn_cap(socket: Socket, joined: int) -> None:
-    """*socket* was refused a channel with *joined* ones on it: so many are allowed."""
-    socket.cap = joined if socket.cap is None else min(socket.cap, joined)
+def learn_cap(socket: Socket, held: int) -> None:
+    """*socket* was refused a channel with *held* ones on it: so many are allowed."""
+    socket.cap = held if socket.cap is None else min(socket.cap, held)

@@ -53,11 +53,13 @@ class Socket:
         "_has_heartbeat",
         "_loop",
         "_lost_because",
+        "_mute_timer",
         "_options",
         "_paused",
         "_task",
         "_transport",
         "_transport_name",
+        "_transport_settled",
         "_was_open",
         "cap",
         "channels",
@@ -111,6 +113,8 @@ class Socket:
         """Connection attempts since the last connection was lost."""
         self._transport: Any = None
         self._transport_name = options.transport
+        self._transport_settled = False
+        self._mute_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._attempt = 0
         self._connected_at = 0.0
@@ -143,18 +147,18 @@ class Socket:
                 await self._wait_before_retry()
             self._attempt += 1
             self.outage_attempts += 1
-            error = await self._try()
+            error = await self._try_in_time()
             if error is None:
                 return
             self.reason = error
             _forget_frames(error)
             self.connect_errors += 1
             logger.warning("not connected: %s", error, extra=self._extra(attempt=self._attempt))
-            if not self._options.may_reconnect(error):
+            if not self._client.may_reconnect(error):
                 raise error
 
     async def _wait_before_retry(self) -> None:
-        delay_s = self._options.reconnect_delay(self._attempt)
+        delay_s = self._client.reconnect_delay(self._attempt)
         limit_s = self._options.give_up_after
         if limit_s is not None:
             left_s = self._down_since + limit_s - self._loop.time()
@@ -164,32 +168,58 @@ class Socket:
         logger.debug("the next attempt is in %.3f s", delay_s, extra=self._extra(delay_s=delay_s))
         await asyncio.sleep(delay_s)
 
-    async def _try(self) -> DisconnectReason | None:
-        """One attempt. Returns why it failed. Raises ValueError for options that no attempt can succeed
-        with."""
-        fallback_s = self._fallback_s()
+    async def _try_in_time(self) -> DisconnectReason | None:
+        """One attempt, cut short where it is time to give up. Returns why it failed. Raises ValueError for
+        options that no attempt can succeed with."""
+        limit_s = self._options.give_up_after
         try:
-            async with asyncio.timeout(fallback_s):
-                return await self._start_transport()
-        except TimeoutError as error:
-            failure: DisconnectReason = ConnectError(f"not connected within {fallback_s} s")
-            failure.__cause__ = error
-        except DisconnectReason as error:
-            failure = error
-        if fallback_s is not None:
-            logger.info("falling back to long polling: %s", failure, extra=self._extra())
-            self._transport_name = "longpoll"
+            async with asyncio.timeout_at(None if limit_s is None else self._down_since + limit_s) as scope:
+                return await self._try()
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            return ConnectError(f"there was no connection for {limit_s:g} s, which is give_up_after")
+
+    async def _try(self) -> DisconnectReason | None:
+        fallback_s = self._fallback_s()
+        failure: DisconnectReason | None
+        if fallback_s is None or self._transport_name != "longpoll":
             try:
-                return await self._start_transport()
+                async with asyncio.timeout(fallback_s):
+                    return await self._start_transport()
+            except TimeoutError as error:
+                failure = ConnectError(f"not connected within {fallback_s} s")
+                failure.__cause__ = error
             except DisconnectReason as error:
                 failure = error
+            if fallback_s is None:
+                return failure
+            logger.info("falling back to long polling: %s", failure, extra=self._extra())
+            self._transport_name = "longpoll"
+        try:
+            failure = await self._start_transport()
+        except DisconnectReason as error:
+            failure = error
+        if failure is None:
+            self._transport_settled = True
+        else:
+            # Where neither gets through, the server may be away: that says nothing against WebSockets.
+            self._transport_name = "websocket"
         return failure
 
     def _fallback_s(self) -> float | None:
-        """As phoenix.js: long polling instead where the very first WebSocket is not open after so long."""
-        if self._was_open or self._transport_name != "websocket":
+        """How long the first WebSocket may take to be open, and then to answer a heartbeat, as in phoenix.js;
+        None where there is no falling back (any more)."""
+        if self._transport_settled or self._options.transport != "websocket":
             return None
         return self._options.longpoll_fallback
+
+    def _websocket_is_mute(self) -> None:
+        """It was opened, and nothing comes through it: a proxy's work."""
+        self._mute_timer = None
+        logger.info("falling back to long polling: no heartbeat was answered", extra=self._extra())
+        self._transport_name = "longpoll"
+        self.on_heartbeat_timeout()
 
     async def _start_transport(self) -> DisconnectReason | None:
         options = self._options
@@ -237,6 +267,11 @@ class Socket:
         if self._was_open:
             self.reconnects += 1
         self._was_open = True
+        if (fallback_s := self._fallback_s()) is not None:
+            if self._options.heartbeat_interval:
+                self._mute_timer = self._loop.call_later(fallback_s, self._websocket_is_mute)
+            else:
+                self._transport_settled = True
         logger.info("connected", extra=self._extra(attempt=self._attempt))
         for channel in list(self.channels.values()):
             channel.socket_opened()
@@ -250,7 +285,8 @@ class Socket:
         self.generation += 1
         if writer is None:
             writer = CollectingWriter(self._push)
-        phase = self._options.random.random()
+        # Whether a WebSocket that may be fallen back from works is to be known at once.
+        phase = self._options.random.random() if self._fallback_s() is None else 0.0
         self.session.opened(writer, time.monotonic_ns(), phase, heartbeat=self._has_heartbeat)
 
     def _push(self, data: bytes, opcode: int) -> None:
@@ -266,6 +302,7 @@ class Socket:
         self.reason = reason
         was_returned = self._transport is not None
         self._transport = None
+        self._stop_judging()
         self._paused.clear()
         now = self._loop.time()
         if was_returned:
@@ -285,7 +322,7 @@ class Socket:
         logger.warning("disconnected: %s", reason, extra=self._extra())
         if not was_returned:
             return
-        if self._options.may_reconnect(reason):
+        if self._client.may_reconnect(reason):
             self.start()
             self._client.socket_changed()
         else:
@@ -334,6 +371,14 @@ class Socket:
     def on_heartbeat_reply(self, rtt_ns: int) -> None:
         self.last_heartbeat_rtt = rtt_ns / 1e9
         self.last_heartbeat_at_ns = time.monotonic_ns()
+        if self._mute_timer is not None:
+            self._stop_judging()
+            self._transport_settled = True
+
+    def _stop_judging(self) -> None:
+        if self._mute_timer is not None:
+            self._mute_timer.cancel()
+            self._mute_timer = None
 
     def on_heartbeat_timeout(self) -> None:
         self.heartbeat_timeouts += 1
