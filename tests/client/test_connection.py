@@ -64,6 +64,8 @@ def test_a_url_that_cannot_be_meant(url: str) -> None:
         ({"backoff_base": 0.0}, "base"),
         ({"hold": -1.0}, "hold"),
         ({"hold": None}, "hold"),
+        ({"params": 5}, "params"),
+        ({"params": "token=secret"}, "params is a str"),
         ({"timeout": 0}, "timeout"),
         ({"timeout": None}, "timeout"),
         ({"open_timeout": "10"}, "open_timeout"),
@@ -162,14 +164,14 @@ async def test_a_refused_handshake_is_retried_where_that_is_asked_for(server: Se
 async def test_a_failing_parameter_is_retried(server: Server) -> None:
     calls = []
 
-    def params() -> dict[str, str]:
+    def params() -> str | None:
         calls.append(1)
         if len(calls) == 1:
             raise RuntimeError("the token's source is down")
-        return {}
+        return "no pairs" if len(calls) == 2 else None
 
     async with connect(server.url, params=params, backoff=at_once) as client:
-        assert client.stats.connect_errors == client.stats.handler_errors == 1
+        assert client.stats.connect_errors == client.stats.handler_errors == 2
 
 
 async def test_a_server_that_comes_later(unused_tcp_port: int) -> None:

@@ -61,6 +61,8 @@ class Options:
 
     def __post_init__(self) -> None:
         transport_url(self.url)
+        if not callable(self.params):
+            self.params = check_params(self.params)
         # Refused now, and not in the middle of an outage.
         full_jitter(1, self.random, base_s=self.backoff_base, cap_s=self.backoff_cap)
         for name in ("timeout", "open_timeout", "give_up_after", "hold", "longpoll_fallback"):
@@ -130,6 +132,19 @@ def _delay(delay_s: float) -> float:
     if not math.isfinite(delay_s):
         raise ValueError(f"a backoff gave {delay_s}: it gives seconds")
     return max(0.0, delay_s)
+
+
+def check_params(params: Any) -> Params:
+    """*params* as a list of pairs, so that they can be asked for again. Raises ValueError, which shows no
+    value."""
+    if params is None:
+        return ()
+    try:
+        pairs = list(params.items() if isinstance(params, Mapping) else params)
+        dict(pairs)
+    except (TypeError, ValueError):
+        raise ValueError(f"params is a {type(params).__name__}: give a mapping, or pairs") from None
+    return pairs
 
 
 async def resolve(value: Any) -> Any:

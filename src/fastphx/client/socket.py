@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastphx.client.endpoint import shown_host, transport_url
 from fastphx.client.message_queue import MessageQueue
-from fastphx.client.options import Options, resolve
+from fastphx.client.options import Options, check_params, resolve
 from fastphx.errors import ConnectError, DecodeError, DisconnectReason, HeartbeatTimeout, TransportDown
 from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
 from fastphx.protocol.codec import Message
@@ -231,7 +231,7 @@ class Socket:
             transport_class, name = name, "websocket"
         try:
             async with asyncio.timeout(options.timeout):
-                params = await resolve(options.params)
+                params = check_params(await resolve(options.params))
                 opts = await self._transport_opts()
         except Exception as error:
             # A token's source may be down for the moment just as a server may.
