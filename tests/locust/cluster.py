@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,14 @@ def server_stats(url: str) -> dict[str, int]:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats", timeout=10) as answer:
         stats: dict[str, int] = orjson.loads(answer.read())
         return stats
+
+
+def ask_page(port: int, path: str, form: dict[str, object] | None = None) -> dict[str, Any]:
+    """What Locust's page asks its server: with a form it is a POST."""
+    data = None if form is None else urllib.parse.urlencode(form).encode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", data, timeout=60) as answer:
+        found: dict[str, Any] = orjson.loads(answer.read())
+        return found
 
 
 def worker_processes(locust: subprocess.Popen[str]) -> list[int]:
@@ -99,6 +108,19 @@ class Locusts:
         for _ in range(workers):
             self.start("--worker", "--master-host", "127.0.0.1", "--master-port", port)
         return self.processes
+
+    def start_cluster_with_page(self, *arguments: str, workers: int = 2) -> int:
+        """A master with its page, whose port is returned, and workers, which are there."""
+        port, master_port = free_port(), str(free_port())
+        self.start(
+            *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", master_port),
+            *("--web-host", "127.0.0.1", "--web-port", str(port), *arguments),
+        )
+        for number in range(workers):
+            self.start("--worker", "--master-host", "127.0.0.1", "--master-port", master_port)
+            # One after the other, so that they have their indexes in this order.
+            wait_until(lambda number=number: f"{number + 1} workers connected" in self.logs(), "no worker")
+        return port
 
     def codes(self) -> list[int]:
         """The exit codes, when all have ended."""

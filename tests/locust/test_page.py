@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.load.processes import serve
-from tests.locust.cluster import free_port, locusts, server_stats, wait_until, worker_processes
+from tests.locust.cluster import locusts, server_stats, worker_processes
 from tests.locust.page import NO_BROWSER, Page, browser_and_driver, page
 
 pytestmark = pytest.mark.skipif(browser_and_driver() is None, reason=NO_BROWSER)
@@ -29,11 +29,8 @@ def wait_for_sockets(shown: Page, url: str, users: int) -> None:
 
 def test_rows_and_charts_move_and_sockets_follow_the_users(tmp_path: Path) -> None:
     with serve() as (_, url), locusts(tmp_path, url) as cluster:
-        port, master_port = free_port(), str(free_port())
-        bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", master_port)
-        cluster.start("--master", *bind, "--web-host", "127.0.0.1", "--web-port", str(port), "--host", url)
-        worker = cluster.start("--worker", "--master-host", "127.0.0.1", "--master-port", master_port)
-        wait_until(lambda: "1 workers connected" in cluster.logs(), "no worker")
+        port = cluster.start_cluster_with_page("--host", url, workers=1)
+        worker = cluster.processes[1]
         with page(f"http://127.0.0.1:{port}", tmp_path / "profile") as shown:
             shown.show("")
             shown.enter(100, 100, "START")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fastphx.load.locust.plan import rate_of_socket, socket_plan
@@ -45,10 +47,15 @@ def test_scenarios_that_push_do_it_once_a_second(mapping: dict[str, object], rat
         ({"rate": "1/s:10s,2/s:10s"}, URL, "LoadTestShape"),
         ({"rate": 1, "think_time": 1}, URL, "think time"),
         ({"colour": "red"}, URL, "not part of a plan"),
+        ({5: "red"}, URL, "'5' of the plan is not a text"),
+        ({"payload": {"at": object()}}, URL, "payload: it cannot be written as JSON"),
+        ({"scenario": "fanout", "publishers": 0}, URL, "publishers is 0: give 1 or more"),
+        ("echo", URL, "the plan is a str"),
+        (None, URL, "the plan is a NoneType"),
     ],
 )
 def test_what_is_not_a_users_plan_is_refused_in_one_sentence(
-    mapping: dict[str, object], host: str | None, words: str
+    mapping: Any, host: str | None, words: str
 ) -> None:
     with pytest.raises(PlanError) as caught:
         socket_plan(mapping, host)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -11,12 +12,14 @@ import gevent
 from gevent.event import Event
 from locust import User, events
 from locust.env import Environment
+from locust.html import get_html_report
 from locust.rpc import Message
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from fastphx.errors import FastphxError
 from fastphx.load.limits import raise_open_files
+from fastphx.load.locust.plan import ANY_HOST
 from fastphx.load.locust.sockets import GAUGES, Sockets
 from fastphx.load.locust.sockets_tab import show_sockets_tab
 from fastphx.load.locust.statistics import Row, merge, rows_of
@@ -34,7 +37,7 @@ GRACE_S = 10.0
 LOG_INTERVAL_S = 10.0
 WATCH_INTERVAL_S = 1.0
 POLL_S = 0.05
-DRAIN, DRAINED, FAILED = "fastphx_drain", "fastphx_drained", "fastphx_failed"
+NUMBER, DRAIN, DRAINED, FAILED = "fastphx_number", "fastphx_drain", "fastphx_drained", "fastphx_failed"
 
 
 class Binding:
@@ -54,6 +57,9 @@ class Binding:
         self._missing: set[str] = set()
         self._drain_ended = Event()
         self._drain_ended.set()
+        self._number: int | None = None
+        """Which worker this is in the test that starts, as the master has told."""
+        self._leaving: gevent.Greenlet | None = None
         self._is_quitting = False
 
     @property
@@ -83,8 +89,10 @@ class Binding:
         """Listen to the environment's events. Raises PlanError for a user class whose plan is not valid."""
         environment = self.environment
         runner = environment.runner
+        starts_at_once = isinstance(runner, LocalRunner) and self._is_headless
         for user_class in self.user_classes:
-            if environment.host or user_class.host:
+            # Elsewhere the host may still come from the page or from the master.
+            if environment.host or user_class.host or starts_at_once:
                 user_class.socket_plan(environment.host)
         hooks = environment.events
         hooks.test_start.add_listener(self._test_start)
@@ -96,38 +104,55 @@ class Binding:
             runner.register_message(DRAINED, self._worker_drained)
             runner.register_message(FAILED, self._worker_failed)
             hooks.worker_report.add_listener(self._worker_report)
-        else:
-            raise_open_files(0)
-            for user_class in self.user_classes:
-                self.sockets_of(user_class).prepare()
+            gevent.spawn(self._watch_workers)
         if isinstance(runner, WorkerRunner):
+            runner.register_message(NUMBER, self._numbered)
             runner.register_message(DRAIN, self._drain_asked, concurrent=True)
             hooks.report_to_master.add_listener(self._report_to_master)
         else:
             gevent.spawn(self._log_sockets)
-        if isinstance(runner, MasterRunner):
-            gevent.spawn(self._watch_workers)
         if environment.web_ui is not None:
             show_sockets_tab(environment.web_ui, self.socket_rows)
+        if not self.is_master:
+            raise_open_files(0)
+            # Last: starting a process lets other greenlets run, and the master's first message may be there.
+            for user_class in self.user_classes:
+                self.sockets_of(user_class).prepare()
 
     def _test_start(self, **_: Any) -> None:
         self.inexact.clear()
         self._gauges.clear()
-        self._drained.clear()
-        self._missing.clear()
+        for user_class in self.user_classes:
+            # Locust's tags are of tasks, and a socket has none that could be left out.
+            user_class.tasks = user_class.tasks or list(user_class.functions)
         if self.environment.reset_stats:
             self.inexact.append("--reset-stats drops what was counted while the users were spawned")
         if self.is_master:
+            self._missing = {client.id for client in self._runner.clients.missing}
+            self._number_workers()
             return
         self._drain_ended.set()
         try:
             self._start_sockets()
+        except PlanError as error:
+            # A worker is not at fault: its master ends the test.
+            self._fail(str(error), EXIT_USAGE, quits=not isinstance(self._runner, WorkerRunner))
         except FastphxError as error:
-            self._fail(str(error), EXIT_USAGE if isinstance(error, PlanError) else EXIT_FAILED)
+            self._fail(str(error))
+
+    def _number_workers(self) -> None:
+        """Locust's own index of a worker is never given again: after workers were replaced, a test would have
+        no worker 0, and no publishers. Who comes later has an index above all of these numbers."""
+        for number, client_id in enumerate(sorted(self._active_workers(), key=self._runner.get_worker_index)):
+            self._runner.send_message(NUMBER, number, client_id=client_id)
+
+    def _numbered(self, msg: Message, **_: Any) -> None:
+        self._number = msg.data
 
     def _start_sockets(self) -> None:
         started = []
-        index = getattr(self.environment.runner, "worker_index", 0)
+        index = self._runner.worker_index if self._number is None else self._number
+        self._number = None
         for user_class in self.user_classes:
             sockets = self.sockets_of(user_class)
             sockets.give_plan(user_class.socket_plan(self.environment.host), index)
@@ -158,7 +183,13 @@ class Binding:
 
     def _quit(self, **_: Any) -> None:
         options = self.environment.parsed_options
-        if not isinstance(self.environment.runner, WorkerRunner) and getattr(options, "csv_prefix", None):
+        if isinstance(self.environment.runner, WorkerRunner) or options is None:
+            return
+        if options.html_file and Path(options.html_file).exists():
+            # After Ctrl-C it was written before the last statistics.
+            report = get_html_report(self.environment, show_download_link=False)
+            Path(options.html_file).write_text(report, encoding="utf-8")
+        if options.csv_prefix:
             # Its files are written once a second, and closed after this, without having been written again.
             gevent.sleep(CSV_STATS_INTERVAL_SEC * 1.25)
 
@@ -215,11 +246,11 @@ class Binding:
         draining = [each for each in self._sockets.values() if each.is_draining]
         if not draining:
             return
-        self._drain_ended.clear()
         timeout_s = self._drain_timeout_s()
-        for sockets in draining:
-            sockets.stop()
+        self._drain_ended.clear()
         try:
+            for sockets in draining:
+                sockets.stop()
             deadline_s = time.monotonic() + timeout_s
             for sockets in draining:
                 sockets.wait_ended(max(0.0, deadline_s - time.monotonic()))
@@ -237,9 +268,8 @@ class Binding:
             self._drain_ended.set()
 
     def _drain_timeout_s(self) -> float:
-        stops_s = [
-            user_class.socket_plan(self.environment.host).graceful_stop_s for user_class in self.user_classes
-        ]
+        # With any host: the one that was typed in may be why the test ends.
+        stops_s = [user_class.socket_plan(ANY_HOST).graceful_stop_s for user_class in self.user_classes]
         return max(stops_s, default=0.0) + 2 * CLOSE_TIMEOUT_S + GRACE_S
 
     def _drain_asked(self, msg: Message, **_: Any) -> None:
@@ -249,17 +279,26 @@ class Binding:
     def _drain_workers(self) -> None:
         runner = self.environment.runner
         assert isinstance(runner, MasterRunner)
-        self._drained.clear()
-        if not runner.worker_count:
+        if not self._drain_ended.is_set():
+            self._drain_ended.wait()
             return
-        runner.send_message(DRAIN)
         deadline_s = time.monotonic() + self._drain_timeout_s() + GRACE_S
-        while undrained := self._active_workers() - self._drained:
-            if time.monotonic() > deadline_s:
-                self._lose(f"{len(undrained)} workers did not drain in time")
-                break
-            gevent.sleep(POLL_S)
-        self._find_missing()
+        self._drain_ended.clear()
+        self._drained.clear()
+        asked: set[str] = set()
+        try:
+            while undrained := self._active_workers() - self._drained:
+                # A worker may come while the others drain.
+                for client_id in undrained - asked:
+                    runner.send_message(DRAIN, client_id=client_id)
+                asked |= undrained
+                if time.monotonic() > deadline_s:
+                    self._lose(f"{len(undrained)} workers did not drain in time")
+                    break
+                gevent.sleep(POLL_S)
+            self._find_missing()
+        finally:
+            self._drain_ended.set()
 
     def _active_workers(self) -> set[str]:
         clients = self._runner.clients
@@ -283,17 +322,30 @@ class Binding:
             runner.send_message(FAILED, {"why": why, "exit_code": exit_code})
             runner._send_stats()
         if quits:
-            gevent.spawn(self._leave)
+            self._leave()
+
+    @property
+    def _is_headless(self) -> bool:
+        options = self.environment.parsed_options
+        return options is not None and bool(options.headless)
 
     def _leave(self) -> None:
-        runner, options = self._runner, self.environment.parsed_options
-        if isinstance(runner, WorkerRunner) or (options is not None and options.headless):
-            runner.quit()
-        else:
-            runner.stop()
+        """Stop the test, in a greenlet of its own, and where nobody could start another one, the process."""
+        if not self._leaving:
+            self._leaving = gevent.spawn(self._end)
+
+    def _end(self) -> None:
+        if isinstance(self._runner, WorkerRunner) or self._is_headless:
+            self._runner.quit()
+            return
+        web_ui = self.environment.web_ui
+        if web_ui is not None and web_ui._swarm_greenlet is not None:
+            # As the page's own Stop does: it would end its spawning, and call the test running again.
+            web_ui._swarm_greenlet.kill()
+        self._runner.stop()
 
     def _lose(self, why: str, exit_code: int = EXIT_FAILED, *, counts: bool = True) -> None:
-        logger.error("%s", why[:1].upper() + why[1:])
+        logger.error("%s", why)
         self.inexact.append(why)
         if not self.environment.process_exit_code:
             self.environment.process_exit_code = exit_code
@@ -303,6 +355,8 @@ class Binding:
     def _worker_failed(self, msg: Message, **_: Any) -> None:
         # The row comes with the worker's statistics.
         self._lose(msg.data["why"], msg.data["exit_code"], counts=False)
+        if msg.data["exit_code"] == EXIT_USAGE:
+            self._leave()
 
     def _watch_workers(self) -> None:
         while not self._is_quitting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fastphx.errors import clip
 from fastphx.load.plan import MAX_DURATION_S, MAX_RATE_PER_S, Plan
 from fastphx.load.scenarios import scenario_class
 from fastphx.load.template import PlanError
@@ -16,6 +17,8 @@ NOT_HERE = {
     "url": "the URL is the user's host",
     "threshold": "what fails a run is Locust's: see --exit-code-on-error and environment.process_exit_code",
 }
+ANY_HOST = "ws://localhost/socket"
+"""For what does not depend on the host."""
 SELF_OPENING = ("churn", "storm")
 
 
@@ -24,7 +27,14 @@ def socket_plan(mapping: Mapping[str, object], host: str | None) -> Plan:
 
     Raises PlanError for what Locust decides, and for scenarios that open sockets by themselves.
     """
+    if not isinstance(mapping, Mapping):
+        raise PlanError(
+            f"the plan is a {type(mapping).__name__}: give keys with their values, "
+            'like {"scenario": "echo", "rate": 0.5}'
+        )
     for key in mapping:
+        if not isinstance(key, str):
+            raise PlanError(f"the key {clip(str(key))} of the plan is not a text")
         if key in NOT_HERE:
             raise PlanError(f"{key} is not part of a Locust user's plan: {NOT_HERE[key]}")
     if not host:
@@ -33,6 +43,8 @@ def socket_plan(mapping: Mapping[str, object], host: str | None) -> Plan:
     if name in SELF_OPENING:
         raise PlanError(f"{name} opens sockets by itself: use idle, and Locust's users and shapes")
     rate, publishers = mapping.get("rate"), mapping.get("publishers", 1)
+    if isinstance(publishers, int) and publishers < 1:
+        raise PlanError(f"publishers is {publishers}: give 1 or more")
     if isinstance(rate, str) and ":" in rate:
         raise PlanError(
             "the rate is one of each socket, like 0.5: its steps are Locust's, with a LoadTestShape"

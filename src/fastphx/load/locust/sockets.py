@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gevent
+from gevent.lock import RLock
 
 from fastphx.load.locust.plan import rate_of_socket
 from fastphx.load.locust.worker_process import WorkerProcess
@@ -51,14 +52,17 @@ class Sockets:
         self._on_death = on_death
         self._first = 0
         self._running = False
+        self._preparing = RLock()
         self._dispatch: Dispatch | None = None
 
     # -- the worker process
 
     def prepare(self) -> None:
         """Start the process, so that it is there when the test starts."""
-        if self.process is None or self.process.ended.is_set():
-            self.process = WorkerProcess(self._read, self._died)
+        # A test may start while the process does.
+        with self._preparing:
+            if self.process is None or self.process.ended.is_set():
+                self.process = WorkerProcess(self._read, self._died)
 
     def give_plan(self, plan: Plan, worker_index: int) -> None:
         """A test starts: tell the process what its sockets do."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
-from locust import User, constant
+from locust import User, constant, events
 from locust.env import Environment
 
-from fastphx.load.locust.binding import bind
-from fastphx.load.locust.plan import socket_plan
+from fastphx.load.locust.binding import EXIT_USAGE, bind
+from fastphx.load.locust.plan import ANY_HOST, socket_plan
 from fastphx.load.plan import Plan
+from fastphx.load.template import PlanError
 
 A_YEAR_S = 365 * 86400.0
 
@@ -21,8 +23,8 @@ class PhoenixUser(User):
     (1 by default, for the scenarios that push), and that how many sockets there are, and how fast they come,
     is what Locust is told.
 
-    ``{i}`` in a topic, a payload or a parameter is the socket's number: from 0 on Locust worker 0, from
-    1,000,000 on worker 1, and so on.
+    ``{i}`` in a topic, a payload or a parameter is the socket's number: from 0 on worker 0, from 1,000,000 on
+    worker 1, and so on, as the workers are numbered when the test starts.
     """
 
     abstract = True
@@ -38,8 +40,11 @@ class PhoenixUser(User):
 
     @classmethod
     def socket_plan(cls, host: str | None = None) -> Plan:
-        """The plan of one worker process. Raises PlanError."""
-        return socket_plan(cls.plan, host or cls.host)
+        """The plan of one worker process. Raises PlanError, which names the class."""
+        try:
+            return socket_plan(cls.plan, host or cls.host)
+        except PlanError as error:
+            raise PlanError(f"{cls.__name__}: {error}") from None
 
     def on_start(self) -> None:
         """Open the socket. Overriding it, call this one."""
@@ -56,3 +61,22 @@ class PhoenixUser(User):
         """The only task: the socket does the rest."""
 
     tasks = [hold]  # noqa: RUF012 - Locust's own way
+    # Locust takes this for users whose tasks its --tags need not leave: hold comes back when the test starts.
+    functions = (hold,)
+
+
+def _subclasses(of: type[PhoenixUser]) -> Iterator[type[PhoenixUser]]:
+    for each in of.__subclasses__():
+        yield each
+        yield from _subclasses(each)
+
+
+@events.init_command_line_parser.add_listener
+def _on_command_line(parser: ArgumentParser, **_: Any) -> None:
+    """The locustfile was read, and nothing is started yet: a worker would first wait for its master."""
+    for user_class in _subclasses(PhoenixUser):
+        if not user_class.abstract:
+            try:
+                user_class.socket_plan(ANY_HOST)
+            except PlanError as error:
+                parser.exit(EXIT_USAGE, f"{error}\n")
