@@ -21,7 +21,7 @@ def bars(title: str, values: Mapping[str, float]) -> str:
             f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{escape(name)}</text>'
             f'<rect x="{left}" y="{y + 2}" width="{value / most * width:.0f}" height="18" '
             f'fill="{COLOURS[0]}"/>'
-            f'<text x="{left + value / most * width + 6:.0f}" y="{y + 15}">{value:.2f}</text>'
+            f'<text x="{left + value / most * width + 6:.0f}" y="{y + 15}">{value:.2g}</text>'
         )
     return svg(left + width + 60, 44 + len(values) * height, parts)
 

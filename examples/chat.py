@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import itertools
 import sys
+import threading
 
 import fastphx
 from fastphx import Channel, Outage
@@ -24,8 +27,14 @@ async def print_messages(room: Channel, nick: str) -> None:
             print(f"{message.payload['nick']}: {message.payload['body']}", flush=True)
 
 
-async def send_lines(room: Channel, nick: str) -> None:
-    while line := await asyncio.to_thread(sys.stdin.readline):
+def read_lines(lines: asyncio.Queue[str], loop: asyncio.AbstractEventLoop) -> None:
+    """In a thread of its own that Ctrl-C need not wait for; an empty line is the end."""
+    for line in itertools.chain(sys.stdin, [""]):
+        loop.call_soon_threadsafe(lines.put_nowait, line)
+
+
+async def send_lines(room: Channel, nick: str, lines: asyncio.Queue[str]) -> None:
+    while line := await lines.get():
         if not line.strip():
             continue
         try:
@@ -35,11 +44,18 @@ async def send_lines(room: Channel, nick: str) -> None:
 
 
 async def main(url: str, topic: str, nick: str) -> None:
+    lines: asyncio.Queue[str] = asyncio.Queue()
     async with fastphx.connect(url) as client:
         room = await client.join(topic, {"nick": nick})
         print(f"* you are {nick} in {topic}", flush=True)
+        threading.Thread(target=read_lines, args=(lines, asyncio.get_running_loop()), daemon=True).start()
         printing = asyncio.create_task(print_messages(room, nick))
-        await send_lines(room, nick)
+        sending = asyncio.create_task(send_lines(room, nick, lines))
+        await asyncio.wait((printing, sending), return_when=asyncio.FIRST_COMPLETED)
+        if printing.done():
+            print(f"* {topic} was closed", flush=True)
+            sending.cancel()
+            return
         await room.leave()
         await printing
 
@@ -50,4 +66,5 @@ if __name__ == "__main__":
     parser.add_argument("topic")
     parser.add_argument("nick")
     given = parser.parse_args()
-    asyncio.run(main(given.url, given.topic, given.nick))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main(given.url, given.topic, given.nick))

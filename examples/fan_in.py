@@ -78,10 +78,12 @@ async def main(url: str, database: str, topics: list[str]) -> None:
             for task in (stopped, *readers):
                 task.cancel()
             await asyncio.gather(stopped, *readers, return_exceptions=True)
-            if not writer.done():
-                await rows.join()
-                writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            written = asyncio.create_task(rows.join())
+            # A writer that fails leaves rows that nobody takes any more.
+            await asyncio.wait((writer, written), return_when=asyncio.FIRST_COMPLETED)
+            writer.cancel()
+            written.cancel()
+            await asyncio.gather(writer, written, return_exceptions=True)
 
 
 if __name__ == "__main__":

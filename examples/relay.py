@@ -10,6 +10,7 @@ and answers with the reply's response, ``GET /health`` tells the connection's st
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 from collections.abc import AsyncIterator
@@ -34,6 +35,9 @@ def create_app(url: str | None = None, topic: str | None = None) -> FastAPI:
         async for message in room:
             if isinstance(message, Outage):
                 event = f"event: outage\ndata: {message.duration_s:.3f}\n\n"
+            elif message.is_binary:
+                # Server-sent events are text.
+                event = f"event: {message.event}\ndata: {base64.b64encode(message.raw).decode()}\n\n"
             else:
                 # JSON from the server may be spread over lines, and an event's data is a line each.
                 data = "\n".join(f"data: {line}" for line in message.raw.decode().splitlines())

@@ -4,7 +4,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from fastphx.testing import demo_server
+from fastphx.protocol.codec import Message
+from fastphx.testing import Channel, Server, Stop, demo_server
 
 CHAT = Path(__file__).parents[2] / "examples" / "chat.py"
 TIMEOUT_S = 20.0
@@ -59,3 +60,22 @@ async def test_two_people_talk() -> None:
                 if person.process.returncode is None:
                     person.process.kill()
                     await person.process.communicate()
+
+
+async def test_a_closed_room_ends_the_chat() -> None:
+    class Closing(Channel):
+        def handle_in(self, event: str, message: Message) -> Stop:
+            return Stop("normal")
+
+    async with Server(channels={"room:*": Closing}) as server:
+        ann = Person(server.url, "ann")
+        try:
+            await ann.start()
+            assert await ann.sees() == "* you are ann in room:lobby"
+            ann.types("anyone?")
+            assert await ann.sees() == "* room:lobby was closed"
+            assert await ann.leaves() == (0, "", "")
+        finally:
+            if ann.process.returncode is None:
+                ann.process.kill()
+                await ann.process.communicate()
