@@ -41,6 +41,7 @@ def test_scenarios_that_push_do_it_once_a_second(mapping: dict[str, object], rat
         ({}, "http://localhost", "ws://"),
         ({"connections": 5}, URL, "users are the sockets"),
         ({"duration": "5s"}, URL, "run time"),
+        ({"max_cpu": 0.5}, URL, "not judged here"),
         ({"scenario": "churn"}, URL, "by itself"),
         ({"scenario": "storm"}, URL, "by itself"),
         ({"scenario": "tsunami"}, URL, "not known"),

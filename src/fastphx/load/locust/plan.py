@@ -9,12 +9,16 @@ from fastphx.load.plan import MAX_DURATION_S, MAX_RATE_PER_S, Plan
 from fastphx.load.scenarios import scenario_class
 from fastphx.load.template import PlanError
 
+NOT_JUDGED = "whether the client kept up is not judged here: Locust warns of its own CPU"
 NOT_HERE = {
     "connections": "the users are the sockets: their number is Locust's",
     "ramp": "the spawn rate is Locust's",
     "duration": "the run time is Locust's",
     "workers": "the workers are Locust's",
     "url": "the URL is the user's host",
+    "max_schedule_lag": NOT_JUDGED,
+    "max_loop_lag": NOT_JUDGED,
+    "max_cpu": NOT_JUDGED,
     "threshold": "what fails a run is Locust's: see --exit-code-on-error and environment.process_exit_code",
 }
 ANY_HOST = "ws://localhost/socket"
