@@ -113,12 +113,12 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
-    """Read the run's output up to a line with *text*."""
+def wait_for_line(process: subprocess.Popen[str], text: str) -> str:
+    """Read the run's output up to a line with *text*, and return that."""
     assert process.stdout is not None
     for line in process.stdout:
         if text in line:
-            return
+            return line
     out, err = process.communicate()
     raise AssertionError(f"the run ended before {text!r}\n{out}\n{err}")
 

@@ -174,12 +174,10 @@ def test_a_report_that_cannot_be_written_is_one_sentence_and_exit_2(tmp_path: Pa
 
 
 def test_prometheus_serves_live_figures(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = start_load("-c", "5", "--rate", "100", "--duration", "60s", "--prometheus", str(port))
+    process = start_load("-c", "5", "--rate", "100", "--duration", "60s", "--prometheus", "0")
+    url = wait_for_line(process, "live figures on ").split()[-1]
     wait_for_line(process, "5 joined")
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=10) as answer:
         text = answer.read().decode()
     kill(process, signal.SIGINT)
     assert end(process, None).code == 130

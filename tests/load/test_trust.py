@@ -106,6 +106,38 @@ def test_duplicate_and_unexpected_replies_have_buckets_of_their_own(tmp_path: Pa
     assert run.totals["duplicates"] == run.totals["unexpected"] == run.totals["replies"] == 50
 
 
+def test_sockets_that_cannot_join_all_topics_are_told_from_a_lost_server(tmp_path: Path) -> None:
+    topics = ("--topic", "room:a", "--topic", "room:b")
+    with demo_server(port=0, max_channels_per_transport=1) as server:
+        run = run_with(server, tmp_path, lambda: None, *topics, "-c", "2", "--duration", "1s")
+    assert run.code == 5
+    assert "joined to all its topics at the end (refused: 'too many channels joined')" in run.err
+    check_identities(run.totals)
+    assert run.totals["unsent"] == run.totals["arrivals"] > 0
+    with demo_server(port=0) as server:
+        run = run_with(server, tmp_path, lambda: None, "-c", "2", "--event", "stop", "--duration", "1s")
+    assert run.code == 5
+    assert "at the end (closed by the server)" in run.err
+    check_identities(run.totals)
+    # Each socket's channel stops at its first push, and loses what else was on its way.
+    assert run.totals["channel_closes"] == 2
+    assert run.totals["lost"] == run.totals["lost_closed"] >= 2
+
+
+def test_thousands_of_late_replies_are_late_and_not_duplicates(server: Server, tmp_path: Path) -> None:
+    server.faults.reply_delay_s = 1.5
+    json_path = tmp_path / "result.json"
+    run = start_load(
+        *(server.url, "-c", "1", "--rate", "6000", "--duration", "2s", "--timeout", "500ms"),
+        *("--json", str(json_path)),
+    )
+    ended = end(run, json_path)
+    check_identities(ended.totals)
+    # Up to 6,000 pushes have timed out and wait for their replies at the same time.
+    assert ended.totals["late"] > 500
+    assert ended.totals["duplicates"] == ended.totals["unexpected"] == 0
+
+
 def refuse_connects(server: Server) -> None:
     server.faults.refuse_connects = 403
     server.cut()

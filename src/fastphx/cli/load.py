@@ -171,6 +171,8 @@ async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, coordinator.interrupt)
     exporter = None if prometheus is None else await Exporter.start(coordinator.result, prometheus)
+    if exporter is not None and not quiet:
+        console.print(f"live figures on http://127.0.0.1:{exporter.port}/metrics", highlight=False)
     try:
         result = await coordinator.run()
     finally:

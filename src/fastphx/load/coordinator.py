@@ -303,7 +303,16 @@ class Coordinator:
         if not self._scenario.holds or not result.run_s or result.failures or result.interrupted:
             return
         if not result.alive_at_end:
-            result.failures.append(
-                f"the server was lost for good: none of {self.plan.connections} connections was alive at the "
-                f"end ({result.main_reason('disconnect')}; then {result.main_reason('connect')})"
+            result.failures.append(self._why_none_is_alive())
+
+    def _why_none_is_alive(self) -> str:
+        result, number = self.result, self.plan.connections
+        if result.counts["disconnects"] or result.counts["connect_errors"]:
+            return (
+                f"the server was lost for good: none of {number} connections was alive at the end "
+                f"({result.main_reason('disconnect')}; then {result.main_reason('connect')})"
             )
+        # Connected all the time, and yet not joined.
+        kind = "join" if result.counts["join_errors"] else "channel"
+        why = result.main_reason(kind)
+        return f"none of {number} connections was joined to all its topics at the end ({why})"

@@ -2,7 +2,7 @@ import cython
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 
 from fastphx.load.histogram cimport Histogram
@@ -22,7 +22,8 @@ from orjson import loads
 from fastphx.errors import AlreadyJoinedError, DecodeError, DisconnectedError, OverloadedError, clip
 
 cdef enum:
-    MAX_EXPIRED = 4096          # refs a socket remembers to tell a late reply from an unexpected one
+    MIN_EXPIRED = 512           # refs a socket looks back on to tell a late reply from a second one:
+    MAX_EXPIRED = 65536         # a bit each, so at most 8 KiB, and none before a push has timed out
     MAX_BACKLOG = 65536         # pushes a socket holds back
     MAX_EVENTS = 1000           # different events that are counted; the rest is counted as ""
     STAMP_DIGITS = 20
@@ -284,7 +285,7 @@ cdef class MeterSession(Session):
         self._wheel = meter.wheel
 
     def __dealloc__(self):
-        free(self.expired_refs)
+        free(self.expired)
         free(self.backlog)
 
     # -- a LinkOwner
@@ -328,7 +329,7 @@ cdef class MeterSession(Session):
             self.joined = None
         self.leaving = 0
         self.disconnect()
-        self.expired_size = 0
+        self._forget_all_expired()
         self.meter.owner.session_disconnected(self, reason)
 
     def on_link_error(self, exc):
@@ -522,29 +523,61 @@ cdef class MeterSession(Session):
         return 0
 
     cdef int _remember_expired(self, uint64_t ref) except -1:
-        cdef uint64_t* refs
-        if self.expired_size >= MAX_EXPIRED:
+        cdef uint64_t stale, looks_back
+        if self.expired == NULL:
+            self.expired_first = self.expired_last = ref
+        self.expired_first = min(self.expired_first, ref)
+        looks_back = max(ref, self.expired_last) - self.expired_first + 1
+        if self.expired_bits < MAX_EXPIRED and looks_back > self.expired_bits:
+            self._widen_expired(looks_back)
+        if ref > self.expired_last:
+            # The refs in between take the places of those that are too old by now.
+            for stale in range(max(self.expired_last, ref - min(ref, self.expired_bits)) + 1, ref + 1):
+                self._clear(stale)
+            self.expired_last = ref
+        elif self.expired_last - ref >= self.expired_bits:
             return 0
-        # Grown where the size is 0 or a power of two from 8 on.
-        if self.expired_size == 0 or (
-                self.expired_size >= 8 and self.expired_size & (self.expired_size - 1) == 0):
-            refs = <uint64_t*>realloc(
-                self.expired_refs, <size_t>max(8, 2 * self.expired_size) * sizeof(uint64_t))
-            if refs == NULL:
-                raise MemoryError
-            self.expired_refs = refs
-        self.expired_refs[self.expired_size] = ref
-        self.expired_size += 1
+        self.expired[(ref & (self.expired_bits - 1)) >> 6] |= (<uint64_t>1) << (ref & 63)
         return 0
 
+    cdef int _widen_expired(self, uint64_t bits) except -1:
+        """Look back on at least so many refs, as far as that is allowed."""
+        cdef uint64_t* wider
+        cdef uint64_t size = MIN_EXPIRED, ref, first
+        while size < bits and size < MAX_EXPIRED:
+            size *= 2
+        wider = <uint64_t*>calloc(size // 64, sizeof(uint64_t))
+        if wider == NULL:
+            raise MemoryError
+        if self.expired != NULL:
+            first = self.expired_last - min(self.expired_last, self.expired_bits - 1)
+            for ref in range(first, self.expired_last + 1):
+                if self._is_expired(ref):
+                    wider[(ref & (size - 1)) >> 6] |= (<uint64_t>1) << (ref & 63)
+            free(self.expired)
+        self.expired = wider
+        self.expired_bits = size
+        return 0
+
+    cdef inline bint _is_expired(self, uint64_t ref) noexcept:
+        return self.expired[(ref & (self.expired_bits - 1)) >> 6] >> (ref & 63) & 1
+
+    cdef inline void _clear(self, uint64_t ref) noexcept:
+        self.expired[(ref & (self.expired_bits - 1)) >> 6] &= ~((<uint64_t>1) << (ref & 63))
+
     cdef bint _forget_expired(self, uint64_t ref) noexcept:
-        cdef Py_ssize_t at
-        for at in range(self.expired_size):
-            if self.expired_refs[at] == ref:
-                self.expired_size -= 1
-                self.expired_refs[at] = self.expired_refs[self.expired_size]
-                return True
-        return False
+        """Whether the ref's push had timed out, once."""
+        if self.expired == NULL or ref > self.expired_last or self.expired_last - ref >= self.expired_bits:
+            return False
+        if not self._is_expired(ref):
+            return False
+        self._clear(ref)
+        return True
+
+    cdef void _forget_all_expired(self) noexcept:
+        free(self.expired)
+        self.expired = NULL
+        self.expired_bits = 0
 
     cdef int _answered(self, int64_t now_ns) except -1:
         self.meter.in_flight -= 1
