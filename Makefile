@@ -18,7 +18,7 @@ demo: build
 test: lint types stubs annotations pytest
 
 pytest: build
-	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -p no:benchmark -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 lint: build
 	@$(BIN)/ruff check --quiet --output-format concise $(CHECKED)

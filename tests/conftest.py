@@ -13,6 +13,17 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("fastphx", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fastphx")
 
+WHOLE = ("load", "locust")
+"""Folders whose tests start many processes: those of one folder run one after the other."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name in WHOLE:
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
 # Locust patches the process that imports it; its own processes are started without this.
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 

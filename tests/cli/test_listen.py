@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ import pytest
 from fastphx.protocol.codec import RawJson
 from fastphx.testing import Channel, Server, Stop, demo_server
 from tests.cli.command import COMMAND, TIMEOUT_S, Running, run, sentence
+from tests.free_port import free_port
 
 
 @asynccontextmanager
@@ -150,9 +150,7 @@ def test_bad_usage_ends_in_a_sentence(arguments: tuple[str, ...], said: str) -> 
 
 
 def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    done = run("listen", f"ws://127.0.0.1:{port}/socket", "room:a")
+    done = run("listen", f"ws://127.0.0.1:{free_port()}/socket", "room:a")
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
 

@@ -1,7 +1,6 @@
 """`fastphx push`, as a process."""
 
 import json
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 
 from fastphx.testing import Server, demo_server
 from tests.cli.command import COMMAND, TIMEOUT_S, run, sentence
+from tests.free_port import free_port
 
 REFUSED = "the join of 'room:denied' was refused"
 
@@ -61,9 +61,7 @@ def test_output_that_cannot_be_written_ends_in_a_sentence(redirection: str) -> N
 
 
 def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    done = run("push", f"ws://127.0.0.1:{port}/socket", "room:a", "echo")
+    done = run("push", f"ws://127.0.0.1:{free_port()}/socket", "room:a", "echo")
     assert done.returncode == 3
     assert "the connection was refused" in done.stderr
     assert done.stderr.count("\n") == 1

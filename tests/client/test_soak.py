@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import random
-import socket
 import sys
 import tracemalloc
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -19,6 +18,7 @@ import uvloop
 from fastphx import Client, FastphxError, connect
 from fastphx.client import Channel
 from fastphx.protocol.joins import JoinState
+from tests.free_port import free_port
 
 CLIENTS = 200
 TOPICS = 5
@@ -221,9 +221,7 @@ async def run(port: int) -> None:
 def test_soak(caplog: pytest.LogCaptureFixture) -> None:
     # What pytest keeps of a log is memory as well.
     caplog.set_level(logging.CRITICAL, "fastphx.client")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     tracemalloc.start()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import socket as socket_module
 import ssl
 from typing import Any
 
@@ -26,16 +25,11 @@ from fastphx import (
 )
 from fastphx.testing import Channel, Handshake, Server, demo_server
 from fastphx.transports import WebSocketTransport
+from tests.free_port import free_port
 from tests.gen_socket_client.conftest import Starter
 from tests.gen_socket_client.recorder import AsyncRecorder, Recorder
 
 kinds = pytest.mark.parametrize("kind", [Recorder, AsyncRecorder])
-
-
-def free_port() -> int:
-    with socket_module.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @kinds

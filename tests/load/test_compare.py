@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import orjson
 import pytest
 
 from fastphx.load.duel import ratios
+from tests.free_port import free_port
 
 from .processes import end, load, start
 
@@ -111,9 +111,7 @@ def test_what_only_b_loses_is_worse_where_every_round_says_so() -> None:
 
 
 def test_two_servers_are_run_in_turns(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     plan = tmp_path / "plan.toml"
     plan.write_text(
         f'url = "ws://127.0.0.1:{port}/socket"\nconnections = 3\nrate = 200\n'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from tests.free_port import free_port
 from tests.load.processes import children_of, command_of
 
 TIMEOUT_S = 60.0
@@ -30,13 +30,6 @@ class Room(PhoenixUser):
     host = "ws://127.0.0.1:4000/socket"
     plan = {"scenario": "echo", "topic": "room:{i % 100}", "rate": 0.5}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(reached: Callable[[], bool], what: str) -> None:

@@ -7,10 +7,10 @@ import re
 import signal
 from pathlib import Path
 
+from tests.free_port import free_port
 from tests.load.processes import children_of, is_alive, serve
 from tests.locust.cluster import (
     ask_page,
-    free_port,
     locusts,
     server_stats,
     wait_until,

@@ -18,6 +18,7 @@ import trustme
 from fastphx.errors import ConnectError, ConnectionClosed
 from fastphx.protocol.sink import CallbackSink
 from fastphx.transports import WebSocketLink, connect, frame_reader
+from tests.free_port import free_port
 from tests.transports.proxies import HttpProxy, Proxy, Socks4Proxy, Socks5Proxy
 from tests.transports.raw_server import TEXT, Peer, RawServer, frame, handshake_answer
 from tests.transports.recording_owner import TIMEOUT_S, RecordingOwner
@@ -48,13 +49,6 @@ async def refused(url: str, **options: Any) -> ConnectError:
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
     return caught.value
-
-
-def unused_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -394,7 +388,7 @@ async def test_an_attempt_that_is_cancelled_when_it_has_succeeded_is_cut_and_tol
 
 
 async def test_nobody_listening_is_one_sentence() -> None:
-    error = await refused(f"ws://127.0.0.1:{unused_port()}/socket")
+    error = await refused(f"ws://127.0.0.1:{free_port()}/socket")
     assert str(error).endswith("the connection was refused")
     assert isinstance(error.__cause__, ConnectionRefusedError)
     assert error.status is None
@@ -416,7 +410,7 @@ async def test_an_unknown_host_is_one_sentence(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_several_addresses_that_refuse_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    port = unused_port()
+    port = free_port()
 
     async def getaddrinfo(*_args: Any, **_options: Any) -> list[Any]:
         return [
@@ -563,7 +557,7 @@ async def test_a_socks_proxy_has_a_port_by_default(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("scheme", ["http", "socks4", "socks5"])
 async def test_a_proxy_that_is_not_there_or_does_not_answer(scheme: str) -> None:
-    error = await refused("ws://127.0.0.1:1/", proxy=f"{scheme}://me:secret@127.0.0.1:{unused_port()}")
+    error = await refused("ws://127.0.0.1:1/", proxy=f"{scheme}://me:secret@127.0.0.1:{free_port()}")
     assert "through the proxy" in str(error)
     ended = asyncio.Event()
 

@@ -20,6 +20,7 @@ from fastphx.gen_socket_client import Connect, GenSocketClient, start_link
 from fastphx.testing import demo_server
 from fastphx.transports import BINARY, TEXT, Transport, TransportOwner
 from fastphx.transports.longpoll import MIN_ANSWER_BYTES, LongPollTransport, longpoll_url
+from tests.free_port import free_port
 from tests.transports.longpoll_peer import RecordingOwner, ScriptedServer
 
 TIMEOUT_S = 5.0
@@ -316,10 +317,8 @@ async def test_room_is_announced_to_who_was_refused() -> None:
 
 
 async def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with pytest.raises(ConnectError, match="the connection was refused"):
-        await LongPollTransport.start(f"ws://127.0.0.1:{port}/socket/websocket", RecordingOwner(), {})
+        await LongPollTransport.start(f"ws://127.0.0.1:{free_port()}/socket/websocket", RecordingOwner(), {})
 
 
 async def test_an_attempt_has_a_deadline_and_can_be_cancelled() -> None:
