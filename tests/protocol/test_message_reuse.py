@@ -113,3 +113,73 @@ def test_topics_and_events_that_look_alike_are_told_apart() -> None:
             session.receive(frame, 1, 0)
             expected.append((topic, event, number))
     assert seen == expected
+
+
+def test_a_payloads_bytes_that_somebody_keeps_stay_as_they_were() -> None:
+    kept: list[tuple[bytes, memoryview | None, int]] = []
+    hashes: dict[int, int] = {}
+
+    def keep_the_bytes(message: Message) -> None:
+        number = message.payload
+        hashes[number] = hash(message.raw)
+        if number % 4 == 1:
+            kept.append((message.raw, None, number))
+        elif number % 4 == 2:
+            kept.append((b"", memoryview(message.raw), number))
+
+    session = open_session(keep_the_bytes)
+    for number in range(2000):
+        # Longer and shorter than the one before, and as long.
+        payload = b"%d" % number + b" " * (number % 7)
+        session.receive(b'["1",null,"room:a","event",%b]' % payload, 1, 0)
+    assert len(kept) == 1000
+    for raw, view, number in kept:
+        assert int(raw if view is None else view.tobytes()) == number
+    # A hash is kept in the bytes: filled anew, they have another.
+    assert all(found == hash(b"%d" % number) for number, found in hashes.items())
+
+
+def test_bytes_with_room_for_more_are_as_long_as_the_payload() -> None:
+    seen: list[tuple[int, bytes, bytes]] = []
+    session = open_session(lambda message: seen.append((len(message.raw), bytes(message.raw[:]), b"")))
+    payloads = [b'"%b"' % (b"x" * size) for size in (40, 3, 0, 40, 41, 2000, 5, 1022, 1023, 1)]
+    for payload in payloads:
+        session.receive(b'["1",null,"room:a","event",%b]' % payload, 1, 0)
+    assert [raw for _, raw, _ in seen] == payloads
+    assert [size for size, _, _ in seen] == [len(payload) for payload in payloads]
+    for data in (b"", b"a", b"bc", b"", b"d"):
+        session.receive(encode_binary_broadcast("room:a", "event", data), 2, 0)
+    assert [raw for _, raw, _ in seen[len(payloads) :]] == [b"", b"a", b"bc", b"", b"d"]
+
+
+def test_the_same_head_again_and_again_is_read_as_the_first_time() -> None:
+    seen: list[tuple[object, ...]] = []
+
+    def look(kind: str, message: Message) -> None:
+        seen.append((kind, message.join_ref, message.ref, message.topic, message.event, message.raw))
+
+    session = open_session(
+        lambda message: look("message", message), lambda message, *_: look("reply", message)
+    )
+    ref = str(session.join("room:b"))
+    session.receive(encode_reply(ref, ref, "room:b", "ok", b"{}"), 1, 0)
+    heads: list[tuple[bytes, tuple[object, ...]]] = [
+        (b'["1",null,"room:a","event",', ("message", "1", None, "room:a", "event")),
+        (b'[null,null,"room:a","event",', ("message", None, None, "room:a", "event")),
+        (b'[1,null,"room:a","event",', ("message", 1, None, "room:a", "event")),
+        (b'["1","7","room:a","event",', ("message", "1", "7", "room:a", "event")),
+        (b'[null,null,"room:a","phx_reply",', ("reply", None, None, "room:a", "phx_reply")),
+        (b' [ null , null , "room:b" , "event" , ', ("message", None, None, "room:b", "event")),
+    ]
+    expected = []
+    for times in (1, 2, 3, 4, 1, 5):
+        for head, values in heads:
+            for number in range(times):
+                payload = b'{"number":%d,"status":"ok"}' % number
+                session.receive(head + payload + b"]", 1, 0)
+                expected.append((*values, payload))
+    assert seen == expected
+    # A stale join_ref is one, whatever came before, and a head without a payload is no frame.
+    for _ in range(4):
+        session.receive(b'["9",null,"room:a","event",{"body":"much too late"}]', 1, 0)
+    assert seen == expected

@@ -139,15 +139,13 @@ cdef class CallbackSession(Session):
 
     cdef int on_message(self, const Header* header, Join join) except -1:
         cdef Message message = message_from_header(header, join.topic)
-        cdef object handler = None
-        if join.handlers_of is not None:
-            handler = join.handler(message.event)
-        if handler is None:
-            handler = join.on_message
-        if handler is None:
-            self._on_message(message)
-        else:
+        cdef object handler
+        if join.handlers_of is not None and (handler := join.handler(message.event)) is not None:
             self._call(handler, message)
+        elif join.on_message is not None:
+            self._call(join.on_message, message)
+        else:
+            self._on_message(message)
         recycle(message)
         return 0
 

@@ -27,6 +27,7 @@ cdef enum:
     SCRATCH_BYTES = 256
     NAMES_BYTES = 104
     KNOWN_NAMES = 64            # a power of two; 10 KB for the whole process
+    HEAD_BYTES = NAMES_BYTES + 24
     FRAME_OVERHEAD_BYTES = 64   # what a text or binary push takes beside its topic, event and payload
 
 cdef struct Ref:
@@ -50,6 +51,7 @@ cdef struct Header:
     Py_ssize_t payload_size
     void* payload_object        # KIND_OBJECT: a borrowed Python object; else NULL
     void* event_text            # the event's str, borrowed, where it is at hand; else NULL
+    bint is_plain               # it is known to be no reply, phx_close or phx_error; false: look
     Py_ssize_t frame_size
     int64_t now_ns              # when the frame was read
     char* heap                  # unescaped topic and event where `scratch` is too small, else NULL
@@ -66,6 +68,20 @@ cdef struct KnownNames:
     void* event_text            # owned
     uint64_t candidate          # the hash of the last names that were not these
 
+cdef struct FamiliarHead:
+    # All that stands before a payload, as the last frames have had it: `["1",null,"room:lobby","new_msg",`
+    Py_ssize_t size             # 0: none
+    char[HEAD_BYTES] data
+    uint64_t join_ref
+    uint8_t join_ref_type       # REF_NULL or REF_NUMBER; there is no ref
+    uint8_t join_ref_quoted
+    bint is_plain
+    Py_ssize_t topic_at
+    Py_ssize_t topic_size
+    Py_ssize_t event_at
+    Py_ssize_t event_size
+    void* event_text            # owned
+
 cdef class Message:
     cdef readonly str topic
     cdef readonly str event
@@ -73,6 +89,7 @@ cdef class Message:
     # Few object fields: each costs a dozen instructions a message, used or not.
     cdef object _payload        # where `_has_payload`; else the decoder of the user's, or None
     cdef tuple _rare            # (join_ref, ref, status): refs that are REF_OTHER, a binary reply's status
+    cdef Py_ssize_t _room       # how many bytes `raw` has memory for, where it is this message's own; else 0
     cdef uint64_t _join_ref_number
     cdef uint64_t _ref_number
     cdef uint8_t _join_ref_type

@@ -20,7 +20,7 @@ import orjson
 from fastphx.errors import DecodeError, EncodingError, clip
 
 cdef extern from "Python.h":
-    Py_ssize_t Py_REFCNT(object o) noexcept
+    Py_ssize_t Py_REFCNT(PyObject* o) noexcept
     PyObject* PyObject_CallOneArg(object callable, object argument) noexcept
     object PyObject_GenericGetAttr(object o, object name)
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
@@ -36,6 +36,22 @@ cdef extern from *:
     #endif
     """
     int bytes_before "fastphx_bytes_before" (uint64_t marks) noexcept nogil
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    #endif
+    /* Bytes that nobody else has a reference to, and that have memory for *size*, get another content: what
+       PyBytes_FromStringAndSize does, but for the memory. */
+    static void fastphx_refill(PyObject *bytes, const char *data, Py_ssize_t size) {
+        memcpy(PyBytes_AS_STRING(bytes), data, (size_t)size);
+        PyBytes_AS_STRING(bytes)[size] = 0;
+        Py_SET_SIZE((PyVarObject *)bytes, size);
+        ((PyBytesObject *)bytes)->ob_shash = -1;
+    }
+    """
+    void refill "fastphx_refill" (bytes target, const char* data, Py_ssize_t size) noexcept
 
 cdef object _loads = orjson.loads
 cdef str _PAYLOAD = sys.intern("payload")
@@ -57,19 +73,20 @@ for _byte in range(256):
 # Every function takes the end of what may be read and checks it before each read; none of them touches a
 # Python object, so that they can run, and be fuzzed, as plain C.
 
+cdef inline bint is_space(char byte) noexcept nogil:
+    # One comparison tells nearly every byte.
+    return <uint8_t>byte <= 0x20 and (byte == c" " or byte == c"\n" or byte == c"\r" or byte == c"\t")
+
+
 cdef inline const char* skip_space(const char* at, const char* end) noexcept nogil:
-    while at < end and (at[0] == c" " or at[0] == c"\n" or at[0] == c"\r" or at[0] == c"\t"):
+    while at < end and is_space(at[0]):
         at += 1
     return at
 
 
 cdef inline const char* trim_space(const char* start, const char* end) noexcept nogil:
     """The end of what stands between *start* and *end* without the white space behind it."""
-    cdef char byte
-    while end > start:
-        byte = (end - 1)[0]
-        if byte != c" " and byte != c"\n" and byte != c"\r" and byte != c"\t":
-            break
+    while end > start and is_space((end - 1)[0]):
         end -= 1
     return end
 
@@ -555,6 +572,7 @@ cdef inline void clear(Header* header, Py_ssize_t size) noexcept nogil:
     header.frame_size = size
     header.payload_object = NULL
     header.event_text = NULL
+    header.is_plain = False
     header.join_ref.type = REF_NULL
     header.ref.type = REF_NULL
 
@@ -583,20 +601,39 @@ cdef const char* scan(const char* data, Py_ssize_t size, int opcode, bint from_c
 
 cdef KnownNames[KNOWN_NAMES] _known
 memset(_known, 0, sizeof(_known))
+cdef KnownNames* _last_known = NULL     # of the last frame; NULL where that had the familiar head
+cdef FamiliarHead _head
+memset(&_head, 0, sizeof(_head))
 
 
 cdef const char* scan_familiar(const char* data, Py_ssize_t size, int opcode, Header* header,
                                Py_ssize_t* position):
+    cdef const char* at
+    cdef const char* reason
+    global _last_known
+    if opcode != OPCODE_TEXT:
+        return scan(data, size, opcode, False, header, position)
+    clear(header, size)
+    if _head.size == 0 or size < _head.size or not same_bytes(_head.data, data, _head.size):
+        return scan_text(data, size, header, position)
+    _last_known = NULL
+    take_head(data, header)
+    at = skip_space(data + _head.size, data + size)
+    reason = scan_payload(&at, data + size, header)
+    if reason != NULL:
+        position[0] = at - data
+    return reason
+
+
+cdef const char* scan_text(const char* data, Py_ssize_t size, Header* header, Py_ssize_t* position):
+    """A text frame whose head is not the familiar one. *header* is clear."""
     cdef KnownNames* known
     cdef const char* at = data
     cdef const char* end = data + size
     cdef const char* start
-    cdef const char* reason
+    cdef const char* reason = scan_refs(&at, end, header)
     cdef uint64_t hash
-    if opcode != OPCODE_TEXT:
-        return scan(data, size, opcode, False, header, position)
-    clear(header, size)
-    reason = scan_refs(&at, end, header)
+    global _last_known
     if reason == NULL and end - at > 20:
         start = at
         # The bytes in which names of a usual length differ.
@@ -608,6 +645,9 @@ cdef const char* scan_familiar(const char* data, Py_ssize_t size, int opcode, He
             header.event.data = start + known.event_at
             header.event.size = known.event_size
             header.event_text = known.event_text
+            if known == _last_known:
+                remember_head(data, start + known.size - data, header)
+            _last_known = known
             at = skip_space(start + known.size, end)
         else:
             reason = scan_names(&at, end, header)
@@ -622,6 +662,41 @@ cdef const char* scan_familiar(const char* data, Py_ssize_t size, int opcode, He
         position[0] = at - data
         release(header)
     return reason
+
+
+cdef inline void take_head(const char* data, Header* header) noexcept nogil:
+    """What `_head` says of a frame that begins with its bytes."""
+    header.join_ref.type = _head.join_ref_type
+    header.join_ref.quoted = _head.join_ref_quoted
+    header.join_ref.number = _head.join_ref
+    header.topic.data = data + _head.topic_at
+    header.topic.size = _head.topic_size
+    header.event.data = data + _head.event_at
+    header.event.size = _head.event_size
+    header.event_text = _head.event_text
+    header.is_plain = _head.is_plain
+
+
+cdef int remember_head(const char* data, Py_ssize_t size, const Header* header) except -1:
+    """The head of a frame whose names the frame before had too. One for the process is enough: where topics
+    alternate no head comes twice in a row, and a reply's ref is never the same."""
+    cdef PyObject* old = <PyObject*>_head.event_text
+    if size > HEAD_BYTES or header.ref.type != REF_NULL or header.join_ref.type == REF_OTHER:
+        return 0
+    _head.size = size
+    memcpy(_head.data, data, <size_t>size)
+    _head.join_ref_type = header.join_ref.type
+    _head.join_ref_quoted = header.join_ref.quoted
+    _head.join_ref = header.join_ref.number
+    _head.topic_at = header.topic.data - data
+    _head.topic_size = header.topic.size
+    _head.event_at = header.event.data - data
+    _head.event_size = header.event.size
+    _head.is_plain = header.event.size != 9 or memcmp(header.event.data, "phx_", 4) != 0
+    _head.event_text = header.event_text
+    Py_INCREF(<object><PyObject*>_head.event_text)
+    Py_XDECREF(old)
+    return 0
 
 
 cdef int remember(KnownNames* known, const char* start, const Header* header) except -1:
@@ -917,15 +992,21 @@ cdef tuple rare_fields(const Header* header):
     )
 
 
-# The last Message that a callback did not keep. Making one anew costs as much as filling it.
+cdef enum:
+    MAX_SPARE_BYTES = 1024      # of a payload whose memory waits for the next one
+
+# The last Message that a callback did not keep, and with it the bytes of its payload where nobody kept them.
+# Making one anew costs as much as filling it.
 cdef Message _spare = None
 
 
 cdef void recycle(Message message) noexcept:
     global _spare
-    if Py_REFCNT(message) != 1 or _spare is not None:
+    if Py_REFCNT(<PyObject*>message) != 1 or _spare is not None:
         return
-    message.raw = b""
+    if Py_REFCNT(<PyObject*>message.raw) != 1 or message._room > MAX_SPARE_BYTES:
+        message.raw = b""
+        message._room = 0
     if message._payload is not None:
         message._payload = None
     if message._rare is not None:
@@ -964,14 +1045,20 @@ cdef Message message_from_header(const Header* header, str topic):
         topic = PyUnicode_DecodeUTF8(header.topic.data, header.topic.size, NULL)
     if message.topic is not topic:
         message.topic = topic
-    message.is_reply = is_reply(header)
+    message.is_reply = not header.is_plain and is_reply(header)
     if header.payload_object != NULL:
         message.raw = b""
+        message._room = 0
         message._payload = <object><PyObject*>header.payload_object
         message._has_payload = True
         message.is_binary = isinstance(message._payload, bytes)
     else:
-        message.raw = PyBytes_FromStringAndSize(header.payload, header.payload_size)
+        if 0 < header.payload_size <= message._room:
+            refill(message.raw, header.payload, header.payload_size)
+        else:
+            message.raw = PyBytes_FromStringAndSize(header.payload, header.payload_size)
+            # CPython shares the bytes of a payload so short.
+            message._room = header.payload_size if header.payload_size > 1 else 0
         message.is_binary = header.kind != KIND_TEXT
     return message
 

@@ -12,6 +12,7 @@ from fastphx.protocol.codec cimport (
     Header, RawJson, is_reply, push_bound, release, reply_status, scan_error, scan_familiar, set_ref, utf8,
     write_binary_push, write_push,
 )
+from fastphx.protocol.hash cimport same_bytes
 from fastphx.protocol.joins cimport (
     CLOSED, ERRORED, JOINED, JOINING, LEAVING, Join, JoinMap, JoinState, state_name,
 )
@@ -115,6 +116,7 @@ cdef class Session(FrameSink):
         header.payload_size = 0
         header.payload_object = <void*>payload
         header.event_text = NULL
+        header.is_plain = False
         header.frame_size = size
         header.heap = NULL
         header.now_ns = now_ns
@@ -125,7 +127,11 @@ cdef class Session(FrameSink):
         return self.on_bad_frame(error)
 
     cdef int _classify(self, Header* header) except -1:
-        cdef Join join = self.joins.find(header.topic.data, header.topic.size)
+        cdef Join join = self.joins._last
+        # Most frames are of the topic that the last one was of.
+        if join is None or join.key_size != header.topic.size or not same_bytes(
+                join.key, header.topic.data, join.key_size):
+            join = self.joins.find(header.topic.data, header.topic.size)
         cdef bint has_join_ref = header.join_ref.type != REF_NULL and not (
             header.join_ref.type == REF_OTHER and header.join_ref.size == 0)
         if join is None:
@@ -136,6 +142,9 @@ cdef class Session(FrameSink):
         if has_join_ref and (header.join_ref.type != REF_NUMBER or header.join_ref.number != join.join_ref):
             self.counters.stale += 1
             return 0
+        if header.is_plain:
+            self.counters.messages += 1
+            return self.on_message(header, join)
         if is_reply(header):
             return self._classify_reply(header, join)
         if header.event.size == 9 and memcmp(header.event.data, "phx_", 4) == 0:
