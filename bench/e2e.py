@@ -145,6 +145,7 @@ def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
         "raw": (["raw_picows.py"], 2 * frames, "push", 1),
         "lazy": (["callback_session.py", "lazy"], frames, "push", 1),
         "decoded": (["callback_session.py", "decoded"], frames, "push", 1),
+        "orjson": (["callback_session.py", "orjson"], frames, "push", 1),
         "meter": (["meter.py", "broadcasts"], frames, "push", 1),
         "behaviour": (["behaviour.py"], frames // 4, "push", 1),
         "client": (["client.py"], frames // 2, "push", 1),
@@ -178,6 +179,8 @@ def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
     bounds = [run["cpu_ns"] + 1.1 * orjson_ns() for run in samples["lazy"]]
     found = ratio([run["cpu_ns"] for run in samples["decoded"]], bounds)
     yield row("receive, decoded: time / (lazy + 1.1 orjson)", found, at_most=1.0)
+    found = faster(samples, "orjson", "decoded", "cpu_ns")
+    yield row("receive, decoded: time / that of a callback that calls orjson itself", found)
     if node:
         yield row("receive, lazy / phoenix.js", faster(samples, "lazy", "phoenix.js"), at_least=10)
         yield row("receive, decoded / phoenix.js", faster(samples, "decoded", "phoenix.js"), at_least=3)

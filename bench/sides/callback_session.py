@@ -1,6 +1,7 @@
 """The session that the behaviour and the client stand on: a Message and a Python call for each frame.
 
-With ``decoded`` the callback reads the payload, with ``lazy`` it does not.
+With ``decoded`` the callback reads the payload, with ``lazy`` it does not; with ``orjson`` it decodes the
+raw bytes by itself.
 """
 
 import asyncio
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from orjson import loads
 
 from fastphx.protocol.callback_session import CallbackSession
 from fastphx.transports.connector import connect
@@ -17,8 +20,8 @@ from stopwatch import Stopwatch, main
 class Handler:
     """Everything that a session may call."""
 
-    def __init__(self, decoded, go, ended):
-        self.on_message = self.on_message_decoded if decoded else self.on_message_lazy
+    def __init__(self, mode, go, ended):
+        self.on_message = getattr(self, f"on_message_{mode}")
         self.go, self.ended = go, ended
         self.errors = []
 
@@ -27,6 +30,9 @@ class Handler:
 
     def on_message_decoded(self, message):
         message.payload
+
+    def on_message_orjson(self, message):
+        loads(message.raw)
 
     def on_joined(self, message, join):
         self.go()
@@ -54,7 +60,7 @@ async def receive(url, stopwatch: Stopwatch):
         handler.session.push("room:lobby", "go", {})
 
     ended = asyncio.get_running_loop().create_future()
-    handler = Handler(sys.argv[2] == "decoded", go, ended)
+    handler = Handler(sys.argv[2], go, ended)
     handler.session = CallbackSession(handler, heartbeat_interval_s=0)
     await connect(url, handler.session, handler)
     await ended
