@@ -96,7 +96,7 @@ async def test_the_handshake_carries_headers_subprotocols_and_the_query() -> Non
         "Cookie: a=1",
         "X-Twice: 1",
         "X-Twice: 2",
-        "Sec-WebSocket-Protocol: phoenix, base64url.bearer.phx.dG9rZW4_",
+        "Sec-WebSocket-Protocol: phoenix, base64url.bearer.phx.dG9rZW4/",
         "Sec-WebSocket-Version: 13",
     ):
         assert line in lines

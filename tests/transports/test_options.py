@@ -100,7 +100,7 @@ def test_values_are_normalised() -> None:
 
 def test_the_auth_token_is_a_subprotocol_as_phoenix_js_sends_it() -> None:
     options = ConnectOptions(auth_token="1?~ü", subprotocols=("phoenix", "other"))
-    assert options.offered_subprotocols() == ("phoenix", "base64url.bearer.phx.MT9-w7w", "other")
+    assert options.offered_subprotocols() == ("phoenix", "base64url.bearer.phx.MT9+w7w", "other")
 
 
 def test_a_repr_shows_no_secret() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl as ssl_module
-from base64 import urlsafe_b64encode
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
@@ -141,8 +141,9 @@ class ConnectOptions:
 
     @property
     def encoded_auth_token(self) -> str:
-        """``auth_token`` as it stands in a sub-protocol's name."""
-        return urlsafe_b64encode((self.auth_token or "").encode()).rstrip(b"=").decode()
+        """``auth_token`` as it stands in a sub-protocol's name: base64 of the plain alphabet without padding,
+        since ``Phoenix.Transports.WebSocket`` decodes no other, whatever the name's prefix says."""
+        return b64encode((self.auth_token or "").encode()).rstrip(b"=").decode()
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
