@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastphx.transports.deflate import (
+    MAX_DEFLATE_RATIO,
     MAX_STREAM_ENDS,
     Agreement,
     DeflateOptions,
@@ -243,6 +244,17 @@ def test_a_message_may_end_its_stream_a_few_times() -> None:
             with pytest.raises(InflateError, match="ends more than") as caught:
                 stream.inflate(data)
             assert caught.value.code == 1007
+
+
+@pytest.mark.parametrize("takeover", [True, False])
+def test_no_message_is_compressed_so_far_that_bandit_takes_it_for_an_attack(takeover: bool) -> None:
+    client, server = streams(client_no_context_takeover=not takeover)
+    repeated = bytes(range(256)) * 4
+    for message in (repeated, repeated, bytes(MIB), b"a" * 64, repeated, b"the context is whole"):
+        deflated = client.deflate(message)
+        assert len(message) <= MAX_DEFLATE_RATIO * len(deflated) < 3 * MAX_DEFLATE_RATIO * len(message)
+        assert server.inflate(deflated) == message
+    assert len(client.deflate(bytes(MIB))) < MIB // MAX_DEFLATE_RATIO + 16
 
 
 def test_one_byte_over_the_limit_is_too_much() -> None:

@@ -25,7 +25,12 @@ MAX_STREAM_ENDS: Final = 16
 """A message may end its stream and begin another, each time copying what is left: a server that does it every
 two bytes would hold the loop for minutes."""
 
+MAX_DEFLATE_RATIO: Final = 20
+"""How many times shorter a client's compressed message may be: from 1.11 on Bandit takes what inflates to
+more than 25 times its length (``max_inflate_ratio``) for an attack, and closes with code 1009."""
+
 _SYNC_TAIL: Final = b"\x00\x00\xff\xff"
+_EMPTY_BLOCK: Final = b"\x00" + _SYNC_TAIL
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BITS = re.compile(r"[89]|1[0-5]")
 
@@ -114,6 +119,7 @@ class Agreement:
             inflate_takeover=not self.server_no_context_takeover,
             max_message_size=max_message_size,
             level=self.level,
+            max_deflate_ratio=MAX_DEFLATE_RATIO,
         )
 
     def server_stream(self, max_message_size: int) -> DeflateStream:
@@ -281,6 +287,7 @@ class DeflateStream:
         "_inflate_takeover",
         "_inflater",
         "_level",
+        "_max_deflate_ratio",
         "_max_message_size",
     )
 
@@ -293,6 +300,7 @@ class DeflateStream:
         inflate_takeover: bool,
         max_message_size: int,
         level: int = 6,
+        max_deflate_ratio: int | None = None,
     ) -> None:
         self._deflate_bits = deflate_bits
         self._deflate_takeover = deflate_takeover
@@ -300,16 +308,22 @@ class DeflateStream:
         self._inflate_takeover = inflate_takeover
         self._max_message_size = max_message_size
         self._level = level
+        self._max_deflate_ratio = max_deflate_ratio
         self._deflater: zlib._Compress | None = None
         self._inflater: zlib._Decompress | None = None
 
     def deflate(self, message: bytes) -> bytes:
-        """Compress a message (section 7.2.1). What it returns must be sent, for the other side follows."""
+        """Compress a message (section 7.2.1), with empty blocks at its end where it would become more than
+        ``max_deflate_ratio`` times shorter, as one that was sent before does. What it returns must be sent,
+        for the other side follows."""
         deflater = self._deflater
         if deflater is None:
             deflater = zlib.compressobj(self._level, zlib.DEFLATED, -self._deflate_bits)
         data = deflater.compress(message) + deflater.flush(zlib.Z_SYNC_FLUSH)
         self._deflater = deflater if self._deflate_takeover else None
+        ratio = self._max_deflate_ratio
+        if ratio is not None and (missing := len(message) - ratio * (len(data) - len(_SYNC_TAIL))) > 0:
+            data += _EMPTY_BLOCK * -(-missing // (ratio * len(_EMPTY_BLOCK)))
         return data[: -len(_SYNC_TAIL)]
 
     def inflate(self, data: bytes) -> bytes:
