@@ -145,6 +145,24 @@ async def test_batches_are_bounded_ordered_and_one_at_a_time() -> None:
     assert bodies[5].startswith("[b")
 
 
+async def test_a_binary_message_comes_in_base64_or_as_phoenix_sends_it() -> None:
+    # Its server forgets the opcode: what happens to be UTF-8 goes into the JSON as it is.
+    frames = [
+        b"\x00\x01\x06\x061room:bpushed\xc3\xa9",
+        b"\x01\x01\x01\x06\x0212room:bok{}",
+        b"\x02\x06\x03room:bnew[1]",
+    ]
+    messages = [base64.b64encode(b"\x02\x00\x00\xff").decode(), *(frame.decode() for frame in frames)]
+    owner = RecordingOwner()
+    async with ScriptedServer(scripted({"status": 200, "messages": messages})) as server:
+        transport = await LongPollTransport.start(server.url, owner, {})
+        await owner.next("connected")
+        got = [await owner.next("message") for _ in messages]
+        transport.close()
+        await owner.next("disconnected")
+    assert got == [(BINARY, b"\x02\x00\x00\xff"), *((BINARY, frame) for frame in frames)]
+
+
 async def test_what_is_unsent_is_bounded() -> None:
     owner = RecordingOwner()
     async with ScriptedServer(scripted()) as server:

@@ -59,6 +59,9 @@ MIN_ANSWER_BYTES = 1024 * 1024
 MAX_BODY_BYTES = 512
 """How much of an answer that is none a ``ConnectError`` keeps."""
 
+_BINARY_KINDS = ("\x00", "\x01", "\x02")
+"""What a binary frame of the server begins with: push, reply, broadcast."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LongPollOptions(ConnectOptions):
@@ -422,7 +425,13 @@ def longpoll_url(url: str) -> str:
 
 
 def _frame(message: str) -> tuple[bytes, int]:
-    """A message of a poll as bytes, with its opcode: JSON as it is, base64 decoded."""
+    """A message of a poll as bytes, with its opcode: JSON as it is, base64 decoded.
+
+    ``Phoenix.Transports.LongPoll.Server`` forgets a frame's opcode, so a binary one that happens to be UTF-8
+    comes as it is: its first byte, the kind of message, begins neither JSON nor base64.
+    """
+    if message.startswith(_BINARY_KINDS):
+        return message.encode("utf-8", "surrogatepass"), BINARY
     if not message.startswith(("[", "{")):
         try:
             return base64.b64decode(message, validate=True), BINARY
