@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from fastphx.client.delivery import ChannelIterator, Decoder, Delivery, Handler
+from fastphx.client.channel_iterator import ChannelIterator
+from fastphx.client.delivery import Decoder, Delivery, Handler
 from fastphx.client.outage import Outage
 from fastphx.client.push import Reply, push_failure
 from fastphx.client.push_buffer import PushBuffer, UnsentPush, settle

@@ -6,8 +6,9 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from fastphx.client.channel_iterator import ChannelIterator
 from fastphx.client.message_queue import MessageQueue
 from fastphx.client.outage import Outage
 from fastphx.client.queue_policy import Policy
@@ -335,44 +336,6 @@ class Delivery:
             self._backlog = None
         self._holding = False
         self._install()
-
-
-class ChannelIterator:
-    """Yields a channel's messages; when it is gone, the channel queues no more."""
-
-    __slots__ = ("_decoder", "_delivery", "_queue", "_ready")
-
-    def __init__(self, delivery: Delivery, queue: MessageQueue, decoder: Decoder | None) -> None:
-        self._delivery = delivery
-        self._queue = queue
-        self._ready = queue.ready
-        self._decoder = decoder
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Message | Outage:
-        # The hot path of iteration: each call here costs as much as reading a message does.
-        ready = self._ready
-        item: Message | Outage
-        if ready:
-            item = ready.popleft()
-            if self._queue.paused:
-                self._queue.drained()
-        else:
-            try:
-                item = await self._queue.get()
-            except BaseException:
-                # The traceback keeps this frame, which must not keep the iterator: it is gone.
-                del self
-                raise
-        # Now, and not when it was queued: a queued message refers to nothing of the user's.
-        if self._decoder is not None and type(item) is Message:
-            item.decoder = self._decoder
-        return item
-
-    def __del__(self) -> None:
-        self._delivery.stop_iterating(self._queue)
 
 
 def is_async(handler: Callable[..., object]) -> bool:
