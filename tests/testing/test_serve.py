@@ -106,13 +106,6 @@ def test_bad_input_is_one_sentence(arguments: list[str], sentence: str) -> None:
     assert sentence in ended.stderr
 
 
-def test_without_click_it_says_what_to_install(tmp_path: Path) -> None:
-    (tmp_path / "click.py").write_text("raise ModuleNotFoundError(\"No module named 'click'\", name='click')")
-    ended = run("serve", env={**os.environ, "PYTHONPATH": str(tmp_path)})
-    assert ended.returncode == 2
-    assert ended.stderr == "fastphx: the command line needs click: pip install fastphx[load]\n"
-
-
 def test_help_and_version() -> None:
     for arguments in ([], ["--help"]):
         ended = run(*arguments)

@@ -26,7 +26,7 @@ def observe(client: Client, meter_provider: Any = None) -> None:
     try:
         from opentelemetry.metrics import Observation, get_meter
     except ModuleNotFoundError:
-        raise RuntimeError("metrics= needs OpenTelemetry's API: pip install opentelemetry-api") from None
+        raise RuntimeError("metrics= needs OpenTelemetry's API: pip install fastphx[opentelemetry]") from None
     meter = get_meter("fastphx", meter_provider=meter_provider)
     reference = weakref.ref(client)
     attributes = {"server.address": shown_host(client.options.url)}

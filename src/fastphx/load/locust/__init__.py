@@ -4,7 +4,14 @@ A locustfile needs a :class:`PhoenixUser` and nothing else. The sockets live in 
 worker (``fastphx.load.worker``), and Locust gets what it counted and timed in batches.
 """
 
-from fastphx.load.locust.binding import Binding, bind
-from fastphx.load.locust.user import PhoenixUser
+try:
+    from fastphx.load.locust.binding import Binding, bind
+    from fastphx.load.locust.user import PhoenixUser
+except ModuleNotFoundError as error:
+    if error.name not in ("gevent", "locust"):
+        raise
+    raise ModuleNotFoundError(
+        "fastphx.load.locust needs locust: pip install fastphx[locust]", name=error.name
+    ) from None
 
 __all__ = ["Binding", "PhoenixUser", "bind"]

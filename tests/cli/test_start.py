@@ -1,0 +1,49 @@
+"""How a command starts: what it needs, and what interrupts it before it runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import TIMEOUT_S, run
+
+
+def put_in_the_way(folder: Path, module: str, statement: str) -> str:
+    """A PYTHONPATH on which *statement* is run when *module* is imported."""
+    (folder / f"{module}.py").write_text(f"{statement}\n")
+    return str(folder)
+
+
+def missing(module: str) -> str:
+    return f"raise ModuleNotFoundError(\"No module named '{module}'\", name='{module}')"
+
+
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [("click", "serve"), ("rich", "load"), ("rich", "compare"), ("hdrh", "load"), ("plotly", "load")],
+)
+def test_without_a_module_it_says_what_to_install(module: str, command: str, tmp_path: Path) -> None:
+    ended = run(command, PYTHONPATH=put_in_the_way(tmp_path, module, missing(module)))
+    assert ended.returncode == 2
+    assert ended.stderr == f"fastphx: the command line needs {module}: pip install fastphx[load]\n"
+
+
+@pytest.mark.parametrize("module", ["gevent", "locust"])
+def test_without_locust_its_user_says_what_to_install(module: str, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", "from fastphx.load.locust import PhoenixUser"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        env={"PYTHONPATH": put_in_the_way(tmp_path, module, missing(module))},
+    )
+    assert ended.stderr.splitlines()[-1].endswith("needs locust: pip install fastphx[locust]")
+
+
+@pytest.mark.parametrize("module", ["click", "hdrh"])
+def test_an_interrupt_while_it_imports_is_no_traceback(module: str, tmp_path: Path) -> None:
+    ended = run("compare", PYTHONPATH=put_in_the_way(tmp_path, module, "raise KeyboardInterrupt"))
+    assert ended.returncode == 130
+    assert ended.stderr.strip() == ""
