@@ -74,7 +74,7 @@ def test_nobody_listens() -> None:
         (("ws://h/socket?token=s3cret", "room:a", "echo"), "has a query"),
         (("ws://h/socket", "room:a", "echo", "{bad"), "JSON is not JSON"),
         (("ws://h/socket", "room:a", "echo", "--join", "@/no/such/file"), "--join: /no/such/file cannot be"),
-        (("ws://h/socket", "room:a", "echo", "--param", "s3cret"), "--param is K=V"),
+        (("ws://h/socket", "room:a", "echo", "--param", "s3cret"), "--param is NAME=VALUE"),
         (("ws://h/socket", "room:a", "echo", "--param", "t=env:NOT_THERE"), "no variable NOT_THERE"),
         (("ws://h/socket", "room:a", "echo", "--param", "t=@/no/such"), "/no/such cannot be read"),
         (("ws://h/socket", "room:a", "echo", "--auth-token", "s3cret"), "shows in ps"),

@@ -21,17 +21,24 @@ from fastphx.load.report.figures import shown
 @click.argument("plan", metavar="PLAN.toml")
 @click.option("--a", "command_a", required=True, metavar="COMMAND", help="Starts server A.")
 @click.option("--b", "command_b", required=True, metavar="COMMAND", help="Starts server B.")
-@click.option("--repeat", default=7, show_default=True, help="Rounds; each runs A and B once.")
-@click.option("--tolerance", default="0%", show_default=True, help="How much worse B may be.")
+@click.option("--repeat", default=7, show_default=True, metavar="N", help="Rounds; each runs A and B once.")
+@click.option("--tolerance", default="0%", show_default=True, metavar="PART", help="How much worse B may be.")
 @click.option(
-    "--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write the ratios."
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the ratios as JSON.",
 )
 def bench(
     plan: str, command_a: str, command_b: str, repeat: int, tolerance: str, json_path: Path | None
 ) -> None:
     """Run PLAN against server A and server B in turns, and report the ratio of each figure, B to A, with its
-    95 % interval. Exit 99 where a whole interval says that B is worse. Each command must serve the plan's
-    url, and stop on SIGTERM."""
+    95 % interval. Each command must serve the plan's url, and stop on SIGTERM.
+
+    Exit codes: 0 where B is no worse; 2 for bad usage, or where a server or a run of it failed; 99 where a
+    whole interval says that B is worse; 130 where it was interrupted.
+    """
     loaded = Plan.from_mapping(read_plan(plan))
     loaded.check_rows()
     if json_path is not None:

@@ -31,9 +31,14 @@ def parse_tolerance(text: str) -> float:
 @click.command(cls=Command, short_help="Compare two results of `fastphx load`.")
 @click.argument("base", type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("new", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--tolerance", default="5%", show_default=True, help="How much worse a figure may be.")
+@click.option(
+    "--tolerance", default="5%", show_default=True, metavar="PART", help="How much worse a figure may be."
+)
 def compare(base: Path, new: Path, tolerance: str) -> None:
-    """Compare the results BASE and NEW, which `fastphx load --json` wrote; exit 99 where NEW is worse."""
+    """Compare the results BASE and NEW, which `fastphx load --json` wrote.
+
+    Exit codes: 0 where NEW is no worse; 2 for bad usage; 99 where it is worse.
+    """
     compared = compare_results(read_result(base), read_result(new), parse_tolerance(tolerance))
     if not compared:
         raise PlanError("the two results have no figure in common that was counted")

@@ -39,10 +39,12 @@ def connection_options(command: F) -> F:
                 "--param",
                 "params",
                 multiple=True,
-                metavar="K=V",
-                help="Parameter of the URL; V may be env:NAME or @FILE, so that a token is not seen.",
+                metavar="NAME=VALUE",
+                help="Parameter of the URL; or NAME=env:VARIABLE or NAME=@FILE, so that a token is not seen.",
             ),
-            click.option("--auth-token", metavar="V", help="Phoenix 1.8's authToken, as env:NAME or @FILE."),
+            click.option(
+                "--auth-token", metavar="VALUE", help="Phoenix 1.8's authToken, as env:VARIABLE or @FILE."
+            ),
             click.option(
                 "--transport",
                 type=click.Choice(["websocket", "longpoll"]),
@@ -50,7 +52,7 @@ def connection_options(command: F) -> F:
                 show_default=True,
                 help="How to connect.",
             ),
-            click.option("--insecure", is_flag=True, help="Take any TLS certificate."),
+            click.option("--insecure", is_flag=True, help="Take any certificate."),
             click.option(
                 "--timeout",
                 default=10.0,
@@ -148,7 +150,7 @@ def failure(error: BaseException, url: str) -> Failure:
 
 
 def secret(name: str, value: str, *, literal: bool = True) -> str:
-    """*value*, or what the environment variable of ``env:NAME`` or the file of ``@FILE`` holds (without its
+    """*value*, or what the variable of ``env:VARIABLE`` or the file of ``@FILE`` holds (without its
     last line end). Raises click.UsageError, which does not show the value."""
     if value.startswith("env:"):
         variable = value.removeprefix("env:")
@@ -163,7 +165,7 @@ def secret(name: str, value: str, *, literal: bool = True) -> str:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             raise click.UsageError(f"{name}: {value[1:]} cannot be read: {reason}.") from error
     if not literal:
-        raise click.UsageError(f"{name} is env:NAME or @FILE: a token on the command line shows in ps.")
+        raise click.UsageError(f"{name} is env:VARIABLE or @FILE: a token on the command line shows in ps.")
     return value
 
 
@@ -171,7 +173,7 @@ def _pair(param: str) -> tuple[str, str]:
     key, separator, value = param.partition("=")
     if not separator or not key:
         # Not the value: it may be a token whose name was forgotten.
-        raise click.UsageError("--param is K=V, K=env:NAME or K=@FILE.")
+        raise click.UsageError("--param is NAME=VALUE, NAME=env:VARIABLE or NAME=@FILE.")
     return key, secret(f"--param {key}", value)
 
 

@@ -33,8 +33,15 @@ from fastphx.protocol.joins import JoinState
 @click.argument("topics", nargs=-1, required=True, metavar="TOPIC...")
 @click.option("--event", "events", multiple=True, metavar="E", help="Print this event only (repeatable).")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N messages.")
-@click.option("--for", "duration", metavar="10s", help="Stop after this long.")
-@click.option("--join", "join_payload", default="{}", metavar="JSON", help="The joins' payload, or @FILE.")
+@click.option("--for", "duration", metavar="TIME", help="Stop after this long, like 500ms, 10s or 2m.")
+@click.option(
+    "--join",
+    "join_payload",
+    default="{}",
+    show_default=True,
+    metavar="JSON|@FILE",
+    help="The payload of the joins.",
+)
 @connection_options
 def listen(
     url: str,
@@ -50,7 +57,7 @@ def listen(
 
     It connects and joins again after an outage, which it reports on stderr. Exit codes: 0, also where whoever
     reads the output has had enough; 1 where --for ended before --count was reached, or a join was refused; 2
-    for bad usage; 3 where there is no connection.
+    for bad usage; 3 where there is no connection; 130 where it was interrupted.
     """
     try:
         seconds = None if duration is None else duration_s(duration, "--for")

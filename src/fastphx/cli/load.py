@@ -46,37 +46,68 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @click.command(cls=Command, short_help="Load a Phoenix server and report latencies.")
 @click.argument("url", required=False, metavar="[URL | PLAN.toml]")
 @click.option(
-    "--scenario", metavar="NAME", help="echo, fanout, idle, churn, listen, storm, or FILE.py.  [echo]"
+    "--scenario",
+    metavar="NAME",
+    help="echo, fanout, idle, churn, listen, storm, or FILE.py.  [default: echo]",
 )
-@click.option("--connections", "-c", type=int, metavar="N", help="Sockets.  [100; without a URL 200]")
 @click.option(
-    "--topic", multiple=True, metavar="T", help="A topic that each joins; {i} is its number.  [room:{i}]"
+    "--connections",
+    "-c",
+    type=int,
+    metavar="N",
+    help="Sockets.  [default: 100; without a URL 200; churn 10000]",
 )
-@click.option("--event", metavar="E", help="The event that is pushed.  [echo]")
-@click.option("--payload", metavar="JSON|@FILE", help="Its payload; {i}, {n} and {row.column} are filled in.")
+@click.option(
+    "--topic",
+    multiple=True,
+    metavar="T",
+    help="A topic that each joins; {i} is its number.  [default: room:{i}]",
+)
+@click.option("--event", metavar="E", help="The event that is pushed.  [default: echo]")
+@click.option(
+    "--payload",
+    metavar="JSON|@FILE",
+    help='Its payload; {i}, {n} and {row.column} are filled in.  [default: {"body":"hello"}]',
+)
 @click.option("--binary", is_flag=True, default=None, help="Send the payload as a binary frame, as it is.")
-@click.option("--join-payload", metavar="JSON|@FILE", help="The payload of the join.  [{}]")
-@click.option("--rate", metavar="R", help="Pushes a second, over all sockets; or steps: 100/s:30s,500/s:60s.")
-@click.option("--think-time", metavar="TIME", help="In place of a rate: wait so long after each reply.")
-@click.option("--duration", metavar="TIME", help="How long the schedule runs.  [10s]")
-@click.option("--ramp", metavar="TIME", help="Open the connections evenly over this time.")
-@click.option("--connect-rate", metavar="R", help="New connections a second, at most.  [1000]")
+@click.option("--join-payload", metavar="JSON|@FILE", help="The payload of the join.  [default: {}]")
 @click.option(
-    "--in-flight", type=int, metavar="N", help="Unanswered pushes a socket may have; 0: any number."
+    "--rate",
+    metavar="R",
+    help="Pushes a second, over all sockets; or steps: 100/s:30s,500/s:60s.  "
+    "[default: echo 1000, without a URL 15000; fanout 10; churn 50; others 0]",
+)
+@click.option("--think-time", metavar="TIME", help="In place of a rate: wait so long after each reply.")
+@click.option("--duration", metavar="TIME", help="How long the schedule runs.  [default: 10s; storm 20s]")
+@click.option("--ramp", metavar="TIME", help="Open the connections evenly over this time.")
+@click.option("--connect-rate", metavar="R", help="New connections a second, at most.  [default: 1000]")
+@click.option(
+    "--in-flight",
+    type=int,
+    metavar="N",
+    help="Unanswered pushes a socket may have; 0: any number.  [default: 0]",
 )
 @click.option("--warm-up", metavar="TIME", help="Do not time what is due in this first part.")
-@click.option("--graceful-stop", metavar="TIME", help="Wait for replies at the end.  [5s]")
-@click.option("--timeout", metavar="TIME", help="A push without a reply by then is lost.  [10s]")
-@click.option("--join-timeout", metavar="TIME", help="[10s]")
-@click.option("--connect-timeout", metavar="TIME", help="[10s]")
-@click.option("--max-backoff", metavar="TIME", help="The longest wait before a renewed connection.  [5s]")
-@click.option("--heartbeat", metavar="TIME", help="Time between heartbeats.  [30s]")
-@click.option("--publishers", type=int, metavar="P", help="fanout: connections that publish.  [1]")
-@click.option("--topics", type=int, metavar="T", help="fanout: topics that the sockets are spread over.  [1]")
-@click.option("--stay", metavar="TIME", help="churn: how long a socket stays.  [5s]")
-@click.option("--storm", metavar="HOW", help="storm: kill, drain or roll the embedded server.  [kill]")
-@click.option("--storm-at", metavar="TIME", help="storm: when, from the start.  [2s]")
-@click.option("--storm-down", metavar="TIME", help="storm: how long the embedded server is away.  [1s]")
+@click.option("--graceful-stop", metavar="TIME", help="Wait for replies at the end.  [default: 5s]")
+@click.option("--timeout", metavar="TIME", help="A push without a reply by then is lost.  [default: 10s]")
+@click.option("--join-timeout", metavar="TIME", help="How long a join may take.  [default: 10s]")
+@click.option("--connect-timeout", metavar="TIME", help="How long a connect may take.  [default: 10s]")
+@click.option(
+    "--max-backoff", metavar="TIME", help="The longest wait before a renewed connection.  [default: 5s]"
+)
+@click.option("--heartbeat", metavar="TIME", help="Time between heartbeats.  [default: 30s]")
+@click.option("--publishers", type=int, metavar="P", help="fanout: connections that publish.  [default: 1]")
+@click.option(
+    "--topics", type=int, metavar="T", help="fanout: topics that the sockets are spread over.  [default: 1]"
+)
+@click.option("--stay", metavar="TIME", help="churn: how long a socket stays.  [default: 5s]")
+@click.option(
+    "--storm", metavar="HOW", help="storm: kill, drain or roll the embedded server.  [default: kill]"
+)
+@click.option("--storm-at", metavar="TIME", help="storm: when, from the start.  [default: 2s]")
+@click.option(
+    "--storm-down", metavar="TIME", help="storm: how long the embedded server is away.  [default: 1s]"
+)
 @click.option("--storm-command", metavar="COMMAND", help="storm: what disturbs a server of yours.")
 @click.option(
     "--param", multiple=True, metavar="NAME=VALUE", help="Parameter of the URL; or NAME=@FILE:COLUMN."
@@ -85,7 +116,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "--header", multiple=True, metavar="NAME=VALUE", help="Header of the handshake; or @FILE:COLUMN."
 )
 @click.option("--data", metavar="FILE", help="CSV or NDJSON; connection i takes row i: {row.column}.")
-@click.option("--vsn", metavar="V", help="2.0.0 or 1.0.0.  [2.0.0]")
+@click.option("--vsn", metavar="V", help="2.0.0 or 1.0.0.  [default: 2.0.0]")
 @click.option("--insecure", is_flag=True, default=None, help="Take any certificate.")
 @click.option("--ca", metavar="FILE", help="Certificates to trust.")
 @click.option("--cert", metavar="FILE", help="The client's certificate.")
@@ -94,29 +125,41 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @click.option(
     "--source", multiple=True, metavar="A-B", help="Local addresses to spread the connections over."
 )
-@click.option("--workers", metavar="N", help="Worker processes.  [auto: one a core]")
+@click.option("--workers", metavar="N", help="Worker processes.  [default: one a core]")
 @click.option("--threshold", multiple=True, metavar="EXPR", help='Must hold, or exit 99: "rtt.p99<50ms".')
 @click.option(
-    "--max-schedule-lag", metavar="TIME", help="Invalid where the schedule's p99 lags more.  [100ms]"
+    "--max-schedule-lag", metavar="TIME", help="Invalid where the schedule's p99 lags more.  [default: 100ms]"
 )
 @click.option(
-    "--max-loop-lag", metavar="TIME", help="Invalid where a worker stood still for longer.  [500ms]"
+    "--max-loop-lag", metavar="TIME", help="Invalid where a worker stood still for longer.  [default: 500ms]"
 )
-@click.option("--max-cpu", metavar="PART", help="Invalid where a worker used more of its core.  [95%]")
-@click.option("--seed", type=int, help="Of what is random.")
+@click.option(
+    "--max-cpu", metavar="PART", help="Invalid where a worker used more of its core.  [default: 95%]"
+)
+@click.option("--seed", type=int, metavar="N", help="Of what is random.  [default: 0]")
 @_file("json", "Write the result as JSON.")
 @_file("html", "Write a report that opens offline in a browser.")
 @_file("junit", "Write the thresholds as JUnit XML.")
 @_file("markdown", "Append a summary for a CI step's page.")
 @_file("hgrm", "Write the RTT's (fanout: the delivery's) percentile distribution.")
-@click.option("--prometheus", type=click.IntRange(0, 65535), metavar="PORT", help="Serve live figures there.")
+@click.option(
+    "--prometheus",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Serve live figures on this port of 127.0.0.1; 0: a free one.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the resolved plan and do nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="Show nothing but errors.")
 def load(url: str | None, prometheus: int | None, dry_run: bool, quiet: bool, **flags: Any) -> None:
     """Load a Phoenix server: hold sockets, push on a schedule, and report latencies that can be trusted.
 
     URL is the socket's, like ws://127.0.0.1:4000/socket. Without one, the embedded server is started in a
-    process of its own and loaded. A plan is a TOML file with these flags as keys; flags override it.
+    process of its own and loaded. A plan is a TOML file with these flags as keys; flags override it. TIME is
+    like 500ms, 30s, 2m or 1h.
+
+    Exit codes: 0 where every goal was met; 2 for bad usage; 3 where not one connection succeeded; 4 where
+    this machine was the bottleneck (the run is invalid); 5 where the run failed; 99 where a threshold was not
+    met; 130 where it was interrupted.
     """
     paths = {name: path for name in REPORTS if (path := flags.pop(f"{name}_path")) is not None}
     given = {name: value for name, value in flags.items() if value is not None and value != ()}

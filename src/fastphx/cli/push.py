@@ -26,16 +26,23 @@ from fastphx.client.push import Reply
 @click.argument("url")
 @click.argument("topic")
 @click.argument("event")
-@click.argument("payload", metavar="JSON", default="{}")
-@click.option("--join", "join_payload", default="{}", metavar="JSON", help="The join's payload, or @FILE.")
+@click.argument("payload", metavar="[JSON]", default="{}")
+@click.option(
+    "--join",
+    "join_payload",
+    default="{}",
+    show_default=True,
+    metavar="JSON|@FILE",
+    help="The payload of the join.",
+)
 @connection_options
 def push(url: str, topic: str, event: str, payload: str, join_payload: str, **connection: Any) -> int:
     """Join TOPIC of the socket at URL (ws://HOST/socket), push EVENT with the payload JSON (@FILE, or - for
-    standard input), and print the reply as a JSON object: status and response (response_base64 where it is
-    binary).
+    standard input; {} where there is none), and print the reply as a JSON object: status and response
+    (response_base64 where it is binary).
 
-    Exit codes: 0; 1 where the reply's status is not ok, there is none, or the join was refused; 2 for bad
-    usage; 3 where there is no connection.
+    Exit codes: 0 where the reply's status is ok; 1 where it is not, there is no reply, or the join was
+    refused; 2 for bad usage; 3 where there is no connection; 130 where it was interrupted.
     """
     body = parse_json("JSON", payload)
     join = parse_json("--join", join_payload)

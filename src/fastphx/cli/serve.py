@@ -48,6 +48,7 @@ CLOSE_TIMEOUT_S = 2.0
 @click.option(
     "--stats-json",
     type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
     help="Write the counters here at the end.",
 )
 @click.option("--verbose", is_flag=True, help="Show the tracebacks of crashing channels.")
@@ -68,6 +69,8 @@ def serve(
 
     The first line of its output is the URL. It stops on SIGINT or SIGTERM, and then prints what it did;
     http://HOST:PORT/stats shows the counters while it runs.
+
+    Exit codes: 0 where it was stopped; 2 for bad usage, or where it cannot listen.
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL)
     if stats_json is not None:
