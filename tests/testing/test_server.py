@@ -50,6 +50,28 @@ async def test_handshakes_that_are_refused(path: str, status: int) -> None:
         assert server.stats["connections"] == 0
 
 
+@pytest.mark.parametrize(
+    ("connection", "status"),
+    [
+        ("Upgrade", 101),
+        ("keep-alive, Upgrade", 101),
+        ("keep-alive\r\nConnection: upgrade", 101),
+        ("close", 400),
+    ],
+)
+async def test_the_connection_header_may_name_more_than_the_upgrade(connection: str, status: int) -> None:
+    async with demo_server() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(
+            f"GET /socket/websocket{VSN2} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            f"Connection: {connection}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+        writer.close()
+
+
 async def test_what_connect_is_told_and_what_it_decides() -> None:
     told: list[Handshake] = []
 

@@ -104,6 +104,24 @@ async def test_the_handshake_carries_headers_subprotocols_and_the_query() -> Non
 
 
 @pytest.mark.parametrize(
+    "value", ["keep-alive, Upgrade", "upgrade,Keep-Alive", "close ,\tUPGRADE , x", " Upgrade "]
+)
+async def test_the_connection_header_may_name_more_than_the_upgrade(value: str) -> None:
+    async def serve(peer: Peer) -> None:
+        answer = handshake_answer(await peer.request())
+        peer.send(answer.replace(b"Connection: Upgrade", f"Connection:{value}".encode()))
+        peer.send(frame(TEXT, b"[]"))
+        await peer.close_frame()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        assert await owner.message() == (TEXT, b"[]")
+        link.close()
+        await owner.reason()
+
+
+@pytest.mark.parametrize(
     ("header", "match"),
     [
         ("Sec-WebSocket-Protocol: other\r\n", "sub-protocol 'other'"),

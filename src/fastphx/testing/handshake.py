@@ -36,8 +36,16 @@ class Handshake:
 
     @property
     def subprotocols(self) -> list[str]:
-        asked = ",".join(self.headers.getall("Sec-WebSocket-Protocol", []))
-        return [name.strip() for name in asked.split(",") if name.strip()]
+        return self._listed("Sec-WebSocket-Protocol")
+
+    @property
+    def asks_for_upgrade(self) -> bool:
+        """Whether ``Connection`` names it, among others or alone."""
+        return any(token.lower() == "upgrade" for token in self._listed("Connection"))
+
+    def _listed(self, header: str) -> list[str]:
+        values = ",".join(self.headers.getall(header, []))
+        return [value.strip() for value in values.split(",") if value.strip()]
 
 
 def parse_handshake(request: Any) -> Handshake:

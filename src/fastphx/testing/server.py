@@ -400,6 +400,9 @@ class Server:
         except Exception:
             _LOGGER.exception("connect or id of %s raised", path)
             return self._refuse(500)
+        if handshake.asks_for_upgrade:
+            # picows takes the token alone, as RFC 6455 section 4.2.1 does not: Firefox sends keep-alive too.
+            request.headers["Connection"] = "Upgrade"
         connection = Connection(hub, handler, handshake.params, assigns, name, vsn, handler.idle_timeout_s)
         headers = {"Sec-WebSocket-Protocol": "phoenix"} if "phoenix" in handshake.subprotocols else {}
         if self._deflate_options is not None:

@@ -26,6 +26,10 @@ cdef const char* HEAD_END = b"\r\n\r\n"      # RFC 9112 section 2.1
 cdef object _content_length = re.compile(
     rb"\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r", re.IGNORECASE).search
 
+# RFC 6455 section 4.1 asks for the token among others, and picows for the token alone.
+cdef object _connection_upgrade = re.compile(
+    rb"\nconnection:(?:[^\r\n,]*,)*[ \t]*upgrade[ \t]*(?:,[^\r\n]*)?(?=\r)", re.IGNORECASE).sub
+
 cdef object _buffers = weakref.WeakKeyDictionary()
 
 
@@ -165,13 +169,15 @@ cdef class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
         """Give the head to the handshake's protocol, once; it takes in no more."""
         cdef Py_ssize_t at = 0
         cdef Py_ssize_t count
+        cdef bytes head
         if self._deaf:
             return 0
         self._deaf = True
-        while at < self._head_bytes:
+        head = _connection_upgrade(b"\nConnection: Upgrade", self._answer[:self._head_bytes])
+        while at < len(head):
             view = self._handshake.get_buffer(-1)
-            count = min(self._head_bytes - at, <Py_ssize_t>len(view))
-            view[:count] = self._answer[at:at + count]
+            count = min(len(head) - at, <Py_ssize_t>len(view))
+            view[:count] = head[at:at + count]
             at += count
             self._handshake.buffer_updated(count)
         return 0
