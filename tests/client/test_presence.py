@@ -145,6 +145,18 @@ def test_diffs_before_the_state_wait_within_a_bound() -> None:
     assert "k4" not in presence.state
 
 
+def test_diffs_of_a_join_whose_state_never_came_are_not_applied_to_the_next() -> None:
+    from fastphx.protocol.codec import decode
+
+    channel = RecordedChannel()
+    presence = Presence(channel)  # type: ignore[arg-type]
+    diff = b'["1",null,"t","presence_diff",{"joins":{"gone":{"metas":[{"phx_ref":"r"}]}},"leaves":{}}]'
+    channel.handlers["presence_diff"](decode(diff))
+    channel.handlers["phx_outage"](None)
+    channel.handlers["presence_state"](decode(b'["1",null,"t","presence_state",{}]'))
+    assert presence.list() == []
+
+
 async def test_presence_on_the_embedded_server(server: Server, client: Client) -> None:
     ann_room = await client.join("presence:p", {"user": "ann"}, decoder="raw")
     ann = Presence(ann_room)

@@ -67,6 +67,8 @@ class Presence:
 
     def _await_state(self, _: object) -> None:
         self.in_pending_sync_state = True
+        # Of a join whose state never came; that of the next one knows of them.
+        self._pending_diffs.clear()
 
     def _state_came(self, message: Message) -> None:
         new_state = _presences(message)
