@@ -13,7 +13,7 @@ from fastphx.load.meter import COUNTS
 from fastphx.load.plan import Plan
 from fastphx.load.scenarios import scenario_class
 from fastphx.load.series import GAUGES, LOST, Second
-from fastphx.load.threshold import Threshold
+from fastphx.load.threshold import Threshold, shown_value
 
 SCHEMA = "fastphx.load/1"
 EXIT_CODES = {"ok": 0, "thresholds_failed": 99, "invalid": 4, "failed": 5, "interrupted": 130}
@@ -236,7 +236,7 @@ class Result:
             return [f"INVALID: {reason}" for reason in self.invalid_reasons]
         return [
             f"threshold {each['expr']} failed: "
-            + ("nothing was counted for it" if each["value"] is None else f"it is {each['value']:.6g}")
+            + ("nothing was counted for it" if each["value"] is None else f"it is {shown_value(each)}")
             for each in self.thresholds
             if not each["ok"]
         ]

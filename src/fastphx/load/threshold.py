@@ -78,6 +78,7 @@ class Threshold:
     figure: str
     comparison: str
     limit: float
+    unit: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -97,7 +98,7 @@ class Threshold:
             raise PlanError(
                 f"the threshold {clip(text)}: {figure} is no total: there are {', '.join(TOTALS)}"
             )
-        return cls(text.strip(), figure, comparison, float(number) * _UNITS[unit])
+        return cls(text.strip(), figure, comparison, float(number) * _UNITS[unit], unit)
 
     def check(self, result: Mapping[str, Any]) -> dict[str, Any]:
         """``{"expr", "value", "ok"}`` of a result's mapping. A figure that nothing was counted for has no
@@ -105,6 +106,14 @@ class Threshold:
         value = figure_of(result, self.figure)
         ok = value is not None and _COMPARE[self.comparison](value, self.limit)
         return {"expr": self.expr, "value": value, "ok": ok}
+
+
+def shown_value(checked: Mapping[str, Any]) -> str:
+    """The value in what :meth:`Threshold.check` gave, in its expression's own unit, to be compared by eye."""
+    if checked["value"] is None:
+        return "-"
+    unit = Threshold.parse(checked["expr"]).unit
+    return f"{checked['value'] / _UNITS[unit]:.6g}{unit or ''}"
 
 
 def figure_of(result: Mapping[str, Any], figure: str) -> float | None:

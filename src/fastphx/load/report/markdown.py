@@ -9,6 +9,7 @@ from typing import Any
 from fastphx.load.report.figures import count, per_second, seconds, size
 from fastphx.load.report.terminal import TITLES
 from fastphx.load.result import Result
+from fastphx.load.threshold import shown_value
 
 KEYS = ("p50", "p90", "p99", "p999", "max")
 
@@ -50,7 +51,7 @@ def markdown(mapping: Mapping[str, Any]) -> str:
     if mapping["thresholds"]:
         lines += ["", "| threshold | value | |", "| --- | --: | --- |"]
         for each in mapping["thresholds"]:
-            value = "-" if each["value"] is None else f"{each['value']:.6g}"
+            value = shown_value(each)
             lines.append(f"| `{_cell(each['expr'])}` | {value} | {'held' if each['ok'] else '**failed**'} |")
     return "\n".join(lines) + "\n"
 

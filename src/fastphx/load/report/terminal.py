@@ -13,6 +13,7 @@ from rich.table import Table
 from fastphx.load.plan import Plan
 from fastphx.load.report.figures import count, per_second, seconds, size
 from fastphx.load.result import LATENCIES, Result
+from fastphx.load.threshold import shown_value
 
 TITLES = {
     "connect": "connect",
@@ -150,7 +151,7 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
     if mapping["thresholds"]:
         console.print()
     for each in mapping["thresholds"]:
-        value = "-" if each["value"] is None else f"{each['value']:.6g}"
+        value = shown_value(each)
         held = "[green]held[/]" if each["ok"] else "[bold red]failed[/]"
         console.print(f"threshold {escape(each['expr'])}: {value}, {held}", highlight=False)
 
