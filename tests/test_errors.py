@@ -40,3 +40,10 @@ def test_an_excerpt_is_short_whatever_the_value() -> None:
         assert len(eval(clipped[:-1])) == errors.EXCERPT_BYTES
     assert errors.clip(b"short") == "'short'"
     assert errors.clip("x" * errors.EXCERPT_BYTES) == repr("x" * errors.EXCERPT_BYTES)
+
+
+def test_a_refusal_shows_the_answer_as_it_is() -> None:
+    assert str(errors.JoinError("room:a", {"reason": "full"})) == (
+        "the join of 'room:a' was refused: {'reason': 'full'}"
+    )
+    assert len(str(errors.JoinError("room:a", "x" * 10_000))) < errors.EXCERPT_BYTES + 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastphx.client import Channel, Client, ClientState, Outage, Presence, Stats, connect
+from fastphx.client import Channel, Client, ClientState, JoinState, Outage, Presence, Stats, connect
 from fastphx.errors import (
     AlreadyJoinedError,
     BadReturnError,
@@ -70,6 +70,7 @@ __all__ = [
     "HeartbeatTimeout",
     "Ignore",
     "JoinError",
+    "JoinState",
     "JoinTimeoutError",
     "JsonV1",
     "JsonV2",

@@ -19,6 +19,12 @@ def clip(value: bytes | str, limit: int = EXCERPT_BYTES) -> str:
     return f"{shown}…" if len(text) > limit else shown
 
 
+def clip_repr(value: object, limit: int = EXCERPT_BYTES) -> str:
+    """Return *value* as Python writes it, in at most *limit* characters, for an error message."""
+    text = repr(value)
+    return f"{text[:limit]}…" if len(text) > limit else text
+
+
 def _again(error: type[FastphxError], args: tuple[Any, ...]) -> FastphxError:
     return error.__new__(error, *args)
 
@@ -144,7 +150,7 @@ class JoinError(FastphxError):
     def __init__(self, topic: str, response: object) -> None:
         self.topic = topic
         self.response = response
-        super().__init__(f"the join of {clip(topic)} was refused: {clip(repr(response))}")
+        super().__init__(f"the join of {clip(topic)} was refused: {clip_repr(response)}")
 
 
 class JoinTimeoutError(FastphxError, TimeoutError):
@@ -160,7 +166,7 @@ class PushError(FastphxError):
         self.reply = reply
         super().__init__(
             f"the push of {clip(event)} to {clip(topic)} was answered with status {clip(str(reply.status))}: "
-            f"{clip(repr(reply.response))}"
+            f"{clip_repr(reply.response)}"
         )
 
 

@@ -8,5 +8,6 @@ from fastphx.client.presence import Presence
 from fastphx.client.push import Reply
 from fastphx.client.state import ClientState
 from fastphx.client.stats import Stats
+from fastphx.protocol.joins import JoinState
 
-__all__ = ["Channel", "Client", "ClientState", "Outage", "Presence", "Reply", "Stats", "connect"]
+__all__ = ["Channel", "Client", "ClientState", "JoinState", "Outage", "Presence", "Reply", "Stats", "connect"]
