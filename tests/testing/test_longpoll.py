@@ -146,6 +146,24 @@ async def test_what_is_refused() -> None:
         assert (await poller.request("GET"))[0] == 503
 
 
+async def test_a_page_of_another_origin_may_poll() -> None:
+    async with demo_server(longpoll=True) as server, aiohttp.ClientSession() as http:
+        asked = {
+            "Origin": "http://elsewhere.test",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type, x-phoenix-authtoken",
+        }
+        async with http.options(server.longpoll_url, headers=asked, timeout=TIMEOUT) as response:
+            assert response.status == 200
+            assert response.headers["Access-Control-Allow-Origin"] == "*"
+            assert response.headers["Access-Control-Allow-Headers"] == "content-type, x-phoenix-authtoken"
+        poller = Poller(http, server)
+        for status, token in ((410, ""), (403, "bad")):
+            async with http.get(f"{poller.url}&token={token}", timeout=TIMEOUT) as response:
+                assert json.loads(await response.text())["status"] == status
+                assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
 async def test_the_auth_token_comes_from_its_header() -> None:
     seen: list[str | None] = []
 

@@ -72,6 +72,12 @@ class LongPoll:
         await self._web.shutdown(timeout=0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = await self._answer_to(request)
+        # As Phoenix.Transports.LongPoll: a page of any origin may poll.
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    async def _answer_to(self, request: web.BaseRequest) -> web.StreamResponse:
         session = self._sessions.get(_params(request).get("token", ""))
         if request.method == "GET":
             return await (self._open(request) if session is None else self._poll(session))
@@ -79,6 +85,8 @@ class LongPoll:
             if session is None:
                 return _answer({"status": 410})
             return self._publish(session, await request.read(), request.headers.get("Content-Type"))
+        if request.method == "OPTIONS":
+            return web.Response(headers=_preflight_headers(request))
         return web.Response(status=400)
 
     async def _open(self, request: web.BaseRequest) -> web.Response:
@@ -307,6 +315,15 @@ def _frames(body: bytes, content_type: str | None) -> list[tuple[bytes, Any]]:
         (line, 1) if line.startswith(b"[") else (base64.b64decode(line, validate=True), 2)
         for line in body.replace(b"\r\n", b"\n").split(b"\n")
     ]
+
+
+def _preflight_headers(request: web.BaseRequest) -> dict[str, str]:
+    """What lets a browser send its POST, which is of a content type that it asks for first (Fetch, CORS)."""
+    return {
+        "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
+        "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+        "Access-Control-Max-Age": "3600",
+    }
 
 
 def _answer(body: dict[str, Any]) -> web.Response:
