@@ -54,7 +54,7 @@ def test_sync_state_joins_only_new_metas() -> None:
     new = {"u3": {"metas": [meta(3, "3"), meta(3, "3.new")]}}
     state = sync_state({"u3": {"metas": [meta(3, "3")]}}, new, calls.on_join, calls.on_leave)
     assert state == new
-    assert calls.joined == {"u3": ({"metas": [meta(3, "3")]}, new["u3"])}
+    assert calls.joined == {"u3": ({"metas": [meta(3, "3")]}, {"metas": [meta(3, "3.new")]})}
     assert calls.left == {}
 
 

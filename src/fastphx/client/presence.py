@@ -46,7 +46,7 @@ class Presence:
 
     def on_join(self, callback: PresenceCallback) -> PresenceCallback:
         """Call ``callback(key, current, new)`` for each join: *current* is the presence before, or None;
-        *new* the one with the new metas in it."""
+        *new* the one with only the metas that are new."""
         self._on_join = callback
         return callback
 
@@ -136,7 +136,7 @@ def sync_diff(
             new["metas"] = kept + new["metas"]
         result[key] = new
         if on_join is not None:
-            on_join(key, current, new)
+            on_join(key, current, joined)
     for key, left in diff.get("leaves", {}).items():
         current = result.get(key)
         if current is None:
