@@ -204,17 +204,23 @@ class Binding:
 
     def own_gauges(self) -> dict[str, int]:
         """How things stand in this process, over all of its sockets."""
-        gauges = {name: sum(each.gauges[name] for each in self._sockets.values()) for name in GAUGES}
-        gauges["users"] = self.environment.runner.user_count if self.environment.runner is not None else 0
-        return gauges
+        return {name: sum(each.gauges[name] for each in self._sockets.values()) for name in GAUGES}
 
     def socket_rows(self) -> list[dict[str, Any]]:
         """A row for each worker, and one for all: users, and sockets that are really open and joined."""
-        found = self._gauges if self.is_master else {"this process": self.own_gauges()}
-        rows: list[dict[str, Any]] = [{"name": name, **gauges} for name, gauges in found.items()]
         if not self.is_master:
-            return rows
-        total = {name: sum(gauges[name] for gauges in found.values()) for name in (*GAUGES, "users")}
+            runner = self.environment.runner
+            users = runner.user_count if runner is not None else 0
+            return [{"name": "this process", **self.own_gauges(), "users": users}]
+        rows: list[dict[str, Any]] = []
+        for client_id, gauges in self._gauges.items():
+            # As Locust counts them: a worker's last report is made before its users are stopped, and the page
+            # asks no more when they are.
+            client = self._runner.clients.get(client_id)
+            rows.append(
+                {"name": client_id, **gauges, "users": client.user_count if client is not None else 0}
+            )
+        total = {name: sum(row[name] for row in rows) for name in (*GAUGES, "users")}
         return [*rows, {"name": "all", **total}]
 
     def _report_to_master(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
