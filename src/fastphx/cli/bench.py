@@ -69,7 +69,7 @@ def bench(
 
 def _print(found: list[Ratio]) -> None:
     table = Table(box=None, pad_edge=False)
-    table.add_column("figure", style="bold")
+    table.add_column("figure", style="bold", no_wrap=True)
     for title in ("A", "B", "B / A", "95 % interval", ""):
         table.add_column(title, justify="right")
     for each in found:

@@ -43,7 +43,7 @@ def compare(base: Path, new: Path, tolerance: str) -> None:
     if not compared:
         raise PlanError("the two results have no figure in common that was counted")
     table = Table(box=None, pad_edge=False)
-    table.add_column("figure", style="bold")
+    table.add_column("figure", style="bold", no_wrap=True)
     for title in ("base", "new", "change", ""):
         table.add_column(title, justify="right")
     for each in compared:
