@@ -42,6 +42,7 @@ OF_RAW = " / raw picows frames"
 COMPARED = {
     "decoded": "receive, decoded payload",
     "client": "receive, async client (lazy)",
+    "counting": "receive, async client (lazy, the handler counts)",
     "behaviour": "receive, behaviour (decoded)",
     "phoenix.js": "receive, phoenix.js (decoded)",
     "websockets": "receive, websockets + json (decoded)",
@@ -149,6 +150,7 @@ def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
         "meter": (["meter.py", "broadcasts"], frames, "push", 1),
         "behaviour": (["behaviour.py"], frames // 4, "push", 1),
         "client": (["client.py"], frames // 2, "push", 1),
+        "counting": (["client.py", "counted"], frames // 2, "push", 1),
         "websockets": (["websockets_json.py"], frames // 40, "push", 1),
     }
     node, why = node_side()
@@ -251,6 +253,11 @@ def one_socket(scale: float, rounds: int) -> Iterator[Row]:
         for figure in ("p50_ns", "p99_ns"):
             found = ratio([run[figure] for run in samples[name]], [run[figure] for run in samples[bound]])
             yield row(f"round trip, {name}, {figure[:3]} / picows echo", found, at_most=limit)
+    for figure in ("p50_ns", "p99_ns"):
+        found = ratio(
+            [run[figure] for run in samples["client"]], [run[figure] for run in samples["listener"]]
+        )
+        yield row(f"round trip, client, {figure[:3]} / compiled picows listener", found)
     pushes = str(int(100_000 * scale))
     calls = {name: partial(run_side, "one_socket.py", f"push_{name}", pushes) for name in ("raw", "session")}
     runs = interleave(calls, rounds)
