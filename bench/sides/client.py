@@ -1,7 +1,7 @@
 """The async client on one hot connection.
 
-``lazy``: an `on` handler that does nothing. ``counted``: one that adds one to a number. ``decoded``: one that reads the payload. ``iterated``: an
-`async for`. The client itself counts the messages.
+``lazy``: an `on` handler that does nothing. ``counted``: one that adds one to a number. ``decoded``: one that
+reads the payload. ``iterated``: an `async for`. The client itself counts the messages too.
 """
 
 import asyncio
