@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +15,10 @@ from fastphx.protocol.codec import Message, encode, encode_binary_broadcast, enc
 
 def open_session(on_message: Any, on_reply: Any = None) -> CallbackSession:
     handler = SimpleNamespace(
-        on_message=on_message, on_reply=on_reply or (lambda *_: None), on_joined=lambda *_: None
+        on_message=on_message,
+        on_reply=on_reply or (lambda *_: None),
+        on_joined=lambda *_: None,
+        on_unknown_topic=lambda _: None,
     )
     session = CallbackSession(handler, heartbeat_interval_s=0)
     session.opened(CollectingWriter(), 0, 0.0)
@@ -183,3 +188,88 @@ def test_the_same_head_again_and_again_is_read_as_the_first_time() -> None:
     for _ in range(4):
         session.receive(b'["9",null,"room:a","event",{"body":"much too late"}]', 1, 0)
     assert seen == expected
+
+
+class Callable:
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def __call__(self, message: Message) -> None:
+        self.messages.append(message)
+
+
+def test_whatever_can_be_called_is_a_handler() -> None:
+    # A builtin, a function, a method, and an instance, whose type has no vectorcall, are called differently.
+    called, kept = Callable(), list[Message]()
+    function = lambda message: kept.append(message)  # noqa: E731
+    session = open_session(lambda _: None)
+    for handler in (kept.append, function, called.__call__, called, functools.partial(kept.append)):
+        session.join_entry("room:a").handlers = {"text": handler}
+        session.receive(encode("1", None, "room:a", "text", b"[1]"), 1, 0)
+    assert [message.payload for message in kept + called.messages] == [[1]] * 5
+
+
+def test_a_handler_may_take_itself_away_and_fail() -> None:
+    session = open_session(lambda _: None)
+    entry = session.join_entry("room:a")
+
+    def make() -> Any:
+        def handler(message: Message) -> None:
+            entry.handlers = None
+            gc.collect()
+            raise ValueError(message.payload)
+
+        return handler
+
+    entry.handlers = {"text": make()}
+    with pytest.raises(ValueError, match="1"):
+        session.receive(encode("1", None, "room:a", "text", b"1"), 1, 0)
+    session.receive(encode("1", None, "room:a", "text", b"2"), 1, 0)
+    assert session.stats["messages"] == 2
+
+
+def test_a_decoder_may_take_itself_away() -> None:
+    seen: list[Any] = []
+
+    class Decoder:
+        def __init__(self, message: Message) -> None:
+            self.message = message
+
+        def __call__(self, data: bytes) -> bytes:
+            self.message.decoder = None
+            del self.message
+            gc.collect()
+            return data.upper()
+
+    def handler(message: Message) -> None:
+        message.decoder = Decoder(message)
+        seen.append(message.payload)
+
+    session = open_session(handler)
+    session.receive(encode("1", None, "room:a", "text", b'"a"'), 1, 0)
+    assert seen == [b'"A"']
+
+
+def test_a_head_that_came_before_is_of_its_own_topic_only() -> None:
+    # The head is remembered for the process; which topic of a session's it is, for each session.
+    calls: dict[str, list[str]] = {"a": [], "b": []}
+    sessions = {
+        name: open_session(lambda message, to=to: to.append(message.topic)) for name, to in calls.items()
+    }
+    sessions["b"].forget("room:a")
+    frame = encode(None, None, "room:a", "text", b"[1, 2, 3]")
+    other = encode(None, None, "room:b", "text", b"[1, 2, 3]")
+    for _ in range(4):
+        for session in sessions.values():
+            session.receive(frame, 1, 0)
+    assert calls == {"a": ["room:a"] * 4, "b": []}
+    assert sessions["b"].stats["unknown_topic"] == 4
+    join = str(sessions["b"].join("room:b"))
+    sessions["b"].receive(encode_reply(join, join, "room:b", "ok", b"{}"), 1, 0)
+    for _ in range(4):
+        sessions["b"].receive(other, 1, 0)
+    for _ in range(4):
+        for session in sessions.values():
+            session.receive(other, 1, 0)
+    assert calls == {"a": ["room:a"] * 4, "b": ["room:b"] * 8}
+    assert sessions["a"].stats["unknown_topic"] == 4

@@ -10,8 +10,7 @@ cdef class CallbackSession(Session):
     cdef object _on_message         # the handler's bound methods of the two hot hooks
     cdef object _on_reply
     cdef object _on_handler_error   # None: the handler has none, and exceptions go through to the transport
-    cdef int _call(self, object handler, Message message) except -1
-    cdef int _report(self, Message message) except -1
+    cdef int _handler_failed(self, Message message, bint is_default) except -1
 
 cdef class CollectingWriter(FrameWriter):
     cdef readonly list frames

@@ -1,20 +1,16 @@
 import cython
 
-
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_XDECREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
+from fastphx.protocol.call cimport call_one
 from fastphx.protocol.codec cimport Header, Message, message_from_header, raise_pending, recycle
 from fastphx.protocol.joins cimport CLOSED, JOINED, JOINING, LEAVING, Join, JoinState
 from fastphx.protocol.refs cimport RefEntry
 from fastphx.protocol.session cimport FAIL_CLOSED, FAIL_ERRORED, Session
 from fastphx.protocol.sink cimport FrameWriter
 from fastphx.timing.wheel cimport TimerWheel, monotonic_ns
-
-
-cdef extern from "Python.h":
-    PyObject* PyObject_CallOneArg(object callable, object argument) noexcept
 
 
 cdef inline int64_t deadline_or_never(object deadline_ns) except? -1:
@@ -139,26 +135,30 @@ cdef class CallbackSession(Session):
 
     cdef int on_message(self, const Header* header, Join join) except -1:
         cdef Message message = message_from_header(header, join.topic)
-        cdef object handler
-        if join.handlers_of is not None and (handler := join.handler(message.event)) is not None:
-            self._call(handler, message)
-        elif join.on_message is not None:
-            self._call(join.on_message, message)
+        cdef PyObject* handler = <PyObject*>join.on_message
+        cdef PyObject* result
+        if join.handlers_of is not None:
+            # Events are the same object each time, and mostly the same one over and over.
+            if join.last_event is not message.event:
+                join.look_up(message.event)
+            if join.last_handler is not None:
+                handler = <PyObject*>join.last_handler
+        if handler == <PyObject*>None:
+            handler = <PyObject*>self._on_message
+        # It may take itself away.
+        Py_INCREF(<object>handler)
+        # Called so, a handler that does not raise costs no set-up of a try.
+        result = call_one(handler, <PyObject*>message)
+        Py_DECREF(<object>handler)
+        if result == NULL:
+            self._handler_failed(message, handler == <PyObject*>self._on_message)
         else:
-            self._on_message(message)
+            Py_DECREF(<object>result)
         recycle(message)
         return 0
 
-    cdef int _call(self, object handler, Message message) except -1:
-        # Called so, a handler that does not raise costs no set-up of a try.
-        cdef PyObject* result = PyObject_CallOneArg(handler, message)
-        if result == NULL:
-            return self._report(message)
-        Py_DECREF(<object>result)
-        return 0
-
-    cdef int _report(self, Message message) except -1:
-        if self._on_handler_error is None:
+    cdef int _handler_failed(self, Message message, bint is_default) except -1:
+        if is_default or self._on_handler_error is None:
             return raise_pending()
         try:
             raise_pending()

@@ -52,6 +52,7 @@ cdef struct Header:
     void* payload_object        # KIND_OBJECT: a borrowed Python object; else NULL
     void* event_text            # the event's str, borrowed, where it is at hand; else NULL
     bint is_plain               # it is known to be no reply, phx_close or phx_error; false: look
+    uint64_t head               # the number of the familiar head that it has; 0: none
     Py_ssize_t frame_size
     int64_t now_ns              # when the frame was read
     char* heap                  # unescaped topic and event where `scratch` is too small, else NULL
@@ -71,6 +72,7 @@ cdef struct KnownNames:
 cdef struct FamiliarHead:
     # All that stands before a payload, as the last frames have had it: `["1",null,"room:lobby","new_msg",`
     Py_ssize_t size             # 0: none
+    uint64_t number             # from 1, no two heads have the same
     char[HEAD_BYTES] data
     uint64_t join_ref
     uint8_t join_ref_type       # REF_NULL or REF_NUMBER; there is no ref
@@ -100,8 +102,8 @@ cdef class Message:
     cdef readonly bint is_reply
     cdef bint _has_payload
     cdef object _read_payload(self)
-    cdef object _decode(self)
-    cdef object _undecodable(self)
+    cdef int _decode(self) except -1
+    cdef int _undecodable(self) except -1
     cdef object _ref_value(self, uint8_t type, uint8_t quoted, uint64_t number, int rare)
     cdef object _no_reply(self)
 

@@ -10,6 +10,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
+from fastphx.protocol.call cimport call_one
 from fastphx.protocol.hash cimport hash_bytes, same_bytes
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
 
@@ -21,7 +22,6 @@ from fastphx.errors import DecodeError, EncodingError, clip
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject* o) noexcept
-    PyObject* PyObject_CallOneArg(object callable, object argument) noexcept
     object PyObject_GenericGetAttr(object o, object name)
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
@@ -44,14 +44,22 @@ cdef extern from *:
     #endif
     /* Bytes that nobody else has a reference to, and that have memory for *size*, get another content: what
        PyBytes_FromStringAndSize does, but for the memory. */
-    static void fastphx_refill(PyObject *bytes, const char *data, Py_ssize_t size) {
+    static CYTHON_INLINE void fastphx_refill(PyObject *bytes, const char *data, Py_ssize_t size) {
         memcpy(PyBytes_AS_STRING(bytes), data, (size_t)size);
         PyBytes_AS_STRING(bytes)[size] = 0;
         Py_SET_SIZE((PyVarObject *)bytes, size);
         ((PyBytesObject *)bytes)->ob_shash = -1;
     }
+
+    /* What a variable owns, and owns no longer. */
+    static CYTHON_INLINE PyObject *fastphx_take(PyObject **variable) {
+        PyObject *object = *variable;
+        *variable = NULL;
+        return object;
+    }
     """
-    void refill "fastphx_refill" (bytes target, const char* data, Py_ssize_t size) noexcept
+    Message take "fastphx_take" (PyObject** variable)
+    void refill "fastphx_refill" (PyObject* target, const char* data, Py_ssize_t size) noexcept
 
 cdef object _loads = orjson.loads
 cdef str _PAYLOAD = sys.intern("payload")
@@ -573,6 +581,7 @@ cdef inline void clear(Header* header, Py_ssize_t size) noexcept nogil:
     header.payload_object = NULL
     header.event_text = NULL
     header.is_plain = False
+    header.head = 0
     header.join_ref.type = REF_NULL
     header.ref.type = REF_NULL
 
@@ -675,6 +684,7 @@ cdef inline void take_head(const char* data, Header* header) noexcept nogil:
     header.event.size = _head.event_size
     header.event_text = _head.event_text
     header.is_plain = _head.is_plain
+    header.head = _head.number
 
 
 cdef int remember_head(const char* data, Py_ssize_t size, const Header* header) except -1:
@@ -684,6 +694,7 @@ cdef int remember_head(const char* data, Py_ssize_t size, const Header* header) 
     if size > HEAD_BYTES or header.ref.type != REF_NULL or header.join_ref.type == REF_OTHER:
         return 0
     _head.size = size
+    _head.number += 1
     memcpy(_head.data, data, <size_t>size)
     _head.join_ref_type = header.join_ref.type
     _head.join_ref_quoted = header.join_ref.quoted
@@ -923,27 +934,32 @@ cdef class Message:
 
     cdef inline object _read_payload(self):
         if not self._has_payload:
-            self._payload = self._decode()
-            self._has_payload = True
+            self._decode()
         return self._payload
 
-    cdef object _decode(self):
-        if self.is_binary and self.is_reply:
-            return {"status": self._rare[2], "response": self.raw}
-        decoder = None if self.is_reply else self._payload
-        if decoder is None:
-            if self.is_binary:
-                return self.raw
-            decoder = _loads
+    cdef int _decode(self) except -1:
+        cdef PyObject* decoder = <PyObject*>_loads
+        cdef PyObject* payload
+        if self.is_binary or self._payload is not None:
+            if self.is_binary and (self.is_reply or self._payload is None):
+                self._payload = {"status": self._rare[2], "response": self.raw} if self.is_reply else self.raw
+                self._has_payload = True
+                return 0
+            if not self.is_reply:
+                decoder = <PyObject*>self._payload
+        # It may take itself away.
+        Py_INCREF(<object>decoder)
         # Called so, a decoder that does not raise costs no set-up of a try.
-        cdef PyObject* payload = PyObject_CallOneArg(decoder, self.raw)
+        payload = call_one(decoder, <PyObject*>self.raw)
+        Py_DECREF(<object>decoder)
         if payload == NULL:
             return self._undecodable()
-        decoded = <object>payload
-        Py_DECREF(decoded)
-        return decoded
+        self._payload = <object>payload
+        Py_DECREF(self._payload)
+        self._has_payload = True
+        return 0
 
-    cdef object _undecodable(self):
+    cdef int _undecodable(self) except -1:
         """Turn what the decoder has raised into a DecodeError."""
         try:
             raise_pending()
@@ -995,14 +1011,14 @@ cdef tuple rare_fields(const Header* header):
 cdef enum:
     MAX_SPARE_BYTES = 1024      # of a payload whose memory waits for the next one
 
-# The last Message that a callback did not keep, and with it the bytes of its payload where nobody kept them.
-# Making one anew costs as much as filling it.
-cdef Message _spare = None
+# The last Message that a callback did not keep, and with it the bytes of its payload where nobody kept those.
+# Making one anew costs as much as filling it. Owned; NULL where there is none.
+cdef PyObject* _spare = NULL
 
 
 cdef void recycle(Message message) noexcept:
     global _spare
-    if Py_REFCNT(<PyObject*>message) != 1 or _spare is not None:
+    if Py_REFCNT(<PyObject*>message) != 1 or _spare != NULL:
         return
     if Py_REFCNT(<PyObject*>message.raw) != 1 or message._room > MAX_SPARE_BYTES:
         message.raw = b""
@@ -1012,11 +1028,40 @@ cdef void recycle(Message message) noexcept:
     if message._rare is not None:
         message._rare = None
     message._has_payload = False
-    _spare = message
+    Py_INCREF(message)
+    _spare = <PyObject*>message
+
+
+cdef inline void fill(Message message, const Header* header) noexcept:
+    message._join_ref_type = header.join_ref.type
+    message._join_ref_quoted = header.join_ref.quoted
+    message._join_ref_number = header.join_ref.number
+    message._ref_type = header.ref.type
+    message._ref_quoted = header.ref.quoted
+    message._ref_number = header.ref.number
+    message.is_reply = not header.is_plain and is_reply(header)
+    message.is_binary = header.kind != KIND_TEXT
 
 
 cdef Message message_from_header(const Header* header, str topic):
-    global _spare
+    cdef Message message
+    if _spare == NULL or header.event_text == NULL or topic is None or header.kind != KIND_TEXT or (
+            header.join_ref.type == REF_OTHER or header.ref.type == REF_OTHER) or not (
+            0 < header.payload_size <= (<Message>_spare)._room):
+        return new_message(header, topic)
+    message = take(&_spare)
+    fill(message, header)
+    # Mostly they are what they were, and a comparison costs less than counting references.
+    if <PyObject*>message.event != <PyObject*>header.event_text:
+        message.event = <str><PyObject*>header.event_text
+    if message.topic is not topic:
+        message.topic = topic
+    refill(<PyObject*>message.raw, header.payload, header.payload_size)
+    return message
+
+
+cdef Message new_message(const Header* header, str topic):
+    """One of new names, or of a payload for which no memory is at hand."""
     cdef Message message
     cdef str event
     # First of all: what is made below may start a garbage collection, that runs somebody's code, and that
@@ -1027,39 +1072,26 @@ cdef Message message_from_header(const Header* header, str topic):
         event = <str><PyObject*>header.event_text
     else:
         event = intern_event(header.event.data, header.event.size)
-    message = _spare
-    if message is None:
-        message = Message.__new__(Message)
-    else:
-        _spare = None
+    message = take(&_spare) if _spare != NULL else Message.__new__(Message)
     message.event = event
-    message._join_ref_type = header.join_ref.type
-    message._join_ref_quoted = header.join_ref.quoted
-    message._join_ref_number = header.join_ref.number
-    message._ref_type = header.ref.type
-    message._ref_quoted = header.ref.quoted
-    message._ref_number = header.ref.number
-    if header.join_ref.type == REF_OTHER or header.ref.type == REF_OTHER or header.kind == KIND_REPLY:
-        message._rare = rare_fields(header)
     if topic is None:
         topic = PyUnicode_DecodeUTF8(header.topic.data, header.topic.size, NULL)
-    if message.topic is not topic:
-        message.topic = topic
-    message.is_reply = not header.is_plain and is_reply(header)
+    message.topic = topic
+    fill(message, header)
+    if header.join_ref.type == REF_OTHER or header.ref.type == REF_OTHER or header.kind == KIND_REPLY:
+        message._rare = rare_fields(header)
     if header.payload_object != NULL:
         message.raw = b""
         message._room = 0
         message._payload = <object><PyObject*>header.payload_object
         message._has_payload = True
         message.is_binary = isinstance(message._payload, bytes)
+    elif 0 < header.payload_size <= message._room:
+        refill(<PyObject*>message.raw, header.payload, header.payload_size)
     else:
-        if 0 < header.payload_size <= message._room:
-            refill(message.raw, header.payload, header.payload_size)
-        else:
-            message.raw = PyBytes_FromStringAndSize(header.payload, header.payload_size)
-            # CPython shares the bytes of a payload so short.
-            message._room = header.payload_size if header.payload_size > 1 else 0
-        message.is_binary = header.kind != KIND_TEXT
+        message.raw = PyBytes_FromStringAndSize(header.payload, header.payload_size)
+        # CPython shares the bytes of a payload so short.
+        message._room = header.payload_size if header.payload_size > 1 else 0
     return message
 
 

@@ -15,6 +15,7 @@ cdef class Join:
     cdef const char* key                # the topic's UTF-8, owned by `topic`
     cdef Py_ssize_t key_size
     cdef uint64_t hash
+    cdef uint64_t head                  # of the last familiar head with this topic, its number; 0: none
     cdef readonly JoinState state
     cdef readonly uint64_t join_ref              # of the current join, whose ref it is too. 0: none
     cdef uint64_t leave_ref             # 0: none
@@ -25,8 +26,8 @@ cdef class Join:
     cdef object last_handler
     cdef public object on_message
 
-    cdef object handler(self, str event)
-    """The callable of *event*, or None."""
+    cdef int look_up(self, str event) except -1
+    """Make *event* the last one."""
 
 cdef class JoinMap:
     cdef void** slots                   # borrowed Join*, kept alive by `_joins`

@@ -30,12 +30,10 @@ cdef class Join:
         self.handlers_of = handlers
         self.last_event = None
 
-    cdef object handler(self, str event):
-        # Events are the same object each time, and mostly the same one over and over.
-        if self.last_event is not event:
-            self.last_handler = self.handlers_of.get(event)
-            self.last_event = event
-        return self.last_handler
+    cdef int look_up(self, str event) except -1:
+        self.last_handler = self.handlers_of.get(event)
+        self.last_event = event
+        return 0
 
     def __repr__(self):
         return f"<Join {self.topic!r} {state_name(self)} join_ref={self.join_ref}>"

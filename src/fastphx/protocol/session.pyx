@@ -117,6 +117,7 @@ cdef class Session(FrameSink):
         header.payload_object = <void*>payload
         header.event_text = NULL
         header.is_plain = False
+        header.head = 0
         header.frame_size = size
         header.heap = NULL
         header.now_ns = now_ns
@@ -128,10 +129,13 @@ cdef class Session(FrameSink):
 
     cdef int _classify(self, Header* header) except -1:
         cdef Join join = self.joins._last
-        # Most frames are of the topic that the last one was of.
-        if join is None or join.key_size != header.topic.size or not same_bytes(
-                join.key, header.topic.data, join.key_size):
-            join = self.joins.find(header.topic.data, header.topic.size)
+        # Most frames are of the topic that the last one was of, and many have its very head.
+        if join is None or join.head != header.head or header.head == 0:
+            if join is None or join.key_size != header.topic.size or not same_bytes(
+                    join.key, header.topic.data, join.key_size):
+                join = self.joins.find(header.topic.data, header.topic.size)
+            if join is not None:
+                join.head = header.head
         cdef bint has_join_ref = header.join_ref.type != REF_NULL and not (
             header.join_ref.type == REF_OTHER and header.join_ref.size == 0)
         if join is None:
