@@ -12,15 +12,11 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import time
 from functools import partial
-from typing import Any
 
-import orjson
-
-from hot_connection import LEAST_IDLE, faster, run_side
+from hot_connection import LEAST_IDLE, faster, orjson_alone, run_side
 from interleave import interleave, ratio
-from sender import message, started
+from sender import started
 
 LAZY_TARGET = 0.35
 ITERATED_TARGET = 0.10
@@ -35,16 +31,6 @@ SIDES = {
 }
 
 
-def decode(count: int = 300_000) -> dict[str, Any]:
-    """orjson alone, on the same payload bytes."""
-    payload = orjson.dumps(orjson.loads(message(SHAPE, "1"))[4])
-    cpu_s, wall_s = time.process_time(), time.perf_counter()
-    for _ in range(count):
-        orjson.loads(payload)
-    cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
-    return {"cpu_ns": cpu_s / count * 1e9, "wall_ns": wall_s / count * 1e9, "idle": 1.0}
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -54,7 +40,7 @@ def main() -> int:
         calls = {
             name: partial(run_side, sender, command, options.frames, SHAPE) for name, command in SIDES.items()
         }
-        samples = interleave({**calls, "orjson alone": decode}, options.rounds)
+        samples = interleave({**calls, "orjson alone": orjson_alone}, options.rounds)
     for name, runs in samples.items():
         cpu_ns = statistics.median(run["cpu_ns"] for run in runs)
         wall_ns = statistics.median(run["wall_ns"] for run in runs)

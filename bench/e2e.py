@@ -17,7 +17,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -25,12 +24,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 import bare_server
 import sender
 from chart import bars
-from hot_connection import SenderTooSlow, faster, measure
+from hot_connection import SenderTooSlow, faster, measure, orjson_alone
 from interleave import Ratio, interleave, ratio
 
 HERE = Path(__file__).parent
@@ -151,6 +148,7 @@ def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
         "behaviour": (["behaviour.py"], frames // 4, "push", 1),
         "client": (["client.py"], frames // 2, "push", 1),
         "counting": (["client.py", "counted"], frames // 2, "push", 1),
+        "client, decoded": (["client.py", "decoded"], frames // 2, "push", 1),
         "websockets": (["websockets_json.py"], frames // 40, "push", 1),
     }
     node, why = node_side()
@@ -162,7 +160,7 @@ def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
         sides["realtime"] = (["realtime_py.py"], frames // 100, "realtime", 1)
         pythons["realtime"] = realtime
     with sender.started() as process:
-        samples = measure(process, sides, rounds, pythons)
+        samples = measure(process, sides, rounds, pythons, {"orjson alone": orjson_alone})
         replies = measure(
             process,
             {
@@ -178,9 +176,13 @@ def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
     found = faster(samples, "lazy", "raw")
     yield row(f"receive, lazy payload{OF_RAW}", found, at_least=0.35, note=idle)
     yield row("receive, lazy payload / raw picows, by CPU", faster(samples, "lazy", "raw", "cpu_ns"))
-    bounds = [run["cpu_ns"] + 1.1 * orjson_ns() for run in samples["lazy"]]
-    found = ratio([run["cpu_ns"] for run in samples["decoded"]], bounds)
-    yield row("receive, decoded: time / (lazy + 1.1 orjson)", found, at_most=1.0)
+    for name, decoded, lazy in (("", "decoded", "lazy"), ("async client, ", "client, decoded", "client")):
+        bounds = [
+            run["cpu_ns"] + 1.1 * alone["cpu_ns"]
+            for run, alone in zip(samples[lazy], samples["orjson alone"], strict=True)
+        ]
+        found = ratio([run["cpu_ns"] for run in samples[decoded]], bounds)
+        yield row(f"receive, {name}decoded: time / (lazy + 1.1 orjson)", found, at_most=1.0)
     found = faster(samples, "orjson", "decoded", "cpu_ns")
     yield row("receive, decoded: time / that of a callback that calls orjson itself", found)
     if node:
@@ -200,14 +202,6 @@ def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
     yield row("meter, broadcasts / raw picows, by CPU", faster(samples, "meter", "raw", "cpu_ns"))
     found = faster(replies, "meter", "raw", "cpu_ns")
     yield row("meter, replies with RTT / raw picows, by CPU", found, at_least=0.55)
-
-
-def orjson_ns() -> float:
-    payload = sender.BODY.encode()
-    started_s = time.process_time()
-    for _ in range(200_000):
-        orjson.loads(payload)
-    return (time.process_time() - started_s) / 200_000 * 1e9
 
 
 def many_sockets(scale: float, rounds: int) -> Iterator[Row]:
