@@ -37,7 +37,7 @@ def test_prints_the_reply(tmp_path: Path) -> None:
 )
 def test_what_fails_ends_in_a_sentence(topic: str, event: str, code: int, out: str, said: str) -> None:
     with demo_server() as server:
-        done = run("push", server.url, topic, event, "--timeout", "0.5")
+        done = run("push", server.url, topic, event, "--timeout", "500ms")
     assert (done.returncode, done.stdout) == (code, out)
     assert said in done.stderr
     assert done.stderr.count("\n") == bool(said)
@@ -78,7 +78,8 @@ def test_nobody_listens() -> None:
         (("ws://h/socket", "room:a", "echo", "--param", "t=env:NOT_THERE"), "no variable NOT_THERE"),
         (("ws://h/socket", "room:a", "echo", "--param", "t=@/no/such"), "/no/such cannot be read"),
         (("ws://h/socket", "room:a", "echo", "--auth-token", "s3cret"), "shows in ps"),
-        (("ws://h/socket", "room:a", "echo", "--timeout", "0"), "--timeout"),
+        (("ws://h/socket", "room:a", "echo", "--timeout", "0"), "--timeout is 0"),
+        (("ws://h/socket", "room:a", "echo", "--timeout", "soon"), "--timeout is 'soon': give a time like"),
         (("ws://h/socket", "room:a"), "EVENT"),
     ],
 )

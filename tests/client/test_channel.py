@@ -35,6 +35,7 @@ async def test_join_gives_the_response(client: Client) -> None:
     room = await client.join("room:lobby", {"nick": "ann"})
     assert room.response == {"joined": {"nick": "ann"}}
     assert room.state is JoinState.JOINED
+    assert f"{room.state}" == str(room.state) == "joined"
     assert client.channels == {"room:lobby": room}
     channel = client.channel("room:other")
     assert channel.state is JoinState.CLOSED

@@ -15,6 +15,7 @@ import orjson
 from fastphx.cli.frame_printer import printing
 from fastphx.client import Client, ClientState, connect
 from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, FastphxError
+from fastphx.load.plan import duration_s
 from fastphx.transports.endpoint import shown_url
 
 EXIT_FAILED = 1
@@ -29,6 +30,16 @@ class Failure(click.ClickException):
     def __init__(self, message: str, exit_code: int = EXIT_FAILED) -> None:
         super().__init__(message)
         vars(self)["exit_code"] = exit_code
+
+
+def _timeout_s(context: click.Context, parameter: click.Parameter, value: str) -> float:
+    try:
+        timeout_s = duration_s(value, "--timeout")
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from error
+    if not timeout_s:
+        raise click.UsageError("--timeout is 0: give a time above, like 500ms or 10s.")
+    return timeout_s
 
 
 def connection_options(command: F) -> F:
@@ -55,10 +66,11 @@ def connection_options(command: F) -> F:
             click.option("--insecure", is_flag=True, help="Take any certificate."),
             click.option(
                 "--timeout",
-                default=10.0,
+                default="10s",
                 show_default=True,
-                type=click.FloatRange(min=0, min_open=True),
-                help="Seconds for the connection, for a join and for a reply.",
+                metavar="TIME",
+                callback=_timeout_s,
+                help="For the connection, for a join and for a reply.",
             ),
             click.option("-v", "--verbose", is_flag=True, help="Show every frame on stderr."),
         )

@@ -135,7 +135,7 @@ class Channel:
         self._end_error: Exception | None = None
 
     def __repr__(self) -> str:
-        return f"<Channel {self.topic!r} {self.state.name.lower()}>"
+        return f"<Channel {self.topic!r} {self.state}>"
 
     @property
     def state(self) -> JoinState:

@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
 cpdef enum JoinState:
-    # States as in phoenix.js' CHANNEL_STATES.
+    # States as in phoenix.js' CHANNEL_STATES; printed as those are.
     CLOSED = 0
     JOINING = 1
     JOINED = 2

@@ -5,13 +5,15 @@ from typing import Any, final
 from fastphx.protocol.codec import Message
 
 class JoinState(IntEnum):
-    """States as in phoenix.js' CHANNEL_STATES."""
+    """States as in phoenix.js' CHANNEL_STATES, and printed as those are: ``str(JoinState.JOINED)`` is
+    ``"joined"``."""
 
     CLOSED = 0
     JOINING = 1
     JOINED = 2
     LEAVING = 3
     ERRORED = 4
+    def __format__(self, specification: str = "", /) -> str: ...
 
 @final
 class Join:

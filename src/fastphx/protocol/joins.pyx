@@ -12,6 +12,15 @@ cdef enum:
     FIRST_CAPACITY = 8
 
 
+def _state_text(state, specification=""):
+    return format(state.name.lower(), specification)
+
+
+# As phoenix.js writes it, where an IntEnum would print its number.
+_States = globals()["JoinState"]
+_States.__str__ = _States.__format__ = _state_text
+
+
 cdef str state_name(Join join):
     return ("closed", "joining", "joined", "leaving", "errored")[<int>join.state]
 
