@@ -1,6 +1,8 @@
-"""orjson on a message's payload, in a loop of its own: what decoding is held to. One line of JSON.
+"""orjson on a message's payload, in a loop of its own: what decoding is held to; one line of JSON.
 
     python sides/orjson_alone.py COUNT
+
+COUNT is of payloads.
 """
 
 import json

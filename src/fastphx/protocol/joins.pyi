@@ -13,7 +13,7 @@ class JoinState(IntEnum):
     JOINED = 2
     LEAVING = 3
     ERRORED = 4
-    def __format__(self, specification: str = "", /) -> str: ...
+    def __format__(self, specification: str, /) -> str: ...
 
 @final
 class Join:

@@ -12,13 +12,18 @@ cdef enum:
     FIRST_CAPACITY = 8
 
 
-def _state_text(state, specification=""):
-    return format(state.name.lower(), specification)
+def _state_text(state):
+    return state.name.lower()
+
+
+def _format_state(state, specification):
+    return format(_state_text(state), specification)
 
 
 # As phoenix.js writes it, where an IntEnum would print its number.
 _States = globals()["JoinState"]
-_States.__str__ = _States.__format__ = _state_text
+_States.__str__ = _state_text
+_States.__format__ = _format_state
 
 
 cdef str state_name(Join join):
