@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +27,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # Locust patches the process that imports it; its own processes are started without this.
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+
+# A shell has what it starts in the background ignore Ctrl-C, and so does what that starts in its turn.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
