@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import gc
+import random
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
-from fastphx.protocol.codec import Message, encode, encode_binary_broadcast, encode_reply
+from fastphx.protocol.codec import Message, decode, encode, encode_binary_broadcast, encode_reply
 
 
 def open_session(on_message: Any, on_reply: Any = None) -> CallbackSession:
@@ -273,3 +274,45 @@ def test_a_head_that_came_before_is_of_its_own_topic_only() -> None:
             session.receive(other, 1, 0)
     assert calls == {"a": ["room:a"] * 4, "b": ["room:b"] * 8}
     assert sessions["a"].stats["unknown_topic"] == 4
+
+
+def test_a_message_says_what_its_frame_says_whatever_came_before() -> None:
+    def fields(message: Message) -> tuple[Any, ...]:
+        return (
+            message.join_ref,
+            message.ref,
+            message.topic,
+            message.event,
+            # Whoever keeps the bytes of a payload gets new ones the next time.
+            message.raw.hex(),
+            message.is_reply,
+            message.is_binary,
+            message.join_ref_number,
+            None if message.is_binary else message.payload,
+        )
+
+    frames = [
+        (encode("1", None, "room:a", "text", b'{"number":1}'), 1),
+        (encode("1", None, "room:a", "text", b'{"number":22}'), 1),
+        (encode("1", None, "room:a", "other", b'{"number":3}'), 1),
+        (encode(1, None, "room:a", "text", b'{"number":4}'), 1),
+        (encode(None, None, "room:a", "text", b'{"number":5}'), 1),
+        (encode("1", "a ref", "room:a", "text", b'{"number":6}'), 1),
+        (encode("1", "7", "room:a", "text", b'{"number":7}'), 1),
+        (encode("1", None, "room:a", "phx_reply", b'{"status":"ok"}'), 1),
+        (encode_binary_broadcast("room:a", "text", b"\x00\x01"), 2),
+        (encode("1", None, "room:a", "text", b"[]" + b" " * 2000), 1),
+    ]
+    seen: list[tuple[Any, ...]] = []
+    session = open_session(
+        lambda message: seen.append(fields(message)), lambda message, *_: seen.append(fields(message))
+    )
+    decoded = [fields(decode(*frame)) for frame in frames]
+    choices, expected = random.Random(1), []
+    for _ in range(2000):
+        index = choices.randrange(len(frames))
+        # What comes again and again takes other ways than what comes once.
+        for _ in range(choices.choice((1, 1, 2, 5, 9))):
+            session.receive(*frames[index], 0)
+            expected.append(decoded[index])
+    assert seen == expected

@@ -94,6 +94,7 @@ cdef class Message:
     cdef Py_ssize_t _room       # how many bytes `raw` has memory for, where it is this message's own; else 0
     cdef uint64_t _join_ref_number
     cdef uint64_t _ref_number
+    cdef uint64_t _head         # the number of the familiar head that it was filled from; 0: none
     cdef uint8_t _join_ref_type
     cdef uint8_t _ref_type
     cdef uint8_t _join_ref_quoted

@@ -495,14 +495,16 @@ cdef inline const char* scan_names(const char** position, const char* end, Heade
 cdef inline const char* scan_payload(const char** position, const char* end, Header* header) noexcept nogil:
     """What stands between the event's comma and the frame's end."""
     cdef const char* at = position[0]
-    end = trim_space(at, end)
-    if end <= at or (end - 1)[0] != c"]":
-        position[0] = end
-        return "a text frame is not closed"
-    end -= 1
-    end = trim_space(at, end)
-    if end == at:
-        return "a payload is missing"
+    if end - at > 1 and (end - 1)[0] == c"]" and not is_space((end - 2)[0]):
+        end -= 1
+    else:
+        end = trim_space(at, end)
+        if end <= at or (end - 1)[0] != c"]":
+            position[0] = end
+            return "a text frame is not closed"
+        end = trim_space(at, end - 1)
+        if end == at:
+            return "a payload is missing"
     header.kind = KIND_TEXT
     header.payload = at
     header.payload_size = end - at
@@ -622,10 +624,10 @@ cdef const char* scan_familiar(const char* data, Py_ssize_t size, int opcode, He
     global _last_known
     if opcode != OPCODE_TEXT:
         return scan(data, size, opcode, False, header, position)
-    clear(header, size)
     if _head.size == 0 or size < _head.size or not same_bytes(_head.data, data, _head.size):
         return scan_text(data, size, header, position)
     _last_known = NULL
+    clear(header, size)
     take_head(data, header)
     at = skip_space(data + _head.size, data + size)
     reason = scan_payload(&at, data + size, header)
@@ -635,14 +637,16 @@ cdef const char* scan_familiar(const char* data, Py_ssize_t size, int opcode, He
 
 
 cdef const char* scan_text(const char* data, Py_ssize_t size, Header* header, Py_ssize_t* position):
-    """A text frame whose head is not the familiar one. *header* is clear."""
+    """A text frame whose head is not the familiar one."""
     cdef KnownNames* known
     cdef const char* at = data
     cdef const char* end = data + size
     cdef const char* start
-    cdef const char* reason = scan_refs(&at, end, header)
+    cdef const char* reason
     cdef uint64_t hash
     global _last_known
+    clear(header, size)
+    reason = scan_refs(&at, end, header)
     if reason == NULL and end - at > 20:
         start = at
         # The bytes in which names of a usual length differ.
@@ -1033,6 +1037,7 @@ cdef void recycle(Message message) noexcept:
 
 
 cdef inline void fill(Message message, const Header* header) noexcept:
+    message._head = header.head
     message._join_ref_type = header.join_ref.type
     message._join_ref_quoted = header.join_ref.quoted
     message._join_ref_number = header.join_ref.number
@@ -1045,15 +1050,17 @@ cdef inline void fill(Message message, const Header* header) noexcept:
 
 cdef Message message_from_header(const Header* header, str topic):
     cdef Message message
-    if _spare == NULL or header.event_text == NULL or topic is None or header.kind != KIND_TEXT or (
-            header.join_ref.type == REF_OTHER or header.ref.type == REF_OTHER) or not (
-            0 < header.payload_size <= (<Message>_spare)._room):
+    if _spare == NULL or topic is None or not 0 < header.payload_size <= (<Message>_spare)._room or (
+            header.head == 0 and (
+                header.event_text == NULL or header.kind != KIND_TEXT
+                or header.join_ref.type == REF_OTHER or header.ref.type == REF_OTHER)):
         return new_message(header, topic)
     message = take(&_spare)
-    fill(message, header)
-    # Mostly they are what they were, and a comparison costs less than counting references.
-    if <PyObject*>message.event != <PyObject*>header.event_text:
+    # Of the same head it says all that stands in it already.
+    if header.head == 0 or message._head != header.head:
+        fill(message, header)
         message.event = <str><PyObject*>header.event_text
+    # Mostly it is what it was, and a comparison costs less than counting references.
     if message.topic is not topic:
         message.topic = topic
     refill(<PyObject*>message.raw, header.payload, header.payload_size)

@@ -72,6 +72,7 @@ cdef class Session(FrameSink):
 
     cdef int on_frame(self, const char* data, Py_ssize_t size, int opcode, int64_t now_ns) except -1:
         cdef Header header
+        cdef Join join
         cdef Py_ssize_t position = 0
         cdef const char* reason
         self.counters.frames_in += 1
@@ -82,6 +83,12 @@ cdef class Session(FrameSink):
         if reason != NULL:
             return self._bad_frame(scan_error(reason, position, data, size))
         header.now_ns = now_ns
+        join = self.joins._last
+        # Most frames have the very head of the last one of their topic.
+        if header.is_plain and join is not None and join.head == header.head and (
+                header.join_ref.type == REF_NULL or header.join_ref.number == join.join_ref):
+            self.counters.messages += 1
+            return self.on_message(&header, join)
         if header.heap == NULL:
             return self._classify(&header)
         try:
@@ -129,13 +136,12 @@ cdef class Session(FrameSink):
 
     cdef int _classify(self, Header* header) except -1:
         cdef Join join = self.joins._last
-        # Most frames are of the topic that the last one was of, and many have its very head.
-        if join is None or join.head != header.head or header.head == 0:
-            if join is None or join.key_size != header.topic.size or not same_bytes(
-                    join.key, header.topic.data, join.key_size):
-                join = self.joins.find(header.topic.data, header.topic.size)
-            if join is not None:
-                join.head = header.head
+        # Most frames are of the topic that the last one was of.
+        if join is None or join.key_size != header.topic.size or not same_bytes(
+                join.key, header.topic.data, join.key_size):
+            join = self.joins.find(header.topic.data, header.topic.size)
+        if join is not None:
+            join.head = header.head
         cdef bint has_join_ref = header.join_ref.type != REF_NULL and not (
             header.join_ref.type == REF_OTHER and header.join_ref.size == 0)
         if join is None:
