@@ -22,6 +22,18 @@ cdef extern from *:
         }
         return PyObject_CallOneArg(callable, argument);
     }
+
+    static CYTHON_INLINE int fastphx_takes_one(PyObject *callable) {
+        return PyCFunction_CheckExact(callable) && PyCFunction_GET_FLAGS(callable) == METH_O;
+    }
+
+    static CYTHON_INLINE PyObject *fastphx_call_builtin(PyObject *callable, PyObject *argument) {
+        return PyCFunction_GET_FUNCTION(callable)(PyCFunction_GET_SELF(callable), argument);
+    }
     """
     # A new reference, or NULL with an exception set.
     PyObject* call_one "fastphx_call_one" (PyObject* callable, PyObject* argument) noexcept
+
+    # Whether it is a builtin of one argument (METH_O), for which the next one does as well.
+    bint takes_one "fastphx_takes_one" (PyObject* callable) noexcept
+    PyObject* call_builtin "fastphx_call_builtin" (PyObject* callable, PyObject* argument) noexcept

@@ -3,6 +3,7 @@
 Source of the rules: Phoenix.Socket.V2.JSONSerializer and phoenix.js' serializer.
 """
 
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 cdef enum FrameKind:
@@ -104,6 +105,8 @@ cdef class Message:
     cdef bint _has_payload
     cdef object _read_payload(self)
     cdef int _decode(self) except -1
+    cdef int _decode_otherwise(self) except -1
+    cdef int _take_payload(self, PyObject* payload) except -1
     cdef int _undecodable(self) except -1
     cdef object _ref_value(self, uint8_t type, uint8_t quoted, uint64_t number, int rare)
     cdef object _no_reply(self)

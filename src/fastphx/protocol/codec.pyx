@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
-from fastphx.protocol.call cimport call_one
+from fastphx.protocol.call cimport call_builtin, call_one, takes_one
 from fastphx.protocol.hash cimport hash_bytes, same_bytes
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
 
@@ -62,6 +62,7 @@ cdef extern from *:
     void refill "fastphx_refill" (PyObject* target, const char* data, Py_ssize_t size) noexcept
 
 cdef object _loads = orjson.loads
+cdef bint _loads_takes_one = takes_one(<PyObject*>_loads)
 cdef str _PAYLOAD = sys.intern("payload")
 
 
@@ -942,22 +943,25 @@ cdef class Message:
         return self._payload
 
     cdef int _decode(self) except -1:
-        cdef PyObject* decoder = <PyObject*>_loads
         cdef PyObject* payload
-        if self.is_binary or self._payload is not None:
-            if self.is_binary and (self.is_reply or self._payload is None):
-                self._payload = {"status": self._rare[2], "response": self.raw} if self.is_reply else self.raw
-                self._has_payload = True
-                return 0
-            if not self.is_reply:
-                decoder = <PyObject*>self._payload
-        # It may take itself away.
-        Py_INCREF(<object>decoder)
+        if self.is_binary or self._payload is not None or not _loads_takes_one:
+            return self._decode_otherwise()
         # Called so, a decoder that does not raise costs no set-up of a try.
-        payload = call_one(decoder, <PyObject*>self.raw)
-        Py_DECREF(<object>decoder)
-        if payload == NULL:
-            return self._undecodable()
+        payload = call_builtin(<PyObject*>_loads, <PyObject*>self.raw)
+        return self._undecodable() if payload == NULL else self._take_payload(payload)
+
+    cdef int _decode_otherwise(self) except -1:
+        """A binary payload, or one for a decoder of the user's."""
+        cdef object decoder = None if self.is_reply else self._payload
+        cdef PyObject* payload
+        if self.is_binary and decoder is None:
+            self._payload = {"status": self._rare[2], "response": self.raw} if self.is_reply else self.raw
+            self._has_payload = True
+            return 0
+        payload = call_one(<PyObject*>_loads if decoder is None else <PyObject*>decoder, <PyObject*>self.raw)
+        return self._undecodable() if payload == NULL else self._take_payload(payload)
+
+    cdef inline int _take_payload(self, PyObject* payload) except -1:
         self._payload = <object>payload
         Py_DECREF(self._payload)
         self._has_payload = True
