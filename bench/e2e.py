@@ -198,8 +198,13 @@ def hot_connection(scale: float, rounds: int) -> Iterator[Row]:
     for name, shown in COMPARED.items():
         if name in samples:
             yield row(f"{shown}{OF_RAW}", faster(samples, name, "raw"))
-    yield row(f"meter, broadcasts{OF_RAW}", faster(samples, "meter", "raw"), at_least=0.7)
-    yield row("meter, broadcasts / raw picows, by CPU", faster(samples, "meter", "raw", "cpu_ns"))
+    by_cpu, target = faster(samples, "meter", "raw", "cpu_ns"), 0.7
+    try:
+        yield row(f"meter, broadcasts{OF_RAW}", faster(samples, "meter", "raw"), at_least=target)
+        yield row("meter, broadcasts / raw picows, by CPU", by_cpu)
+    except SenderTooSlow as error:
+        yield Row(f"meter, broadcasts{OF_RAW}", "", None, None, None, str(error))
+        yield row("meter, broadcasts / raw picows, by CPU", by_cpu, at_least=target)
     found = faster(replies, "meter", "raw", "cpu_ns")
     yield row("meter, replies with RTT / raw picows, by CPU", found, at_least=0.55)
 

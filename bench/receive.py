@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
+from typing import Any
 
 from hot_connection import SenderTooSlow, faster, measure
 from sender import started
@@ -31,15 +32,19 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=2_000_000)
     options = parser.parse_args()
     with started() as sender:
-        try:
-            samples = measure(
-                sender,
-                {name: (command, options.frames, "push", 1) for name, command in SIDES.items()},
-                options.rounds,
-            )
-        except SenderTooSlow as error:
-            print(f"bench/receive: {error}", file=sys.stderr)
-            return 2
+        samples = measure(
+            sender,
+            {name: (command, options.frames, "push", 1) for name, command in SIDES.items()},
+            options.rounds,
+        )
+    try:
+        return report(samples)
+    except SenderTooSlow as error:
+        print(f"bench/receive: {error}", file=sys.stderr)
+        return 2
+
+
+def report(samples: dict[str, list[dict[str, Any]]]) -> int:
     print(f"{'':27} {'M frames/s':>10} {'ns of CPU':>10} {'of raw picows':>22} {'by CPU':>22} {'idle':>5}")
     for name, runs in samples.items():
         wall_ns = statistics.median(run["wall_ns"] for run in runs)
