@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-NATIVE = Path(__file__).parent / "native"
-BUILD = Path(__file__).parent / "build" / sys.implementation.cache_tag
+HERE = Path(__file__).parent
+NATIVE = HERE / "native"
+BUILD = HERE / "build" / sys.implementation.cache_tag
 
 SCRIPT = """
 import sys
@@ -39,12 +40,14 @@ def load(name: str) -> ModuleType:
         (BUILD / "c").mkdir(exist_ok=True)
         for stale in (BUILD / "c").rglob(f"{name}.c"):
             stale.unlink()
+        arguments = [name, str(source.relative_to(HERE)), str(BUILD), str(package.parent)]
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, name, str(source), str(BUILD), str(package.parent)],
+            [sys.executable, "-c", SCRIPT, *arguments],
             capture_output=True,
             text=True,
             timeout=300,
-            cwd=BUILD,
+            # Cython writes the source's path, as it is given, into what it makes.
+            cwd=HERE,
         )
         if done.returncode:
             raise RuntimeError(f"{source.name} could not be built: {done.stderr.strip().splitlines()[-1]}")

@@ -71,7 +71,7 @@ def measure(
     sides: dict[str, tuple[list[str], int, str, int]],
     rounds: int,
     pythons: Mapping[str, str] = {},
-    beside: Mapping[str, Callable[[], dict[str, Any]]] | None = None,
+    beside: Mapping[str, Callable[[], dict[str, Any]]] = {},
 ) -> dict[str, list[dict[str, Any]]]:
     """*sides*: name -> (command, frames, shape, times); *pythons*: of those sides that need one of their own;
     *beside*: sides that receive nothing."""
@@ -79,9 +79,7 @@ def measure(
         name: partial(run_side, sender, command, frames, shape, times, pythons.get(name, sys.executable))
         for name, (command, frames, shape, times) in sides.items()
     }
-    if beside is not None:
-        calls |= beside
-    return interleave(calls, rounds)
+    return interleave({**calls, **beside}, rounds)
 
 
 def faster(samples: dict[str, list[dict[str, Any]]], name: str, than: str, clock: str = "wall_ns") -> Ratio:

@@ -67,6 +67,7 @@ def child_of(pid: int) -> int:
 
 
 def wait_for(text: str, log: Path) -> None:
+    """Look into another process's log until it says so, or a deadline."""
     deadline_s = time.monotonic() + GIVE_UP_S
     while text not in log.read_text():
         if time.monotonic() > deadline_s:
@@ -101,12 +102,15 @@ def measure(users: int, rate: float, folder: Path, processes: list[subprocess.Po
     wait_for("Sending spawn jobs", logs[0])
     from_s = time.monotonic()
     while (joined := joins(url)) < users and time.monotonic() < from_s + GIVE_UP_S:
+        # Each look is a request to the server that is loaded.
         time.sleep(0.05)
     join_s = time.monotonic() - from_s
+    # What the joins left to do is no part of the steady state.
     time.sleep(STEADY_S / 2)
     names = {"locust worker": worker.pid, "fastphx worker": child_of(worker.pid), "locust master": master.pid}
     before = {name: cpu_s(pid) for name, pid in names.items()}
     steady_from_s = time.monotonic()
+    # The span that is measured.
     time.sleep(STEADY_S)
     steady_s = time.monotonic() - steady_from_s
     cores = {name: (cpu_s(pid) - before[name]) / steady_s for name, pid in names.items()}

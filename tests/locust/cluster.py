@@ -33,7 +33,7 @@ class Room(PhoenixUser):
 
 
 def wait_until(reached: Callable[[], bool], what: str) -> None:
-    """Wait for what other processes do."""
+    """Wait for what other processes do: they do not tell, so they are asked, until a deadline."""
     deadline_s = time.monotonic() + TIMEOUT_S
     while not reached():
         assert time.monotonic() < deadline_s, what

@@ -80,6 +80,7 @@ class Page:
         self.press(label)
 
     def wait(self, reached: Callable[[], object], what: str) -> None:
+        """Wait for what the page comes to show, by looking at it again until a deadline."""
         deadline_s = time.monotonic() + TIMEOUT_S
         while not reached():
             assert time.monotonic() < deadline_s, f"{what}\n{self.text}"

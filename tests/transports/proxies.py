@@ -3,13 +3,14 @@
 import asyncio
 import base64
 import struct
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
 TIMEOUT_S = 10.0
 
 
-class Proxy:
+class Proxy(ABC):
     """Relays bytes once `negotiate` has returned where to."""
 
     def __init__(self, user: str | None = None, password: str | None = None) -> None:
@@ -18,10 +19,11 @@ class Proxy:
         self.destinations: list[tuple[str, int]] = []
         self.tasks: set[asyncio.Task[None]] = set()
 
+    @abstractmethod
     async def negotiate(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> tuple[str, int] | None:
-        raise NotImplementedError
+        """Where to, or None where the client was sent away."""
 
     async def __aenter__(self) -> Self:
         self.server = await asyncio.start_server(self._on_connection, "127.0.0.1", 0)

@@ -43,9 +43,17 @@ def _timeout_s(context: click.Context, parameter: click.Parameter, value: str) -
 
 
 def connection_options(command: F) -> F:
-    """Give a command the parameters of :func:`open_client`."""
+    """Give a command ``join_payload``, for :func:`parse_json`, and the parameters of :func:`open_client`."""
     for decorate in reversed(
         (
+            click.option(
+                "--join",
+                "join_payload",
+                default="{}",
+                show_default=True,
+                metavar="JSON|@FILE",
+                help="The payload of a join.",
+            ),
             click.option(
                 "--param",
                 "params",

@@ -34,14 +34,6 @@ from fastphx.protocol.joins import JoinState
 @click.option("--event", "events", multiple=True, metavar="E", help="Print this event only (repeatable).")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N messages.")
 @click.option("--for", "duration", metavar="TIME", help="Stop after this long, like 500ms, 10s or 2m.")
-@click.option(
-    "--join",
-    "join_payload",
-    default="{}",
-    show_default=True,
-    metavar="JSON|@FILE",
-    help="The payload of the joins.",
-)
 @connection_options
 def listen(
     url: str,

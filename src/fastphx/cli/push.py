@@ -27,14 +27,6 @@ from fastphx.client.push import Reply
 @click.argument("topic")
 @click.argument("event")
 @click.argument("payload", metavar="[JSON]", default="{}")
-@click.option(
-    "--join",
-    "join_payload",
-    default="{}",
-    show_default=True,
-    metavar="JSON|@FILE",
-    help="The payload of the join.",
-)
 @connection_options
 def push(url: str, topic: str, event: str, payload: str, join_payload: str, **connection: Any) -> int:
     """Join TOPIC of the socket at URL (ws://HOST/socket), push EVENT with the payload JSON (@FILE, or - for

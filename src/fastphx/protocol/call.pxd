@@ -8,10 +8,18 @@ from cpython.object cimport PyObject
 
 cdef extern from *:
     """
+    static CYTHON_INLINE int fastphx_takes_one(PyObject *callable) {
+        return PyCFunction_CheckExact(callable) && PyCFunction_GET_FLAGS(callable) == METH_O;
+    }
+
+    static CYTHON_INLINE PyObject *fastphx_call_builtin(PyObject *callable, PyObject *argument) {
+        return PyCFunction_GET_FUNCTION(callable)(PyCFunction_GET_SELF(callable), argument);
+    }
+
     static CYTHON_INLINE PyObject *fastphx_call_one(PyObject *callable, PyObject *argument) {
         PyTypeObject *type = Py_TYPE(callable);
-        if (type == &PyCFunction_Type && PyCFunction_GET_FLAGS(callable) == METH_O)
-            return PyCFunction_GET_FUNCTION(callable)(PyCFunction_GET_SELF(callable), argument);
+        if (fastphx_takes_one(callable))
+            return fastphx_call_builtin(callable, argument);
         if (PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL)) {
             /* PEP 590: the object keeps its function where its type says; the first slot is the callee's. */
             PyObject *slots[2] = {NULL, argument};
@@ -21,14 +29,6 @@ cdef extern from *:
                 return function(callable, slots + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
         }
         return PyObject_CallOneArg(callable, argument);
-    }
-
-    static CYTHON_INLINE int fastphx_takes_one(PyObject *callable) {
-        return PyCFunction_CheckExact(callable) && PyCFunction_GET_FLAGS(callable) == METH_O;
-    }
-
-    static CYTHON_INLINE PyObject *fastphx_call_builtin(PyObject *callable, PyObject *argument) {
-        return PyCFunction_GET_FUNCTION(callable)(PyCFunction_GET_SELF(callable), argument);
     }
     """
     # A new reference, or NULL with an exception set.

@@ -52,7 +52,7 @@ cdef struct Header:
     Py_ssize_t payload_size
     void* payload_object        # KIND_OBJECT: a borrowed Python object; else NULL
     void* event_text            # the event's str, borrowed, where it is at hand; else NULL
-    bint is_plain               # it is known to be no reply, phx_close or phx_error; false: look
+    bint is_plain               # `head` says that it is no reply, phx_close or phx_error; false: look
     uint64_t head               # the number of the familiar head that it has; 0: none
     Py_ssize_t frame_size
     int64_t now_ns              # when the frame was read

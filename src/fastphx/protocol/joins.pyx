@@ -20,14 +20,14 @@ def _format_state(state, specification):
     return format(_state_text(state), specification)
 
 
-# As phoenix.js writes it, where an IntEnum would print its number.
+# As phoenix.js writes it, where an IntEnum would print its number. Here the name itself is the C type.
 _States = globals()["JoinState"]
 _States.__str__ = _state_text
 _States.__format__ = _format_state
 
 
 cdef str state_name(Join join):
-    return ("closed", "joining", "joined", "leaving", "errored")[<int>join.state]
+    return str(join.state)
 
 
 @cython.final
