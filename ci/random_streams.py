@@ -8,6 +8,7 @@ from typing import Any
 
 Frame = tuple[int, int, int, bytes]
 MAX_FRAME_SIZE = 600_000
+ANSWER = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 SIZES = (0, 1, 2, 125, 126, 127, 300, 65535, 65536, 70000, 262_140, 262_144, 300_000, MAX_FRAME_SIZE)
 
 
@@ -88,21 +89,25 @@ def run(count: int, seed: int, reader: Any, loop: object) -> Counter[str]:
     random = Random(seed)
     seen: Counter[str] = Counter()
     for number in range(count):
-        answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
         data = stream(random)
         handshake = Handshake()
         cut = reader(handshake, loop, MAX_FRAME_SIZE)
-        sent = answer + data
+        sent = ANSWER + data
         longest = random.choice((1, 7, 100, 5000, 300_000))
         if longest < 100:
             sent = sent[:5000]
         at = 0
         while at < len(sent) and cut.outcome[1] is None:
             at += cut.read(sent[at : at + random.randrange(1, longest + 1)])
-        wanted = expected(sent[len(answer) :])
+        wanted = expected(sent[len(ANSWER) :])
         what = f"seed {seed}, stream {number}, {len(data)} bytes from {data[:64]!r}"
-        assert bytes(handshake.head) == answer, what
+        assert bytes(handshake.head) == ANSWER, what
         assert cut.outcome == wanted, what
+        for index, peeked in enumerate(cut.peeked, 1):
+            # A frame that breaks a rule of the reader's may have been seen, and does not come.
+            came = wanted[0][index : index + len(peeked)]
+            assert [(1, 0, 1, data) for data in peeked[: len(came)]] == came, what
+            seen["frames peeked"] += len(peeked)
         seen["streams"] += 1
         seen["frames cut"] += len(wanted[0])
         seen[f"ended by {wanted[1]}"] += 1

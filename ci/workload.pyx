@@ -13,9 +13,11 @@ from fastphx.protocol.codec cimport (
 from fastphx.protocol.joins cimport JOINED, Join, JoinMap
 from fastphx.protocol.refs cimport RefEntry, RefTable
 from fastphx.protocol.session cimport Session
-from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT, FrameWriter
+from fastphx.protocol.decode_ahead cimport begin_frames, end_frames
+from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT, Frame, FrameSource, FrameWriter
 
 from collections import deque
+from operator import attrgetter
 from types import SimpleNamespace
 
 from fastphx.protocol.codec import encode, encode_binary_broadcast, encode_reply
@@ -157,6 +159,28 @@ cdef int receive(Session session, list frames, int count) except -1:
     return 0
 
 
+cdef class EndlessSource(FrameSource):
+    """Has read the same frame over and over."""
+    cdef bytes frame
+
+    cdef int peek_frames(self, Frame* frames, int count) noexcept:
+        cdef int index
+        for index in range(count):
+            frames[index].data = PyBytes_AS_STRING(self.frame)
+            frames[index].size = PyBytes_GET_SIZE(self.frame)
+        return count
+
+
+cdef int receive_ahead(Session session, bytes frame, int count) except -1:
+    cdef EndlessSource source = EndlessSource()
+    source.frame = frame
+    begin_frames(source)
+    try:
+        return receive(session, [frame], count)
+    finally:
+        end_frames()
+
+
 cdef int push_timed(Session session, Join join, int count) except -1:
     cdef const char* payload = PyBytes_AS_STRING(PAYLOAD)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(PAYLOAD)
@@ -193,9 +217,9 @@ cdef Session joined_session(Session session, list topics):
     return session
 
 
-cdef Session callback_session():
+cdef Session callback_session(on_message):
     # A C function takes the messages: what is counted is ours, not the interpreter's.
-    handler = SimpleNamespace(on_message=deque(maxlen=0).append, on_reply=None, on_joined=lambda *_: None)
+    handler = SimpleNamespace(on_message=on_message, on_reply=None, on_joined=lambda *_: None)
     return CallbackSession(handler, heartbeat_interval_s=0)
 
 
@@ -209,8 +233,10 @@ def join_map(count):
 def cases():
     """name -> a callable that does the operation as many times as it is told."""
     cdef JoinMap one = join_map(1), thousand = join_map(1000)
-    cdef Session session = joined_session(callback_session(), ["room:lobby"])
-    cdef Session wide = joined_session(callback_session(), [f"room:{index}" for index in range(1000)])
+    keep_none = deque(maxlen=0).append
+    cdef Session session = joined_session(callback_session(keep_none), ["room:lobby"])
+    cdef Session reading = joined_session(callback_session(attrgetter("payload")), ["room:lobby"])
+    cdef Session wide = joined_session(callback_session(keep_none), [f"room:{index}" for index in range(1000)])
     cdef Session silent = joined_session(Session(heartbeat_interval_s=0), ["room:lobby"])
     cdef bytes text = SCANNED["scan, text"][0]
     keys = [b"room:%d" % index for index in range(1000)]
@@ -229,6 +255,8 @@ def cases():
         "join map, 1 topic": lambda count: find_topics(one, keys[:1], count),
         "join map, 1000 topics": lambda count: find_topics(thousand, keys, count),
         "session, message to a callback": lambda count: receive(session, [text], count),
+        "session, payload read, orjson's part included": lambda count: receive(reading, [text], count),
+        "session, payload decoded ahead, the same": lambda count: receive_ahead(reading, text, count),
         "session, broadcasts of 1000 topics": lambda count: receive(wide, broadcasts, count),
         "session, timed push": lambda count: push_timed(silent, silent.joins.get("room:lobby"), count),
         "session, timed push and its reply": lambda count: push_and_reply(

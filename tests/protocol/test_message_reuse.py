@@ -5,27 +5,12 @@ from __future__ import annotations
 import functools
 import gc
 import random
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
 from fastphx.protocol.codec import Message, decode, encode, encode_binary_broadcast, encode_reply
-
-
-def open_session(on_message: Any, on_reply: Any = None) -> CallbackSession:
-    handler = SimpleNamespace(
-        on_message=on_message,
-        on_reply=on_reply or (lambda *_: None),
-        on_joined=lambda *_: None,
-        on_unknown_topic=lambda _: None,
-    )
-    session = CallbackSession(handler, heartbeat_interval_s=0)
-    session.opened(CollectingWriter(), 0, 0.0)
-    ref = str(session.join("room:a"))
-    session.receive(encode_reply(ref, ref, "room:a", "ok", b"{}"), 1, 0)
-    return session
+from tests.protocol.joined_session import joined_session
 
 
 def test_kept_messages_stay_as_they_were() -> None:
@@ -35,7 +20,7 @@ def test_kept_messages_stay_as_they_were() -> None:
         if message.payload["number"] % 3:
             kept.append(message)
 
-    session = open_session(keep_some)
+    session = joined_session(keep_some)
     for number in range(300):
         session.receive(encode("1", None, "room:a", f"event_{number % 7}", b'{"number":%d}' % number), 1, 0)
     numbers = [number for number in range(300) if number % 3]
@@ -52,7 +37,7 @@ def test_nothing_of_the_last_message_is_left() -> None:
         seen.append((message.decoder, message.is_binary, message.is_reply, message.ref, message.payload))
         message.decoder = None
 
-    session = open_session(look, lambda message, *_: look(message))
+    session = joined_session(look, lambda message, *_: look(message))
     frames = [
         (encode("1", None, "room:a", "text", b"[1]"), 1),
         (encode_binary_broadcast("room:a", "binary", b"\x00"), 2),
@@ -79,7 +64,7 @@ def test_a_decoder_stays_with_its_message() -> None:
             message.decoder = len
         payloads.append(message.payload)
 
-    session = open_session(decode_first_only)
+    session = joined_session(decode_first_only)
     for _ in range(2):
         session.receive(encode("1", None, "room:a", "event", b"[10]"), 1, 0)
     assert payloads == [4, [10]]
@@ -95,7 +80,7 @@ def test_a_callback_that_raises_or_receives_again_is_no_harm() -> None:
         if message.payload == 3:
             raise RuntimeError("the callback failed")
 
-    session = open_session(receive_again)
+    session = joined_session(receive_again)
     session.receive(encode("1", None, "room:a", "outer", b"1"), 1, 0)
     with pytest.raises(RuntimeError, match="the callback failed"):
         session.receive(encode("1", None, "room:a", "raises", b"3"), 1, 0)
@@ -105,7 +90,7 @@ def test_a_callback_that_raises_or_receives_again_is_no_harm() -> None:
 
 def test_topics_and_events_that_look_alike_are_told_apart() -> None:
     seen = []
-    session = open_session(lambda message: seen.append((message.topic, message.event, message.payload)))
+    session = joined_session(lambda message: seen.append((message.topic, message.event, message.payload)))
     for topic in ("room:aa", "room:ab", "room:a,"):
         ref = str(session.join(topic))
         session.receive(encode_reply(ref, ref, topic, "ok", b"{}"), 1, 0)
@@ -133,7 +118,7 @@ def test_a_payloads_bytes_that_somebody_keeps_stay_as_they_were() -> None:
         elif number % 4 == 2:
             kept.append((b"", memoryview(message.raw), number))
 
-    session = open_session(keep_the_bytes)
+    session = joined_session(keep_the_bytes)
     for number in range(2000):
         # Longer and shorter than the one before, and as long.
         payload = b"%d" % number + b" " * (number % 7)
@@ -147,7 +132,7 @@ def test_a_payloads_bytes_that_somebody_keeps_stay_as_they_were() -> None:
 
 def test_bytes_with_room_for_more_are_as_long_as_the_payload() -> None:
     seen: list[tuple[int, bytes, bytes]] = []
-    session = open_session(lambda message: seen.append((len(message.raw), bytes(message.raw[:]), b"")))
+    session = joined_session(lambda message: seen.append((len(message.raw), bytes(message.raw[:]), b"")))
     payloads = [b'"%b"' % (b"x" * size) for size in (40, 3, 0, 40, 41, 2000, 5, 1022, 1023, 1)]
     for payload in payloads:
         session.receive(b'["1",null,"room:a","event",%b]' % payload, 1, 0)
@@ -164,7 +149,7 @@ def test_the_same_head_again_and_again_is_read_as_the_first_time() -> None:
     def look(kind: str, message: Message) -> None:
         seen.append((kind, message.join_ref, message.ref, message.topic, message.event, message.raw))
 
-    session = open_session(
+    session = joined_session(
         lambda message: look("message", message), lambda message, *_: look("reply", message)
     )
     ref = str(session.join("room:b"))
@@ -203,7 +188,7 @@ def test_whatever_can_be_called_is_a_handler() -> None:
     # A builtin, a function, a method, and an instance, whose type has no vectorcall, are called differently.
     called, kept = Callable(), list[Message]()
     function = lambda message: kept.append(message)  # noqa: E731
-    session = open_session(lambda _: None)
+    session = joined_session(lambda _: None)
     for handler in (kept.append, function, called.__call__, called, functools.partial(kept.append)):
         session.join_entry("room:a").handlers = {"text": handler}
         session.receive(encode("1", None, "room:a", "text", b"[1]"), 1, 0)
@@ -211,7 +196,7 @@ def test_whatever_can_be_called_is_a_handler() -> None:
 
 
 def test_a_handler_may_take_itself_away_and_fail() -> None:
-    session = open_session(lambda _: None)
+    session = joined_session(lambda _: None)
     entry = session.join_entry("room:a")
 
     def make() -> Any:
@@ -246,7 +231,7 @@ def test_a_decoder_may_take_itself_away() -> None:
         message.decoder = Decoder(message)
         seen.append(message.payload)
 
-    session = open_session(handler)
+    session = joined_session(handler)
     session.receive(encode("1", None, "room:a", "text", b'"a"'), 1, 0)
     assert seen == [b'"A"']
 
@@ -255,7 +240,7 @@ def test_a_head_that_came_before_is_of_its_own_topic_only() -> None:
     # The head is remembered for the process; which topic of a session's it is, for each session.
     calls: dict[str, list[str]] = {"a": [], "b": []}
     sessions = {
-        name: open_session(lambda message, to=to: to.append(message.topic)) for name, to in calls.items()
+        name: joined_session(lambda message, to=to: to.append(message.topic)) for name, to in calls.items()
     }
     sessions["b"].forget("room:a")
     frame = encode(None, None, "room:a", "text", b"[1, 2, 3]")
@@ -304,7 +289,7 @@ def test_a_message_says_what_its_frame_says_whatever_came_before() -> None:
         (encode("1", None, "room:a", "text", b"[]" + b" " * 2000), 1),
     ]
     seen: list[tuple[Any, ...]] = []
-    session = open_session(
+    session = joined_session(
         lambda message: seen.append(fields(message)), lambda message, *_: seen.append(fields(message))
     )
     decoded = [fields(decode(*frame)) for frame in frames]

@@ -1,6 +1,8 @@
 import asyncio
 from typing import final
 
+from fastphx.protocol.sink import FrameSource
+
 BODY_WAIT_S: float
 """How long the body of a refusal is waited for, which explains it."""
 
@@ -8,9 +10,7 @@ BODY_WAIT_S: float
 class ReadBuffer:
     """Memory that all sockets of a loop read into, one after the other."""
 
-class BufferedProtocolBase: ...
-
-class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
+class FrameReader(FrameSource, asyncio.BufferedProtocol):
     """Hands a handshake to its protocol, and cuts what comes after it into WebSocket frames (compiled; the
     link subclasses it)."""
 

@@ -1,0 +1,199 @@
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
+
+from fastphx.protocol.call cimport call_one
+from fastphx.protocol.hash cimport same_bytes
+from fastphx.protocol.sink cimport Frame, FrameSource
+
+import secrets
+
+import orjson
+
+cdef extern from "Python.h":
+    void PyErr_Clear() noexcept
+    bint PyList_CheckExact(PyObject* o) noexcept
+    Py_ssize_t PyList_GET_SIZE(PyObject* o) noexcept
+    PyObject* PyList_GET_ITEM(PyObject* o, Py_ssize_t index) noexcept
+    bint PyLong_CheckExact(PyObject* o) noexcept
+    Py_ssize_t PyLong_AsSsize_t(PyObject* o) noexcept
+
+cdef extern from *:
+    """
+    /* Bytes that nobody else has a reference to end earlier, or later within their memory. */
+    static CYTHON_INLINE void fastphx_resize(PyObject *bytes, Py_ssize_t size) {
+        PyBytes_AS_STRING(bytes)[size] = 0;
+        Py_SET_SIZE((PyVarObject *)bytes, size);
+    }
+    """
+    void resize "fastphx_resize" (PyObject* target, Py_ssize_t size) noexcept
+
+cdef object _loads = orjson.loads
+
+# Between two payloads of the array stands a number that nobody outside of this process knows. So a payload
+# cannot hold it, and where it is each second element, every payload is exactly one element: pieces of JSON
+# that make sense only together, such as `[1` and `2]`, do not pass for two.
+cdef Py_ssize_t _number = 10 ** 18 + secrets.randbelow(8 * 10 ** 18)
+cdef bytes _separator = b",%d," % _number
+cdef enum:
+    SEPARATOR_BYTES = 21
+
+cdef bytes _array = PyBytes_FromStringAndSize(NULL, MAX_BYTES)
+cdef Py_ssize_t[MAX_PAYLOADS] _starts
+cdef Py_ssize_t[MAX_PAYLOADS] _sizes
+cdef list _elements = None      # what came of the array
+cdef int _count = 0             # payloads in it
+cdef int _next = 0              # the first that was not given out yet
+cdef bint _is_decoding = False  # orjson may run a garbage collection, and that anything
+
+cdef PyObject* _source = NULL   # borrowed
+cdef Py_ssize_t _streak = 0     # payloads used since the last miss
+cdef int _pause = 0             # payloads to be read until the next try
+cdef int _last_pause = 0
+cdef uint64_t _used = 0
+cdef uint64_t _wasted = 0
+
+
+def counts():
+    return {"used": _used, "wasted": _wasted}
+
+
+cdef void begin_frames(FrameSource source) noexcept:
+    global _source
+    _source = <PyObject*>source
+
+
+cdef void end_frames() noexcept:
+    global _source
+    _source = NULL
+    if _count:
+        miss()
+
+
+cdef PyObject* decoded_ahead(bytes raw, const char* head, Py_ssize_t head_size) noexcept:
+    global _pause
+    if _count:
+        if PyBytes_GET_SIZE(raw) == _sizes[_next] and same_bytes(
+                PyBytes_AS_STRING(raw), PyBytes_AS_STRING(_array) + _starts[_next], _sizes[_next]):
+            return take()
+        miss()
+    if _source == NULL or _is_decoding:
+        return NULL
+    if _pause:
+        _pause -= 1
+        return NULL
+    return decode_array(raw, head, head_size)
+
+
+cdef inline PyObject* take() noexcept:
+    global _next, _used, _streak
+    cdef PyObject* payload = PyList_GET_ITEM(<PyObject*>_elements, 2 * _next)
+    Py_INCREF(<object>payload)
+    _next += 1
+    _used += 1
+    _streak += 1
+    if _next == _count:
+        drop()
+    return payload
+
+
+cdef void drop() noexcept:
+    global _elements, _count
+    _count = 0
+    _elements = None
+
+
+cdef void miss() noexcept:
+    global _wasted
+    _wasted += <uint64_t>(_count - _next)
+    drop()
+    back_off()
+
+
+cdef void back_off() noexcept:
+    global _streak, _pause, _last_pause
+    _last_pause = 0 if _streak >= WORTH_A_MISS else min(2 * _last_pause + 1, MAX_PAUSE)
+    _pause = _last_pause
+    _streak = 0
+
+
+cdef PyObject* decode_array(bytes raw, const char* head, Py_ssize_t head_size) noexcept:
+    global _elements, _count, _next, _is_decoding
+    cdef Frame[MAX_PAYLOADS] frames
+    cdef PyObject* elements
+    cdef PyObject* payload
+    cdef int count = join(raw, frames, (<FrameSource>_source).peek_frames(
+        frames, <int>min(_streak + 1, MAX_PAYLOADS - 1)), head, head_size)
+    if count < 2:
+        return NULL
+    _is_decoding = True
+    elements = call_one(<PyObject*>_loads, <PyObject*>_array)
+    _is_decoding = False
+    if elements == NULL:
+        PyErr_Clear()
+        back_off()
+        return NULL
+    if not comes_apart(elements, count):
+        Py_DECREF(<object>elements)
+        back_off()
+        return NULL
+    payload = PyList_GET_ITEM(elements, 0)
+    Py_INCREF(<object>payload)
+    _elements = <list>elements
+    Py_DECREF(_elements)
+    _count = count
+    _next = 1
+    return payload
+
+
+cdef int join(bytes raw, const Frame* frames, int available, const char* head, Py_ssize_t head_size) noexcept:
+    """Write *raw*, and the payloads of the next frames as far as they begin with *head*, as one array.
+    Returns how many payloads it has."""
+    cdef char* start = PyBytes_AS_STRING(_array)
+    cdef char* at = start
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(raw)
+    cdef const char* data = PyBytes_AS_STRING(raw)
+    cdef const char* separator = PyBytes_AS_STRING(_separator)
+    cdef int count = 0
+    at[0] = c"["
+    at += 1
+    # One byte for the bracket behind; the zero after it has memory of its own.
+    while at - start + size + SEPARATOR_BYTES + 1 <= MAX_BYTES:
+        if count:
+            memcpy(at, separator, SEPARATOR_BYTES)
+            at += SEPARATOR_BYTES
+        memcpy(at, data, <size_t>size)
+        _starts[count] = at - start
+        _sizes[count] = size
+        at += size
+        count += 1
+        if count > available:
+            break
+        data = frames[count - 1].data
+        size = frames[count - 1].size - head_size - 1
+        # White space around a payload is not in its `raw`, so none is looked for.
+        if size < 1 or not same_bytes(data, head, head_size):
+            break
+        data += head_size
+    at[0] = c"]"
+    resize(<PyObject*>_array, at + 1 - start)
+    return count
+
+
+cdef bint comes_apart(PyObject* elements, int count) noexcept:
+    """Whether the array has each payload as one element."""
+    cdef PyObject* number
+    cdef Py_ssize_t index
+    if not PyList_CheckExact(elements) or PyList_GET_SIZE(elements) != 2 * count - 1:
+        return False
+    for index in range(1, 2 * count - 1, 2):
+        number = PyList_GET_ITEM(elements, index)
+        if not PyLong_CheckExact(number):
+            return False
+        # One that is too large for a word leaves an exception, and -1.
+        if PyLong_AsSsize_t(number) != _number:
+            PyErr_Clear()
+            return False
+    return True
