@@ -119,6 +119,21 @@ async def test_json_that_makes_sense_only_together_is_broken(torn: list[bytes]) 
     assert counted["used"] > 3000
 
 
+@pytest.mark.parametrize(
+    ("size", "is_ahead"), [(254, True), (255, True), (256, True), (257, False), (5000, False)]
+)
+async def test_short_payloads_are_decoded_ahead_and_long_ones_alone(size: int, is_ahead: bool) -> None:
+    sent = [b'"%0*d"' % (size - 2, number) for number in range(400)]
+    seen, counted = await read_all(map(text, sent))
+    assert seen == [payload[1:-1].decode() for payload in sent]
+    assert (counted["used"] > 200) == is_ahead
+    # A long one among short ones.
+    mixed = [b"[1]"] * 40 + sent[:1] + [b"[2]"] * 40
+    assert (await read_all(map(text, mixed)))[0] == [
+        read(decode(encode(None, None, "room:a", "new_msg", payload))) for payload in mixed
+    ]
+
+
 async def test_what_is_read_later_or_never_is_right_too() -> None:
     kept: list[Message] = []
     seen: list[int] = []

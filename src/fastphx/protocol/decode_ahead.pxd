@@ -7,8 +7,8 @@ cache to orjson for a while. The callbacks themselves still come one by one, in 
 
 Nobody can tell: what was decoded is given out once, to a payload of the very same bytes, and where an array
 cannot be decoded, or does not come apart as it was put together, each payload is decoded when it is read. All
-of it lies in memory that belongs to the process, at most MAX_BYTES of JSON, and is dropped where the read of
-the socket ends. A callback that does not read every payload makes this decode for nothing; then the next try
+of it lies in memory that belongs to the process, less than 5 KB of JSON, and is dropped where the read of the
+socket ends. A callback that does not read every payload makes this decode for nothing; then the next try
 waits, for longer each time.
 """
 
@@ -18,7 +18,7 @@ from fastphx.protocol.sink cimport FrameSource
 
 cdef enum:
     MAX_PAYLOADS = 16           # of one call; beyond 6 it is hardly faster
-    MAX_BYTES = 4096            # of one call: longer payloads gain nothing
+    MAX_PAYLOAD_BYTES = 256     # copying and comparing a longer one may cost what is gained
     MAX_PAUSE = 1023            # payloads that are read before the next try
     WORTH_A_MISS = 256          # payloads in a row that were used: what a miss costs is small beside
 

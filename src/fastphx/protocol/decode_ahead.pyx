@@ -40,7 +40,7 @@ cdef bytes _separator = b",%d," % _number
 cdef enum:
     SEPARATOR_BYTES = 21
 
-cdef bytes _array = PyBytes_FromStringAndSize(NULL, MAX_BYTES)
+cdef bytes _array = PyBytes_FromStringAndSize(NULL, MAX_PAYLOADS * (MAX_PAYLOAD_BYTES + SEPARATOR_BYTES) + 1)
 cdef Py_ssize_t[MAX_PAYLOADS] _starts
 cdef Py_ssize_t[MAX_PAYLOADS] _sizes
 cdef list _elements = None      # what came of the array
@@ -79,7 +79,7 @@ cdef PyObject* decoded_ahead(bytes raw, const char* head, Py_ssize_t head_size) 
                 PyBytes_AS_STRING(raw), PyBytes_AS_STRING(_array) + _starts[_next], _sizes[_next]):
             return take()
         miss()
-    if _source == NULL or _is_decoding:
+    if _source == NULL or _is_decoding or PyBytes_GET_SIZE(raw) > MAX_PAYLOAD_BYTES:
         return NULL
     if _pause:
         _pause -= 1
@@ -159,8 +159,7 @@ cdef int join(bytes raw, const Frame* frames, int available, const char* head, P
     cdef int count = 0
     at[0] = c"["
     at += 1
-    # One byte for the bracket behind; the zero after it has memory of its own.
-    while at - start + size + SEPARATOR_BYTES + 1 <= MAX_BYTES:
+    while True:
         if count:
             memcpy(at, separator, SEPARATOR_BYTES)
             at += SEPARATOR_BYTES
@@ -174,7 +173,7 @@ cdef int join(bytes raw, const Frame* frames, int available, const char* head, P
         data = frames[count - 1].data
         size = frames[count - 1].size - head_size - 1
         # White space around a payload is not in its `raw`, so none is looked for.
-        if size < 1 or not same_bytes(data, head, head_size):
+        if not 0 < size <= MAX_PAYLOAD_BYTES or not same_bytes(data, head, head_size):
             break
         data += head_size
     at[0] = c"]"
