@@ -138,7 +138,7 @@ def test_what_fails_ends_in_a_sentence(arguments: tuple[str, ...], code: int, sa
     [
         (("room:a", "--for", "soon"), "--for is 'soon'"),
         (("room:a", "--count", "0"), "--count"),
-        (("room:a", "--join", "{"), "--join is not JSON"),
+        (("room:a", "--join-payload", "{"), "--join-payload is not JSON"),
         ((), "TOPIC"),
     ],
 )

@@ -73,7 +73,10 @@ def test_nobody_listens() -> None:
         (("ftp://h/socket", "room:a", "echo"), "ftp://h/socket is not a WebSocket URL"),
         (("ws://h/socket?token=s3cret", "room:a", "echo"), "has a query"),
         (("ws://h/socket", "room:a", "echo", "{bad"), "JSON is not JSON"),
-        (("ws://h/socket", "room:a", "echo", "--join", "@/no/such/file"), "--join: /no/such/file cannot be"),
+        (
+            ("ws://h/socket", "room:a", "echo", "--join-payload", "@/no/such/file"),
+            "--join-payload: /no/such/file cannot be",
+        ),
         (("ws://h/socket", "room:a", "echo", "--param", "s3cret"), "--param is NAME=VALUE"),
         (("ws://h/socket", "room:a", "echo", "--param", "t=env:NOT_THERE"), "no variable NOT_THERE"),
         (("ws://h/socket", "room:a", "echo", "--param", "t=@/no/such"), "/no/such cannot be read"),

@@ -47,8 +47,7 @@ def connection_options(command: F) -> F:
     for decorate in reversed(
         (
             click.option(
-                "--join",
-                "join_payload",
+                "--join-payload",
                 default="{}",
                 show_default=True,
                 metavar="JSON|@FILE",

@@ -55,7 +55,7 @@ def listen(
         seconds = None if duration is None else duration_s(duration, "--for")
     except ValueError as error:
         raise click.UsageError(f"{error}.") from error
-    payload = parse_json("--join", join_payload)
+    payload = parse_json("--join-payload", join_payload)
     client = open_client(url, **connection, warns=True)
     printer = Printer(frozenset(events), count)
     try:

@@ -37,7 +37,7 @@ def push(url: str, topic: str, event: str, payload: str, join_payload: str, **co
     refused; 2 for bad usage; 3 where there is no connection; 130 where it was interrupted.
     """
     body = parse_json("JSON", payload)
-    join = parse_json("--join", join_payload)
+    join = parse_json("--join-payload", join_payload)
     client = open_client(url, **connection, warns=False)
     try:
         reply = asyncio.run(_push(client, topic, event, body, join))
