@@ -9,6 +9,7 @@ from fastphx.protocol.hash cimport same_bytes
 from fastphx.protocol.sink cimport Frame, FrameSource
 
 import secrets
+import sys
 
 import orjson
 
@@ -35,8 +36,8 @@ cdef object _loads = orjson.loads
 # Between two payloads of the array stands a number that nobody outside of this process knows. So a payload
 # cannot hold it, and where it is each second element, every payload is exactly one element: pieces of JSON
 # that make sense only together, such as `[1` and `2]`, do not pass for two.
-cdef Py_ssize_t _number = 10 ** 18 + secrets.randbelow(8 * 10 ** 18)
-cdef bytes _separator = b",%d," % _number
+cdef Py_ssize_t _number = sys.maxsize - secrets.randbelow(sys.maxsize // 2)
+cdef bytes _separator = b",%19d," % _number
 cdef enum:
     SEPARATOR_BYTES = 21
 
@@ -124,7 +125,7 @@ cdef PyObject* decode_array(bytes raw, const char* head, Py_ssize_t head_size) n
     cdef Frame[MAX_PAYLOADS] frames
     cdef PyObject* elements
     cdef PyObject* payload
-    cdef int count = join(raw, frames, (<FrameSource>_source).peek_frames(
+    cdef int count = write_array(raw, frames, (<FrameSource>_source).peek_frames(
         frames, <int>min(_streak + 1, MAX_PAYLOADS - 1)), head, head_size)
     if count < 2:
         return NULL
@@ -148,9 +149,10 @@ cdef PyObject* decode_array(bytes raw, const char* head, Py_ssize_t head_size) n
     return payload
 
 
-cdef int join(bytes raw, const Frame* frames, int available, const char* head, Py_ssize_t head_size) noexcept:
-    """Write *raw*, and the payloads of the next frames as far as they begin with *head*, as one array.
-    Returns how many payloads it has."""
+cdef int write_array(bytes raw, const Frame* frames, int available, const char* head,
+                     Py_ssize_t head_size) noexcept:
+    """One of *raw* and of the payloads of the next frames, as far as those begin with *head*. Returns how
+    many payloads it has."""
     cdef char* start = PyBytes_AS_STRING(_array)
     cdef char* at = start
     cdef Py_ssize_t size = PyBytes_GET_SIZE(raw)
