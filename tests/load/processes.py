@@ -137,4 +137,4 @@ def check_identities(totals: dict[str, int], *, opens: bool = False) -> None:
     assert totals["connect_attempts"] == totals["connections"] + totals["connect_errors"]
     assert totals["connections"] == totals["disconnects"] + totals["closed"]
     assert totals["join_attempts"] == totals["joins"] + totals["join_errors"]
-    assert totals["late"] <= totals["lost_timeout"]
+    assert totals["late"] <= totals["lost"]

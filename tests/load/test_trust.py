@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -9,15 +10,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import orjson
 import pytest
 
 from fastphx.load.histogram import Histogram
 from fastphx.load.plan import Plan
 from fastphx.load.result import Result
-from fastphx.protocol.codec import Message
+from fastphx.protocol.codec import Message, encode, encode_reply
 from fastphx.testing.channel import Channel, Reply
 from fastphx.testing.demo import demo_server
 from fastphx.testing.server import Server
+from tests.transports.raw_server import TEXT, Peer, RawServer, frame
 
 from .processes import Run, check_identities, children_of, command_of, end, start, start_load, wait_for_line
 
@@ -104,6 +107,44 @@ def test_duplicate_and_unexpected_replies_have_buckets_of_their_own(tmp_path: Pa
     assert run.code == 0, run.err
     check_identities(run.totals)
     assert run.totals["duplicates"] == run.totals["unexpected"] == run.totals["replies"] == 50
+
+
+async def test_pushes_that_cross_the_end_of_their_channel_are_answered_late(tmp_path: Path) -> None:
+    crossing: list[str] = []
+
+    async def crash_once(peer: Peer) -> None:
+        await peer.accept()
+        joins = 0
+        while True:
+            opcode, data = await peer.frame()
+            if opcode != TEXT:
+                return
+            join_ref, ref, topic, event, _ = orjson.loads(data)
+            joins += event == "phx_join"
+            if joins == 1 and event == "echo":
+                if not crossing:
+                    peer.send(frame(TEXT, encode(join_ref, join_ref, topic, "phx_error", b"{}")))
+                crossing.append(ref)
+                continue
+            peer.send(frame(TEXT, encode_reply(join_ref, ref, topic, "ok", b"{}")))
+            if event == "phx_join":
+                for lost in crossing:
+                    answer = encode_reply(None, lost, topic, "error", b'{"reason":"unmatched topic"}')
+                    peer.send(frame(TEXT, answer))
+            elif event == "phx_leave":
+                peer.send(frame(TEXT, encode(join_ref, join_ref, topic, "phx_close", b"{}")))
+
+    json_path = tmp_path / "result.json"
+    async with RawServer(crash_once) as server:
+        url = server.url.removesuffix("/websocket")
+        run = start_load(
+            *(url, "-c", "1", "--rate", "5000", "--duration", "2s", "--json", str(json_path)),
+        )
+        ended = await asyncio.to_thread(end, run, json_path)
+    check_identities(ended.totals)
+    assert ended.totals["channel_errors"] == 1
+    assert ended.totals["late"] == ended.totals["lost"] == ended.totals["lost_errored"] == len(crossing) >= 5
+    assert ended.totals["duplicates"] == ended.totals["unexpected"] == 0
 
 
 def test_sockets_that_cannot_join_all_topics_are_told_from_a_lost_server(tmp_path: Path) -> None:

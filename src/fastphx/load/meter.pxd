@@ -123,10 +123,10 @@ cdef class MeterSession(Session):
     cdef Py_ssize_t ready_at                # in meter.ready; -1: not there
     cdef Py_ssize_t turn
     cdef int64_t joining_since_ns
-    cdef uint64_t* expired                  # a bit for each of the latest refs: set where its push timed out
-    cdef uint64_t expired_bits              # how many refs that are: 0, or a power of two
-    cdef uint64_t expired_first             # the lowest and the highest ref that was remembered
-    cdef uint64_t expired_last
+    cdef uint64_t* lost                     # a bit for each of the latest refs: set where its push was lost
+    cdef uint64_t lost_bits                 # how many refs that are: 0, or a power of two
+    cdef uint64_t lost_first                # the lowest and the highest ref that was remembered
+    cdef uint64_t lost_last
     cdef int64_t* backlog                   # due times of pushes that max_in_flight holds back; a ring
     cdef Py_ssize_t backlog_capacity
     cdef Py_ssize_t backlog_first
@@ -140,12 +140,12 @@ cdef class MeterSession(Session):
     cdef int _send_backlog(self, int64_t now_ns) except -1
     cdef int _hold_back(self, int64_t due_ns) except -1
     cdef int _drop_backlog(self) except -1
-    cdef int _remember_expired(self, uint64_t ref) except -1
-    cdef int _widen_expired(self, uint64_t bits) except -1
-    cdef bint _is_expired(self, uint64_t ref) noexcept
+    cdef int _remember_lost(self, uint64_t ref) except -1
+    cdef int _widen_lost(self, uint64_t bits) except -1
+    cdef bint _is_lost(self, uint64_t ref) noexcept
     cdef void _clear(self, uint64_t ref) noexcept
-    cdef bint _forget_expired(self, uint64_t ref) noexcept
-    cdef void _forget_all_expired(self) noexcept
+    cdef bint _forget_lost(self, uint64_t ref) noexcept
+    cdef void _forget_all_lost(self) noexcept
     cdef int _answered(self, int64_t now_ns) except -1
     cdef int _unjoin(self, Join join) except -1
     cdef int _join_failed(self, object reason) except -1

@@ -22,8 +22,8 @@ from orjson import loads
 from fastphx.errors import AlreadyJoinedError, DecodeError, DisconnectedError, OverloadedError, clip
 
 cdef enum:
-    MIN_EXPIRED = 512           # refs a socket looks back on to tell a late reply from a second one:
-    MAX_EXPIRED = 65536         # a bit each, so at most 8 KiB, and none before a push has timed out
+    MIN_LOST = 512              # refs a socket looks back on to tell a late reply from a second one:
+    MAX_LOST = 65536            # a bit each, so at most 8 KiB, and none before a push was lost
     MAX_BACKLOG = 65536         # pushes a socket holds back
     MAX_EVENTS = 1000           # different events that are counted; the rest is counted as ""
     STAMP_DIGITS = 20
@@ -285,7 +285,7 @@ cdef class MeterSession(Session):
         self._wheel = meter.wheel
 
     def __dealloc__(self):
-        free(self.expired)
+        free(self.lost)
         free(self.backlog)
 
     # -- a LinkOwner
@@ -329,7 +329,7 @@ cdef class MeterSession(Session):
             self.joined = None
         self.leaving = 0
         self.disconnect()
-        self._forget_all_expired()
+        self._forget_all_lost()
         self.meter.owner.session_disconnected(self, reason)
 
     def on_link_error(self, exc):
@@ -522,62 +522,62 @@ cdef class MeterSession(Session):
         self.backlog_first = 0
         return 0
 
-    cdef int _remember_expired(self, uint64_t ref) except -1:
+    cdef int _remember_lost(self, uint64_t ref) except -1:
         cdef uint64_t stale, looks_back
-        if self.expired == NULL:
-            self.expired_first = self.expired_last = ref
-        self.expired_first = min(self.expired_first, ref)
-        looks_back = max(ref, self.expired_last) - self.expired_first + 1
-        if self.expired_bits < MAX_EXPIRED and looks_back > self.expired_bits:
-            self._widen_expired(looks_back)
-        if ref > self.expired_last:
+        if self.lost == NULL:
+            self.lost_first = self.lost_last = ref
+        self.lost_first = min(self.lost_first, ref)
+        looks_back = max(ref, self.lost_last) - self.lost_first + 1
+        if self.lost_bits < MAX_LOST and looks_back > self.lost_bits:
+            self._widen_lost(looks_back)
+        if ref > self.lost_last:
             # The refs in between take the places of those that are too old by now.
-            for stale in range(max(self.expired_last, ref - min(ref, self.expired_bits)) + 1, ref + 1):
+            for stale in range(max(self.lost_last, ref - min(ref, self.lost_bits)) + 1, ref + 1):
                 self._clear(stale)
-            self.expired_last = ref
-        elif self.expired_last - ref >= self.expired_bits:
+            self.lost_last = ref
+        elif self.lost_last - ref >= self.lost_bits:
             return 0
-        self.expired[(ref & (self.expired_bits - 1)) >> 6] |= (<uint64_t>1) << (ref & 63)
+        self.lost[(ref & (self.lost_bits - 1)) >> 6] |= (<uint64_t>1) << (ref & 63)
         return 0
 
-    cdef int _widen_expired(self, uint64_t bits) except -1:
+    cdef int _widen_lost(self, uint64_t bits) except -1:
         """Look back on at least so many refs, as far as that is allowed."""
         cdef uint64_t* wider
-        cdef uint64_t size = MIN_EXPIRED, ref, first
-        while size < bits and size < MAX_EXPIRED:
+        cdef uint64_t size = MIN_LOST, ref, first
+        while size < bits and size < MAX_LOST:
             size *= 2
         wider = <uint64_t*>calloc(size // 64, sizeof(uint64_t))
         if wider == NULL:
             raise MemoryError
-        if self.expired != NULL:
-            first = self.expired_last - min(self.expired_last, self.expired_bits - 1)
-            for ref in range(first, self.expired_last + 1):
-                if self._is_expired(ref):
+        if self.lost != NULL:
+            first = self.lost_last - min(self.lost_last, self.lost_bits - 1)
+            for ref in range(first, self.lost_last + 1):
+                if self._is_lost(ref):
                     wider[(ref & (size - 1)) >> 6] |= (<uint64_t>1) << (ref & 63)
-            free(self.expired)
-        self.expired = wider
-        self.expired_bits = size
+            free(self.lost)
+        self.lost = wider
+        self.lost_bits = size
         return 0
 
-    cdef inline bint _is_expired(self, uint64_t ref) noexcept:
-        return self.expired[(ref & (self.expired_bits - 1)) >> 6] >> (ref & 63) & 1
+    cdef inline bint _is_lost(self, uint64_t ref) noexcept:
+        return self.lost[(ref & (self.lost_bits - 1)) >> 6] >> (ref & 63) & 1
 
     cdef inline void _clear(self, uint64_t ref) noexcept:
-        self.expired[(ref & (self.expired_bits - 1)) >> 6] &= ~((<uint64_t>1) << (ref & 63))
+        self.lost[(ref & (self.lost_bits - 1)) >> 6] &= ~((<uint64_t>1) << (ref & 63))
 
-    cdef bint _forget_expired(self, uint64_t ref) noexcept:
-        """Whether the ref's push had timed out, once."""
-        if self.expired == NULL or ref > self.expired_last or self.expired_last - ref >= self.expired_bits:
+    cdef bint _forget_lost(self, uint64_t ref) noexcept:
+        """Whether the ref's push was lost, once."""
+        if self.lost == NULL or ref > self.lost_last or self.lost_last - ref >= self.lost_bits:
             return False
-        if not self._is_expired(ref):
+        if not self._is_lost(ref):
             return False
         self._clear(ref)
         return True
 
-    cdef void _forget_all_expired(self) noexcept:
-        free(self.expired)
-        self.expired = NULL
-        self.expired_bits = 0
+    cdef void _forget_all_lost(self) noexcept:
+        free(self.lost)
+        self.lost = NULL
+        self.lost_bits = 0
 
     cdef int _answered(self, int64_t now_ns) except -1:
         self.meter.in_flight -= 1
@@ -609,7 +609,7 @@ cdef class MeterSession(Session):
             meter.counts.unexpected += 1
         elif not meter.expects_reply:
             meter.counts.cast_replies += 1
-        elif self._forget_expired(ref):
+        elif self._forget_lost(ref):
             meter.counts.late += 1
         else:
             meter.counts.duplicates += 1
@@ -630,7 +630,7 @@ cdef class MeterSession(Session):
 
     cdef int on_expired(self, const RefEntry* entry) except -1:
         self.meter.counts.lost_timeout += 1
-        self._remember_expired(entry.ref)
+        self._remember_lost(entry.ref)
         return self._answered(0)
 
     cdef int on_failed(self, const RefEntry* entry, int reason) except -1:
@@ -643,6 +643,9 @@ cdef class MeterSession(Session):
             self.meter.counts.lost_closed += 1
         else:
             self.meter.counts.lost_errored += 1
+        if reason != FAIL_DISCONNECTED:
+            # A push that crosses the end of its channel is still answered, "unmatched topic" without a join_ref.
+            self._remember_lost(entry.ref)
         return 0
 
     cdef int on_joined(self, const Header* header, Join join) except -1:
