@@ -96,6 +96,34 @@ async def test_every_payload_is_an_object_of_its_own() -> None:
     assert counted["used"] > 400
 
 
+async def test_what_a_callback_puts_into_a_payload_goes_with_the_message() -> None:
+    kept: list[Message] = []
+    log: list[Any] = []
+
+    class Noted:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def __del__(self) -> None:
+            # Somebody else's code, which may read payloads of its own.
+            log.append((self.number, kept.pop().payload))
+
+    def on_message(message: Message) -> None:
+        if message.event == "kept":
+            kept.append(message)
+            return
+        payload = message.payload
+        log.append(payload[0])
+        payload.append(Noted(payload[0]))
+
+    await deliver(
+        on_message,
+        b"".join(text(b"[%d,0]" % number, "kept") for number in range(500)),
+        b"".join(text(b"[%d]" % number) for number in range(500)),
+    )
+    assert log == [each for number in range(500) for each in (number, (number, [499 - number, 0]))]
+
+
 @pytest.mark.parametrize(
     "torn",
     [

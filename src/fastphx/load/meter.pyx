@@ -644,7 +644,7 @@ cdef class MeterSession(Session):
         else:
             self.meter.counts.lost_errored += 1
         if reason != FAIL_DISCONNECTED:
-            # A push that crosses the end of its channel is still answered, "unmatched topic" without a join_ref.
+            # A push that crosses the end of its channel is still answered: "unmatched topic", no join_ref.
             self._remember_lost(entry.ref)
         return 0
 

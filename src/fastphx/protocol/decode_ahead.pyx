@@ -1,6 +1,6 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.ref cimport Py_DECREF
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
@@ -23,19 +23,29 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
+    /* What an element of a list is; the list has None in its place. */
+    static CYTHON_INLINE PyObject *fastphx_move_out(PyObject *list, Py_ssize_t index) {
+        PyObject *element = PyList_GET_ITEM(list, index);
+        Py_INCREF(Py_None);
+        PyList_SET_ITEM(list, index, Py_None);
+        return element;
+    }
+
     /* Bytes that nobody else has a reference to end earlier, or later within their memory. */
     static CYTHON_INLINE void fastphx_resize(PyObject *bytes, Py_ssize_t size) {
         PyBytes_AS_STRING(bytes)[size] = 0;
         Py_SET_SIZE((PyVarObject *)bytes, size);
     }
     """
+    PyObject* move_out "fastphx_move_out" (PyObject* list, Py_ssize_t index) noexcept
     void resize "fastphx_resize" (PyObject* target, Py_ssize_t size) noexcept
 
 cdef object _loads = orjson.loads
 
-# Between two payloads of the array stands a number that nobody outside of this process knows. So a payload
-# cannot hold it, and where it is each second element, every payload is exactly one element: pieces of JSON
-# that make sense only together, such as `[1` and `2]`, do not pass for two.
+# Between two payloads of the array stands a number that nobody outside of this process knows. A payload holds
+# it by a chance of one in 2 ** 62 (in 2 ** 30 where a word has 32 bits). So where it is each second element,
+# every payload is exactly one: pieces of JSON that make sense only together, such as `[1` and `2]`, do not
+# pass for two.
 cdef Py_ssize_t _number = sys.maxsize - secrets.randbelow(sys.maxsize // 2)
 cdef bytes _separator = b",%19d," % _number
 cdef enum:
@@ -44,13 +54,18 @@ cdef enum:
 cdef bytes _array = PyBytes_FromStringAndSize(NULL, MAX_PAYLOADS * (MAX_PAYLOAD_BYTES + SEPARATOR_BYTES) + 1)
 cdef Py_ssize_t[MAX_PAYLOADS] _starts
 cdef Py_ssize_t[MAX_PAYLOADS] _sizes
-cdef list _elements = None      # what came of the array
+# What came of the array. A payload is in it only until it is given out: so nothing but orjson's own objects
+# goes with it, and nobody's code runs then.
+cdef list _elements = None
 cdef int _count = 0             # payloads in it
 cdef int _next = 0              # the first that was not given out yet
-cdef bint _is_decoding = False  # orjson may run a garbage collection, and that anything
+# A garbage collection within orjson may do anything, and so may its exception's __init__.
+cdef bint _is_decoding = False
 
 cdef PyObject* _source = NULL   # borrowed
-cdef Py_ssize_t _streak = 0     # payloads used since the last miss
+# Payloads used since some were decoded for nothing, and their size, with a separator for each.
+cdef Py_ssize_t _streak = 0
+cdef Py_ssize_t _gain_bytes = 0
 cdef int _pause = 0             # payloads to be read until the next try
 cdef int _last_pause = 0
 cdef uint64_t _used = 0
@@ -89,9 +104,9 @@ cdef PyObject* decoded_ahead(bytes raw, const char* head, Py_ssize_t head_size) 
 
 
 cdef inline PyObject* take() noexcept:
-    global _next, _used, _streak
-    cdef PyObject* payload = PyList_GET_ITEM(<PyObject*>_elements, 2 * _next)
-    Py_INCREF(<object>payload)
+    global _next, _used, _streak, _gain_bytes
+    cdef PyObject* payload = move_out(<PyObject*>_elements, 2 * _next)
+    _gain_bytes += SEPARATOR_BYTES + _sizes[_next]
     _next += 1
     _used += 1
     _streak += 1
@@ -107,17 +122,21 @@ cdef void drop() noexcept:
 
 
 cdef void miss() noexcept:
-    global _wasted
-    _wasted += <uint64_t>(_count - _next)
+    """What is left of the array is not what is read."""
+    cdef int left = _count - _next
+    cdef Py_ssize_t size = _starts[_count - 1] + _sizes[_count - 1] - _starts[_next]
     drop()
-    back_off()
+    back_off(left, size)
 
 
-cdef void back_off() noexcept:
-    global _streak, _pause, _last_pause
-    _last_pause = 0 if _streak >= WORTH_A_MISS else min(2 * _last_pause + 1, MAX_PAUSE)
+cdef void back_off(int payloads, Py_ssize_t size) noexcept:
+    """So many payloads, of *size* bytes, were decoded for nothing."""
+    global _wasted, _streak, _gain_bytes, _pause, _last_pause
+    _wasted += <uint64_t>payloads
+    _last_pause = 0 if _gain_bytes >= WORTH_A_MISS * size else min(2 * _last_pause + 1, MAX_PAUSE)
     _pause = _last_pause
     _streak = 0
+    _gain_bytes = 0
 
 
 cdef PyObject* decode_array(bytes raw, const char* head, Py_ssize_t head_size) noexcept:
@@ -125,23 +144,24 @@ cdef PyObject* decode_array(bytes raw, const char* head, Py_ssize_t head_size) n
     cdef Frame[MAX_PAYLOADS] frames
     cdef PyObject* elements
     cdef PyObject* payload
-    cdef int count = write_array(raw, frames, (<FrameSource>_source).peek_frames(
-        frames, <int>min(_streak + 1, MAX_PAYLOADS - 1)), head, head_size)
-    if count < 2:
+    cdef int count = (<FrameSource>_source).peek_frames(frames, <int>min(_streak + 1, MAX_PAYLOADS - 1))
+    if count == 0:
+        return NULL
+    count = write_array(raw, frames, count, head, head_size)
+    if count == 1:
         return NULL
     _is_decoding = True
     elements = call_one(<PyObject*>_loads, <PyObject*>_array)
     _is_decoding = False
     if elements == NULL:
         PyErr_Clear()
-        back_off()
+        back_off(count, PyBytes_GET_SIZE(_array))
         return NULL
     if not comes_apart(elements, count):
         Py_DECREF(<object>elements)
-        back_off()
+        back_off(count, PyBytes_GET_SIZE(_array))
         return NULL
-    payload = PyList_GET_ITEM(elements, 0)
-    Py_INCREF(<object>payload)
+    payload = move_out(elements, 0)
     _elements = <list>elements
     Py_DECREF(_elements)
     _count = count
