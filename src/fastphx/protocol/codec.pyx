@@ -948,7 +948,7 @@ cdef class Message:
         if self.is_binary or self._payload is not None or not _loads_takes_one:
             return self._decode_otherwise()
         if self._head != 0:
-            # The next ones are likely to have it too.
+            # Those that come next are likely to have the same head, and their payloads to be read as well.
             payload = decoded_ahead(self.raw, _head.data, _head.size)
             if payload != NULL:
                 return self._take_payload(payload)

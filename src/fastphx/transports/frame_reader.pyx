@@ -57,6 +57,7 @@ cdef ReadBuffer read_buffer_for(object loop):
     return buffer
 
 
+# An extension type cannot have a Python class as its first base, and asyncio asks for BufferedProtocol.
 cdef class FrameReader(FrameSource, asyncio.BufferedProtocol):
     def __init__(self, handshake, loop, Py_ssize_t max_frame_size):
         self._handshake = handshake
