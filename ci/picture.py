@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from fastphx.cli.load import DEMO
-from fastphx.load.coordinator import Coordinator
-from fastphx.load.plan import Plan
+from fastphx.load.control.coordinator import Coordinator
+from fastphx.load.plan.plan import Plan
 from fastphx.load.report.terminal import QuietProgress, summary
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "load.svg"

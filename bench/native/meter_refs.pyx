@@ -2,7 +2,7 @@
 
 from libc.stdint cimport INT64_MAX, uint64_t
 
-from fastphx.load.meter cimport MeterSession
+from fastphx.load.worker.meter cimport MeterSession
 from fastphx.timing.wheel cimport monotonic_ns
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from compiled import load
-from fastphx.load.meter import Meter, MeterSession
+from fastphx.load.worker.meter import Meter, MeterSession
 from fastphx.timing.wheel import wheel_for
 from fastphx.transports.connector import connect
 from stopwatch import Stopwatch, main

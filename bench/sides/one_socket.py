@@ -69,7 +69,7 @@ class MeterRoundTrips:
     """A load worker's socket whose think time is over at once; its own histogram says what came of it."""
 
     async def open(self, url):
-        from fastphx.load.meter import Meter, MeterSession
+        from fastphx.load.worker.meter import Meter, MeterSession
         from fastphx.transports.connector import connect
 
         loop = asyncio.get_running_loop()

@@ -54,7 +54,7 @@ class Raw:
 
 class Metered:
     def __init__(self, url):
-        from fastphx.load.meter import Meter
+        from fastphx.load.worker.meter import Meter
         from fastphx.timing.wheel import wheel_for
 
         self.url, self.links, self.joins, self.opened = url, [], {}, 0
@@ -74,7 +74,7 @@ class Metered:
         raise AssertionError(f"{kind}: {text}")
 
     async def open(self):
-        from fastphx.load.meter import MeterSession
+        from fastphx.load.worker.meter import MeterSession
         from fastphx.transports.connector import connect
 
         self.opened += 1

@@ -91,7 +91,7 @@ def test_a_part_imports_only_what_stands_left_of_it(path: Path) -> None:
 
 def test_every_way_of_importing_is_seen() -> None:
     text = """
-from fastphx.load.meter cimport Meter, \\
+from fastphx.load.worker.meter cimport Meter, \\
     Other
 import fastphx.client.socket as socket
 cimport fastphx.transports.websocket

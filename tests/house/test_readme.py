@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from fastphx.load.result import EXIT_CODES, EXIT_NO_CONNECTION
+from fastphx.load.result.result import EXIT_CODES, EXIT_NO_CONNECTION
 from tests.house.checkout import ROOT
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from fastphx.load.duel import ratios
+from fastphx.load.control.server_comparison import ratios
 from tests.free_port import free_port
 
 from .processes import end, load, start

@@ -9,8 +9,8 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastphx.load.hdr import to_hdr
-from fastphx.load.histogram import HIGHEST_NS, LOWEST_NS, SIGNIFICANT_DIGITS, Histogram
+from fastphx.load.result.hdr import to_hdr
+from fastphx.load.result.histogram import HIGHEST_NS, LOWEST_NS, SIGNIFICANT_DIGITS, Histogram
 
 VALUES = st.lists(st.integers(0, HIGHEST_NS), max_size=60)
 PERCENTILES = (0.1, 50.0, 90.0, 99.0, 99.9, 100.0)

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastphx.load.plan import Plan, RateStep, duration_s, rate_per_s
-from fastphx.load.result import Result
-from fastphx.load.target import websocket_url
-from fastphx.load.template import PlanError, Template
-from fastphx.load.threshold import SECTIONS
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan, RateStep, duration_s, rate_per_s
+from fastphx.load.plan.target import websocket_url
+from fastphx.load.plan.template import Template
+from fastphx.load.plan.threshold import SECTIONS
+from fastphx.load.result.result import Result
 
 
 def test_defaults_are_a_plan_and_survive_the_way_to_json_and_back() -> None:

@@ -15,14 +15,14 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from fastphx.load.histogram import Histogram
-from fastphx.load.plan import Plan
+from fastphx.load.plan.plan import Plan
 from fastphx.load.report.hgrm import write_hgrm
 from fastphx.load.report.html import write_html
 from fastphx.load.report.json import schema
 from fastphx.load.report.junit import write_junit
 from fastphx.load.report.markdown import markdown
-from fastphx.load.result import Result
+from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.result import Result
 
 from .browser import browser, open_page
 from .processes import Run, end, kill, load, start, start_load, wait_for_line

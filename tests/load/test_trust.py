@@ -13,9 +13,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from fastphx.load.histogram import Histogram
-from fastphx.load.plan import Plan
-from fastphx.load.result import Result
+from fastphx.load.plan.plan import Plan
+from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.result import Result
 from fastphx.protocol.codec import Message, encode, encode_reply
 from fastphx.testing.channel import Channel, Reply
 from fastphx.testing.demo import demo_server

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fastphx.load.locust.plan import rate_of_socket, socket_plan
-from fastphx.load.template import PlanError
+from fastphx.load.plan.error import PlanError
 
 URL = "ws://127.0.0.1:4000/socket"
 

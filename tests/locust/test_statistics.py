@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from locust.env import Environment
 from locust.stats import bucket_response_time
 
-from fastphx.load.histogram import Histogram
 from fastphx.load.locust.statistics import METHOD, merge, rows_of
+from fastphx.load.result.histogram import Histogram
 
 QUANTILES = (0.5, 0.66, 0.9, 0.95, 0.99, 0.999, 1.0)
 

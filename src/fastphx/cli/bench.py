@@ -12,8 +12,8 @@ from rich.table import Table
 
 from fastphx.cli.compare import EXIT_WORSE, parse_tolerance
 from fastphx.cli.load import Command, check_report_paths, read_plan
-from fastphx.load.duel import Ratio, duel
-from fastphx.load.plan import Plan
+from fastphx.load.control.server_comparison import Ratio, duel
+from fastphx.load.plan.plan import Plan
 from fastphx.load.report.figures import shown
 
 

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from fastphx.cli.load import Command
-from fastphx.load.comparison import compare as compare_results
-from fastphx.load.comparison import read_result
+from fastphx.load.plan.error import PlanError
 from fastphx.load.report.figures import shown
-from fastphx.load.template import PlanError
+from fastphx.load.result.comparison import compare as compare_results
+from fastphx.load.result.comparison import read_result
 
 EXIT_WORSE = 99
 

@@ -13,8 +13,8 @@ import click
 import orjson
 
 from fastphx.errors import FastphxError
-from fastphx.load.plan import Plan
-from fastphx.load.template import PlanError
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan
 
 DEMO: dict[str, object] = {"connections": 200, "rate": 15000.0}
 """The plan of a run that is given nothing at all: real traffic from the first command."""
@@ -203,7 +203,7 @@ def read_plan(path: str) -> dict[str, Any]:
 async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet: bool) -> int:
     from rich.console import Console
 
-    from fastphx.load.coordinator import Coordinator
+    from fastphx.load.control.coordinator import Coordinator
     from fastphx.load.report import write_reports
     from fastphx.load.report.prometheus import Exporter
     from fastphx.load.report.terminal import progress_for, summary

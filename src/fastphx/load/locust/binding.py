@@ -18,13 +18,13 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from fastphx.errors import FastphxError
-from fastphx.load.limits import raise_open_files
+from fastphx.load.control.open_files import raise_open_files
 from fastphx.load.locust.plan import ANY_HOST
 from fastphx.load.locust.sockets import GAUGES, Sockets
 from fastphx.load.locust.sockets_tab import show_sockets_tab
 from fastphx.load.locust.statistics import Row, merge, rows_of
-from fastphx.load.runner import CLOSE_TIMEOUT_S
-from fastphx.load.template import PlanError
+from fastphx.load.plan.error import PlanError
+from fastphx.load.worker.runner import CLOSE_TIMEOUT_S
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fastphx.errors import clip
-from fastphx.load.plan import MAX_DURATION_S, MAX_RATE_PER_S, Plan
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import MAX_DURATION_S, MAX_RATE_PER_S, Plan
 from fastphx.load.scenarios import scenario_class
-from fastphx.load.template import PlanError
 
 NOT_JUDGED = "whether the client kept up is not judged here: Locust warns of its own CPU"
 NOT_HERE = {

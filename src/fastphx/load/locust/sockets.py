@@ -12,7 +12,7 @@ from gevent.lock import RLock
 
 from fastphx.load.locust.plan import rate_of_socket
 from fastphx.load.locust.worker_process import WorkerProcess
-from fastphx.load.plan import Plan
+from fastphx.load.plan.plan import Plan
 
 NUMBERS_A_WORKER = 1_000_000
 """Sockets' numbers of one Locust worker; those of the next one follow."""

@@ -38,7 +38,7 @@ ODD = {
 
 
 def highest_ns(index: int) -> int:
-    """The highest value of a bucket of fastphx.load.histogram, in nanoseconds."""
+    """The highest value of a bucket of fastphx.load.result.histogram, in nanoseconds."""
     bucket = (index >> SUB_BUCKET_HALF_MAGNITUDE) - 1
     if bucket < 0:
         return index

@@ -11,8 +11,8 @@ from locust.env import Environment
 
 from fastphx.load.locust.binding import EXIT_USAGE, bind
 from fastphx.load.locust.plan import ANY_HOST, socket_plan
-from fastphx.load.plan import Plan
-from fastphx.load.template import PlanError
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan
 
 A_YEAR_S = 365 * 86400.0
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from fastphx.load.plan.error import PlanError
 from fastphx.load.report.hgrm import write_hgrm
 from fastphx.load.report.html import write_html
 from fastphx.load.report.json import write_json
 from fastphx.load.report.junit import write_junit
 from fastphx.load.report.markdown import write_markdown
-from fastphx.load.result import Result
-from fastphx.load.template import PlanError
+from fastphx.load.result.result import Result
 
 Writer = Callable[[Result, Mapping[str, Any], Path], None]
 

@@ -8,9 +8,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from fastphx.load.hdr import to_hdr
-from fastphx.load.histogram import Histogram
-from fastphx.load.result import Result
+from fastphx.load.result.hdr import to_hdr
+from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.result import Result
 
 MILLISECOND_NS = 1e6
 PREFERRED = ("rtt", "delivery", "rejoin", "join")

@@ -11,12 +11,12 @@ from typing import Any
 import orjson
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-from fastphx.load.hdr import to_hdr
-from fastphx.load.histogram import Histogram
+from fastphx.load.plan.threshold import Threshold
 from fastphx.load.report.figures import count, per_second, seconds, shown, size
 from fastphx.load.report.terminal import TITLES
-from fastphx.load.result import LATENCIES, Result
-from fastphx.load.threshold import Threshold
+from fastphx.load.result.hdr import to_hdr
+from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.result import LATENCIES, Result
 
 TICKS_PER_HALF_DISTANCE = 5
 MAX_ROWS_SHOWN = 100

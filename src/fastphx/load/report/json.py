@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from fastphx.load.result import Result
+from fastphx.load.result.result import Result
 
 
 def write_json(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:

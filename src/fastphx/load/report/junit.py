@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from fastphx.load.result import Result
+from fastphx.load.result.result import Result
 
 SUITE = "fastphx load"
 _NOT_XML = {number: "\ufffd" for number in range(32) if chr(number) not in "\t\n\r"}

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fastphx.load.plan.threshold import shown_value
 from fastphx.load.report.figures import count, per_second, seconds, size
 from fastphx.load.report.terminal import TITLES
-from fastphx.load.result import Result
-from fastphx.load.threshold import shown_value
+from fastphx.load.result.result import Result
 
 KEYS = ("p50", "p90", "p99", "p999", "max")
 

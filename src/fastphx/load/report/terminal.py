@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from fastphx.load.plan import Plan
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.threshold import shown_value
 from fastphx.load.report.figures import count, per_second, seconds, size
-from fastphx.load.result import LATENCIES, Result
-from fastphx.load.threshold import shown_value
+from fastphx.load.result.result import LATENCIES, Result
 
 TITLES = {
     "connect": "connect",

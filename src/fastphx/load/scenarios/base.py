@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from fastphx.load.data import read_payload
-from fastphx.load.template import PlanError, Template
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.rows import read_payload
+from fastphx.load.plan.template import Template
 
 if TYPE_CHECKING:
-    from fastphx.load.data import Row
-    from fastphx.load.plan import Plan
+    from fastphx.load.plan.plan import Plan
+    from fastphx.load.plan.rows import Row
 
 
 class Scenario:

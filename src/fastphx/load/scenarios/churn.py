@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from fastphx.load.plan.error import PlanError
 from fastphx.load.scenarios.base import Scenario
-from fastphx.load.template import PlanError
 
 if TYPE_CHECKING:
-    from fastphx.load.plan import Plan
+    from fastphx.load.plan.plan import Plan
 
 
 class Churn(Scenario):

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from fastphx.load.scenarios.base import Scenario
-from fastphx.load.script import load_script
+from fastphx.load.scenarios.script import load_script
 
 if TYPE_CHECKING:
-    from fastphx.load.plan import Plan
+    from fastphx.load.plan.plan import Plan
 
 
 class Custom(Scenario):
-    """Runs a file's class ``Scenario``, one instance a socket (see :class:`fastphx.load.script.Script`)."""
+    """Runs a file's class ``Scenario``, one instance a socket (see :mod:`fastphx.load.scenarios.script`)."""
 
     name: ClassVar[str] = "custom"
     defaults: ClassVar[Mapping[str, object]] = {"rate": 0.0}

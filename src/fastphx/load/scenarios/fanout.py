@@ -10,12 +10,12 @@ from uuid import getnode
 
 import orjson
 
+from fastphx.load.plan.error import PlanError
 from fastphx.load.scenarios.base import Scenario
-from fastphx.load.template import PlanError
 
 if TYPE_CHECKING:
-    from fastphx.load.data import Row
-    from fastphx.load.plan import Plan
+    from fastphx.load.plan.plan import Plan
+    from fastphx.load.plan.rows import Row
 
 STAMP_KEY = "fastphx"
 STAMP_DIGITS = 20

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from fastphx.errors import clip
+from fastphx.load.plan.error import PlanError
 from fastphx.load.scenarios.idle import Idle
-from fastphx.load.template import PlanError
 
 if TYPE_CHECKING:
-    from fastphx.load.plan import Plan
+    from fastphx.load.plan.plan import Plan
 
 STORMS = ("kill", "drain", "roll")
 

@@ -1,0 +1,318 @@
+"""Runs a plan: starts the workers (and the embedded server), merges their lines, decides the outcome.
+
+It ends only the processes that it started, each by its id, and leaves none behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from typing import Any, Protocol
+
+from fastphx.errors import FastphxError
+from fastphx.load.control.embedded_server import EmbeddedServer
+from fastphx.load.control.open_files import raise_open_files
+from fastphx.load.control.worker_process import Child
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.share import Share
+from fastphx.load.result.result import Result
+from fastphx.load.scenarios import scenario_class
+from fastphx.load.worker.runner import CLOSE_TIMEOUT_S
+
+HELLO_TIMEOUT_S = 30.0
+GRACE_S = 10.0
+"""What is given to a worker beyond the plan's own times, before it counts as stuck."""
+ABORT_S = 3.0
+LEAD_NS = 50_000_000
+"""How far ahead a common start is, so that every worker has heard of it."""
+
+
+class Progress(Protocol):
+    """Shows how a run goes."""
+
+    def phase(self, text: str) -> object:
+        """A new part of the run begins."""
+
+    def row(self, row: dict[str, Any], result: Result) -> object:
+        """One more second of the run is merged."""
+
+    def close(self) -> object:
+        """The run has ended."""
+
+
+def workers_for(plan: Plan) -> int:
+    """How many worker processes: as the plan says, or one a core, less one for the embedded server; never
+    more than connections."""
+    if plan.workers:
+        return min(plan.workers, plan.connections)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if plan.url is None:
+        cores -= 1
+    return max(1, min(cores, plan.connections))
+
+
+class Coordinator:
+    """One run of one plan. `interrupt` may be called while `run` is awaited.
+
+    Raises PlanError for a storm on a server that it has no means to disturb.
+    """
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self.plan = plan
+        self.result = Result(plan)
+        self._progress = progress
+        self._children: list[Child] = []
+        self._waiting: dict[str, set[Child]] = {}
+        self._changed = asyncio.Event()
+        self._watches: list[asyncio.Task[None]] = []
+        self._servers: list[EmbeddedServer] = []
+        self._scenario = scenario_class(plan.scenario)
+        if self._scenario.has_herd and plan.url is not None and plan.storm_command is None:
+            raise PlanError("a storm on a server of yours needs --storm-command, which disturbs it")
+        self._interrupts = 0
+        self._connect_ns = 0
+        self._ran_s = 0.0
+
+    def interrupt(self) -> None:
+        """The first time: stop gracefully, with reports. The second time: at once."""
+        self._interrupts += 1
+        self.result.interrupted = True
+        self._changed.set()
+
+    async def run(self) -> Result:
+        """Run the plan to its end. Raises PlanError where it cannot be started."""
+        plan = self.plan
+        count = workers_for(plan)
+        raise_open_files(-(-plan.connections // count))
+        if plan.url is None:
+            raise_open_files(plan.connections, "the embedded server")
+        try:
+            if plan.url is None:
+                self._progress.phase("starting the embedded server")
+                server = await self._start_server()
+                plan = self.plan.with_url(server.url)
+            await self._start_workers(plan, count)
+            await self._run_schedule()
+            await self._stop_workers()
+        finally:
+            self._progress.close()
+            await asyncio.gather(*(child.stop(0.5) for child in self._children))
+            await asyncio.gather(*(server.stop() for server in self._servers))
+        self._judge()
+        return self.result
+
+    async def _start_server(self, port: int = 0) -> EmbeddedServer:
+        server = await EmbeddedServer.start(port)
+        self._servers.append(server)
+        return server
+
+    async def _start_workers(self, plan: Plan, count: int) -> None:
+        self.result.workers = count
+        self._expect("hello")
+        self._progress.phase(f"starting {count} worker{'s' if count > 1 else ''}")
+        for index in range(count):
+            child = await Child.start(plan, Share(index, count), self._on_line)
+            self._children.append(child)
+            self._waiting["hello"].add(child)
+            self._watches.append(asyncio.create_task(self._watch(child)))
+        await self._reached("hello", HELLO_TIMEOUT_S)
+
+    async def _run_schedule(self) -> None:
+        plan = self.plan
+        if self._is_over():
+            return
+        if self._scenario.holds:
+            self._progress.phase(f"connecting {plan.connections} sockets")
+        self._expect("ready")
+        self._connect_ns = time.monotonic_ns() + LEAD_NS
+        self._send({"command": "connect", "at_ns": self._connect_ns})
+        opening_s = plan.ramp_s or plan.connections / plan.connect_rate
+        await self._reached(
+            "ready", 2 * opening_s + plan.connect_timeout_s + plan.join_timeout_s + GRACE_S, is_fatal=False
+        )
+        if self._is_over():
+            return
+        if self._scenario.holds and not self._has_joined():
+            return
+        self._progress.phase(f"running {plan.scenario} for {plan.duration_s:g}s")
+        self._expect("scheduled")
+        start_ns = time.monotonic_ns() + LEAD_NS
+        self.result.run_s = plan.duration_s
+        self._send({"command": "start", "at_ns": start_ns})
+        disturbing = asyncio.create_task(self._disturb(start_ns)) if self._scenario.has_herd else None
+        try:
+            await self._reached("scheduled", plan.duration_s + plan.timeout_s + GRACE_S)
+        finally:
+            if disturbing is not None:
+                disturbing.cancel()
+                await asyncio.gather(disturbing, return_exceptions=True)
+
+    def _has_joined(self) -> bool:
+        """Whether there is anything to load with; the first connections have ended their attempts."""
+        if self.result.counts["connections"] and not self.result.counts["joins"]:
+            why = self.result.main_reason("join")
+            self.result.failures.append(f"not one of {self.plan.connections} connections could join: {why}")
+        return self.result.counts["joins"] > 0
+
+    async def _disturb(self, start_ns: int) -> None:
+        """The storm: disturb the server, and tell the workers when. What goes wrong fails the run."""
+        try:
+            if self.plan.storm_command is not None:
+                await self._until_storm(start_ns)
+                self._tell_storm()
+                await self._run_storm_command(self.plan.storm_command)
+            else:
+                await self._disturb_embedded(start_ns)
+        except FastphxError as error:
+            self.result.failures.append(str(error))
+            self._changed.set()
+
+    async def _until_storm(self, start_ns: int) -> None:
+        await asyncio.sleep((start_ns - time.monotonic_ns()) / 1e9 + self.plan.storm_at_s)
+
+    async def _run_storm_command(self, command: str) -> None:
+        process = await asyncio.create_subprocess_shell(
+            command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            code = await process.wait()
+        finally:
+            # Where the run ends first, the command ends with it, and what it has started.
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+        if code != 0:
+            raise FastphxError(f"the storm command left with code {code}")
+
+    async def _disturb_embedded(self, start_ns: int) -> None:
+        plan, (server,) = self.plan, self._servers
+        if plan.storm == "roll":
+            # As a deployment does it: the successor listens before the old one goes.
+            await self._start_server(server.port)
+        await self._until_storm(start_ns)
+        self._tell_storm()
+        await (server.kill() if plan.storm == "kill" else server.drain())
+        if plan.storm != "roll":
+            await asyncio.sleep(plan.storm_down_s)
+            await self._start_server(server.port)
+
+    def _tell_storm(self) -> None:
+        self._send({"command": "storm", "at_ns": time.monotonic_ns()})
+
+    async def _stop_workers(self) -> None:
+        self._progress.phase("stopping")
+        self._send({"command": "stop" if self._interrupts < 2 else "abort"})
+        deadline_s = time.monotonic() + self.plan.graceful_stop_s + 2 * CLOSE_TIMEOUT_S + GRACE_S
+        has_aborted = self._interrupts > 1
+        while any(not child.ended.is_set() for child in self._children):
+            if self._interrupts > 1 and not has_aborted:
+                has_aborted = True
+                self._send({"command": "abort"})
+                deadline_s = min(deadline_s, time.monotonic() + ABORT_S)
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), max(0.0, deadline_s - time.monotonic()))
+            except TimeoutError:
+                break
+        for child in self._children:
+            if not child.ended.is_set() and not self.result.interrupted:
+                self._fail(child, "did not stop in time and was killed")
+        self._close_seconds(everything=True)
+        self.result.run_s = self._ran_s
+
+    # -- lines
+
+    def _on_line(self, child: Child, line: dict[str, Any]) -> None:
+        kind = line["type"]
+        if kind in ("ready", "stats", "final"):
+            # A stats line tells of the second that ends with it, the others of the one they come in.
+            at_s = (line["at_ns"] - self._connect_ns) / 1e9
+            self.result.add_line(line, max(0, round(at_s) - 1 if kind == "stats" else int(at_s)))
+            self._close_seconds()
+        elif kind == "hello":
+            self.result.rss_empty_bytes += line["rss_bytes"]
+        elif kind == "scheduled":
+            self._ran_s = max(self._ran_s, line["run_s"])
+            self.result.run_cpu_s += line["run_cpu_s"]
+            share = line["run_cpu_s"] / line["run_s"] if line["run_s"] else 0.0
+            self.result.run_cpu_share = max(self.result.run_cpu_share, share)
+            self.result.run_loop_lag_s = max(self.result.run_loop_lag_s, line["run_lag_ns"] / 1e9)
+            self.result.run_counts.update(line["run_counts"])
+            self.result.alive_at_end += line["alive"]
+        if kind == "final":
+            self.result.add_final(line)
+        if kind == "ready":
+            self.result.rss_bytes += line["rss_bytes"]
+        if child in self._waiting.get(kind, ()):
+            self._waiting[kind].discard(child)
+            self._changed.set()
+
+    def _close_seconds(self, *, everything: bool = False) -> None:
+        newest = max(self.result.seconds, default=0)
+        before = newest + 1 if everything else newest - 1
+        for row in self.result.close_seconds(before, len(self._children)):
+            self._progress.row(row, self.result)
+
+    # -- waiting
+
+    def _send(self, command: dict[str, Any]) -> None:
+        for child in self._children:
+            child.send(command)
+
+    def _expect(self, kind: str) -> None:
+        self._waiting[kind] = set(self._children)
+
+    def _is_over(self) -> bool:
+        return bool(self._interrupts or self.result.failures)
+
+    async def _reached(self, kind: str, timeout_s: float, *, is_fatal: bool = True) -> None:
+        """Wait until every worker has sent a line of *kind*, or the run is over for another reason."""
+        deadline_s = time.monotonic() + timeout_s
+        while self._waiting[kind] and not self._is_over():
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), max(0.0, deadline_s - time.monotonic()))
+            except TimeoutError:
+                if is_fatal:
+                    for child in self._waiting[kind]:
+                        self._fail(child, f"did not answer within {timeout_s:g}s")
+                return
+
+    async def _watch(self, child: Child) -> None:
+        await child.ended.wait()
+        if not child.has_final and not self.result.interrupted:
+            self._fail(child, child.why_it_died)
+        self._changed.set()
+
+    def _fail(self, child: Child, why: str) -> None:
+        prefix = f"worker {child.share.index} (of {child.share.workers}) "
+        if not any(failure.startswith(prefix) for failure in self.result.failures):
+            self.result.failures.append(prefix + why)
+
+    def _judge(self) -> None:
+        result = self.result
+        for reason, number in result.reasons.get("script", {}).items():
+            result.failures.append(f"the scenario's {reason} ({number} times)")
+        if not self._scenario.holds and result.counts["connections"] and not result.counts["joins"]:
+            result.failures.append(f"not one connection could join: {result.main_reason('join')}")
+        if not self._scenario.holds or not result.run_s or result.failures or result.interrupted:
+            return
+        if not result.alive_at_end:
+            result.failures.append(self._why_none_is_alive())
+
+    def _why_none_is_alive(self) -> str:
+        result, number = self.result, self.plan.connections
+        if result.counts["disconnects"] or result.counts["connect_errors"]:
+            return (
+                f"the server was lost for good: none of {number} connections was alive at the end "
+                f"({result.main_reason('disconnect')}; then {result.main_reason('connect')})"
+            )
+        # Connected all the time, and yet not joined.
+        kind = "join" if result.counts["join_errors"] else "channel"
+        why = result.main_reason(kind)
+        return f"none of {number} connections was joined to all its topics at the end ({why})"

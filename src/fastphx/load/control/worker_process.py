@@ -1,0 +1,102 @@
+"""One worker process, seen from its parent: commands go down its stdin, lines come up its stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Any, Self
+
+import orjson
+
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.share import Share
+
+LINE_LIMIT_BYTES = 64 << 20
+STDERR_LIMIT_BYTES = 4096
+
+
+class Child:
+    """A worker process. *on_line* gets every line that it writes; `ended` is set when it is gone."""
+
+    def __init__(self, share: Share, process: asyncio.subprocess.Process) -> None:
+        self.share = share
+        self.process = process
+        self.has_final = False
+        self.ended = asyncio.Event()
+        self.stderr = b""
+        self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(
+        cls, plan: Plan, share: Share, on_line: Callable[[Child, dict[str, Any]], object]
+    ) -> Self:
+        """Start a worker and give it its plan."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "fastphx.load.worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=LINE_LIMIT_BYTES,
+            # Ctrl-C in a terminal goes to the parent alone.
+            start_new_session=True,
+        )
+        child = cls(share, process)
+        child._task = asyncio.create_task(child._read(on_line))
+        child.send({"plan": plan.to_mapping(), "share": share.to_mapping()})
+        return child
+
+    def send(self, command: dict[str, Any]) -> None:
+        """Send one command; a worker that is gone is not told."""
+        stdin = self.process.stdin
+        assert stdin is not None
+        if not stdin.is_closing():
+            stdin.write(orjson.dumps(command, option=orjson.OPT_APPEND_NEWLINE))
+
+    async def _read(self, on_line: Callable[[Child, dict[str, Any]], object]) -> None:
+        stdout, stderr = self.process.stdout, self.process.stderr
+        assert stdout is not None
+        assert stderr is not None
+        errors = asyncio.create_task(self._read_stderr(stderr))
+        try:
+            while raw := await stdout.readline():
+                line = orjson.loads(raw)
+                if line["type"] == "final":
+                    self.has_final = True
+                on_line(self, line)
+            await errors
+            await self.process.wait()
+        finally:
+            errors.cancel()
+            self.ended.set()
+
+    async def _read_stderr(self, stderr: asyncio.StreamReader) -> None:
+        while data := await stderr.read(4096):
+            self.stderr = (self.stderr + data)[-STDERR_LIMIT_BYTES:]
+
+    @property
+    def why_it_died(self) -> str:
+        """One clause: its exit code or signal, and the last line of its stderr."""
+        code = self.process.returncode
+        how = f"was killed by signal {-code}" if code is not None and code < 0 else f"left with code {code}"
+        last = self.stderr.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
+        return f"{how} ({last[:200]})" if last else how
+
+    async def stop(self, timeout_s: float) -> None:
+        """End it: the end of its stdin first, a kill after *timeout_s*."""
+        stdin = self.process.stdin
+        assert stdin is not None
+        if not self.ended.is_set():
+            stdin.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.ended.wait(), timeout_s)
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)

@@ -1,0 +1,413 @@
+"""What a load run does: one frozen, validated :class:`Plan`, from flags, a mapping or a file."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
+from typing import Any, Self
+
+import orjson
+
+from fastphx.errors import clip
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.rows import read_payload
+from fastphx.load.plan.target import Target
+from fastphx.load.plan.template import Template
+from fastphx.load.plan.threshold import Threshold
+from fastphx.load.scenarios import scenario_class, scenario_of
+
+VSNS = ("2.0.0", "1.0.0")
+PAYLOAD_NAMES = frozenset({"i", "n", "row."})
+MAX_CONNECTIONS = 10_000_000
+MAX_RATE_PER_S = 10_000_000.0
+MAX_SEED = (1 << 63) - 1
+MAX_BINARY_FIELD_BYTES = 255
+MAX_DURATION_S = 30 * 86400.0
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)?")
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/\s*(s|m|h))?")
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(%)?")
+
+
+def duration_s(value: object, what: str = "the duration") -> float:
+    """``"500ms"``, ``"30s"``, ``"2m"``, ``"1h"`` or a number of seconds, in seconds. Raises PlanError."""
+    seconds = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    elif isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        seconds = float(match[1]) * _SECONDS[match[2]]
+    if not 0 <= seconds <= MAX_DURATION_S:
+        raise PlanError(f"{what} is {clip(str(value))}: give a time like 500ms, 30s or 2m, at most 30 days")
+    return seconds
+
+
+def rate_per_s(value: object, what: str = "the rate") -> float:
+    """``"100/s"``, ``"30/m"`` or a number a second, in units a second. Raises PlanError."""
+    rate = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        rate = float(value)
+    elif isinstance(value, str) and (match := _RATE.fullmatch(value.strip())):
+        rate = float(match[1]) / _SECONDS[match[2] or "s"]
+    if not 0 <= rate <= MAX_RATE_PER_S:
+        raise PlanError(
+            f"{what} is {clip(str(value))}: give a number a second like 500 or 500/s, "
+            f"at most {MAX_RATE_PER_S:g}"
+        )
+    return rate
+
+
+def _plain(number: float) -> str:
+    """The number without an exponent, and without loss."""
+    return format(Decimal(repr(number)).normalize(), "f")
+
+
+@dataclass(frozen=True, slots=True)
+class RateStep:
+    """*rate* arrivals a second, over all connections, for *duration_s* seconds."""
+
+    rate: float
+    duration_s: float
+
+    def __str__(self) -> str:
+        return f"{_plain(self.rate)}/s:{_plain(self.duration_s)}s"
+
+
+def rate_steps(rate: object, duration: object) -> tuple[RateStep, ...]:
+    """A constant *rate* over *duration*, or the steps of ``"100/s:30s,500/s:60s"``. Raises PlanError."""
+    if not (isinstance(rate, str) and ":" in rate):
+        steps = [RateStep(rate_per_s(rate), duration_s(10.0 if duration is None else duration))]
+    else:
+        steps = [
+            RateStep(rate_per_s(each), duration_s(length, "a step's duration"))
+            for each, _, length in (part.partition(":") for part in rate.split(","))
+        ]
+        total_s = sum(step.duration_s for step in steps)
+        if duration is not None and not math.isclose(duration_s(duration), total_s, abs_tol=1e-6):
+            raise PlanError(
+                f"the duration is {clip(str(duration))} and the steps of the rate last {total_s:g}s: "
+                "leave it out"
+            )
+    if any(step.duration_s <= 0 for step in steps):
+        raise PlanError("the duration is 0: give a time like 10s")
+    return tuple(steps)
+
+
+def _pairs(value: object, what: str) -> tuple[tuple[str, str], ...]:
+    items: Any = value.items() if isinstance(value, Mapping) else value
+    pairs = []
+    for item in items if isinstance(items, tuple | list) or isinstance(value, Mapping) else [items]:
+        if isinstance(item, str):
+            name, equals, text = item.partition("=")
+            item = (name, text) if equals else ()
+        if not (isinstance(item, tuple | list) and len(item) == 2 and all(isinstance(x, str) for x in item)):
+            raise PlanError(f"a {what} is not NAME=VALUE")
+        if not item[0] or any(char in "\r\n" for char in item[0] + item[1]):
+            raise PlanError(f"the {what} {clip(item[0])} has no name, or a line break in it")
+        pairs.append((item[0], item[1]))
+    return tuple(pairs)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, tuple | list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise PlanError(f"{clip(str(value))} is not a text or a list of texts")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise PlanError(f"{clip(str(value))} is not a text")
+    return value
+
+
+def _optional_text(value: object) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _json_text(value: object) -> str:
+    """A payload: JSON as text, or the value itself (from a plan file)."""
+    try:
+        return value if isinstance(value, str) else orjson.dumps(value).decode()
+    except TypeError as error:
+        raise PlanError(f"it cannot be written as JSON ({error})") from None
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise PlanError(f"{clip(str(value))} is neither true nor false")
+    return value
+
+
+def _number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise PlanError(f"{clip(str(value))} is not a whole number")
+    return value
+
+
+def _workers(value: object) -> int:
+    """0 stands for auto."""
+    if value == "auto":
+        return 0
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    return _number(value)
+
+
+def _seconds(value: object) -> float:
+    return duration_s(value, "the time")
+
+
+def _part(value: object) -> float:
+    """``"95%"`` or ``0.95``: a part of the whole. Raises PlanError."""
+    part = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        part = float(value)
+    elif isinstance(value, str) and (match := _PART.fullmatch(value.strip())):
+        part = float(match[1]) / (100 if match[2] else 1)
+    if not 0 < part <= 100:
+        raise PlanError(f"{clip(str(value))} is not a part like 95% or 0.95")
+    return part
+
+
+def _with_think_time(given: dict[str, object]) -> dict[str, object]:
+    return {**given, "rate": 0.0} if given.get("think_time") else given
+
+
+def _payload_template(source: bytes, what: str) -> Template:
+    try:
+        return Template(source.decode(), PAYLOAD_NAMES, is_json=True)
+    except UnicodeDecodeError as error:
+        raise PlanError(f"the {what} is not UTF-8 ({error.reason}): send it with --binary") from None
+
+
+def _check_json(text: str, what: str) -> None:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise PlanError(f"the {what} {clip(text)} is not JSON ({error})") from None
+
+
+def _check_text(value: object, key: str) -> None:
+    """A shell hands on bytes that are no UTF-8; neither a frame nor a report can carry them."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise PlanError(f"{key}: {clip(value)} is not UTF-8") from None
+    elif isinstance(value, tuple | list):
+        for item in value:
+            _check_text(item, key)
+
+
+def _key(parse: Callable[[object], Any], default: Any, key: str | None = None) -> Any:
+    return field(default=default, metadata={"parse": parse, "key": key})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that a load run does. Times are in seconds, rates in arrivals a second over all
+    connections; each key of :meth:`from_mapping` is the flag of that name.
+
+    Raises PlanError for any value that is not valid, in one sentence.
+    """
+
+    url: str | None = _key(_optional_text, None)
+    """The socket's URL; None: the embedded server, in a process of its own."""
+    scenario: str = _key(_text, "echo")
+    connections: int = _key(_number, 100)
+    topics: tuple[str, ...] = _key(_texts, ("room:{i}",), "topic")
+    """The topics that each connection joins; ``{i}`` is the connection's number, from 0."""
+    event: str = _key(_text, "echo")
+    payload: str = _key(_json_text, '{"body":"hello"}')
+    join_payload: str = _key(_json_text, "{}")
+    rate: tuple[RateStep, ...] = field(
+        default=(RateStep(1000.0, 10.0),), metadata={"parse": None, "key": None}
+    )
+    """Pushes a second in total, not a connection, in steps; they go to the joined sockets in turn."""
+    ramp_s: float = _key(_seconds, 0.0, "ramp")
+    """The connections are opened evenly over this time (0: at connect_rate)."""
+    connect_rate: float = _key(rate_per_s, 1000.0)
+    """New and renewed connections a second, at most."""
+    in_flight: int = _key(_number, 0)
+    """How many pushes of a socket may wait for their reply; later ones queue and are timed from when they
+    were due. 0: no limit."""
+    timeout_s: float = _key(_seconds, 10.0, "timeout")
+    """A push that has no reply by then is lost; a reply that comes later is late."""
+    join_timeout_s: float = _key(_seconds, 10.0, "join_timeout")
+    connect_timeout_s: float = _key(_seconds, 10.0, "connect_timeout")
+    heartbeat_s: float = _key(_seconds, 30.0, "heartbeat")
+    max_backoff_s: float = _key(_seconds, 5.0, "max_backoff")
+    """The backoff before a connection or a join is tried again: full jitter, from 0.1 s doubling to this."""
+    graceful_stop_s: float = _key(_seconds, 5.0, "graceful_stop")
+    """How long outstanding replies are waited for at the end."""
+    warm_up_s: float = _key(_seconds, 0.0, "warm_up")
+    """Latencies of what was due in this first part of the duration are not recorded; all is counted."""
+    workers: int = _key(_workers, 0)
+    """Worker processes; 0: auto."""
+    params: tuple[tuple[str, str], ...] = _key(lambda value: _pairs(value, "parameter"), (), "param")
+    headers: tuple[tuple[str, str], ...] = _key(lambda value: _pairs(value, "header"), (), "header")
+    insecure: bool = _key(_flag, False)
+    """Take any certificate."""
+    ca: str | None = _key(_optional_text, None)
+    """A file of certificates that are trusted."""
+    cert: str | None = _key(_optional_text, None)
+    """A file with the client's certificate; its key in the same file, or in ``key``."""
+    key: str | None = _key(_optional_text, None)
+    compress: bool = _key(_flag, False)
+    """Offer permessage-deflate."""
+    source: tuple[str, ...] = _key(_texts, ())
+    """Local addresses, or ranges A-B, that the connections are spread over."""
+    vsn: str = _key(_text, "2.0.0")
+    is_binary: bool = _key(_flag, False, "binary")
+    """The payload goes out as a binary frame, as it is."""
+    data: str | None = _key(_optional_text, None)
+    """A CSV or NDJSON file whose rows the connections take in turn: ``{row.column}``."""
+    think_time_s: float = _key(_seconds, 0.0, "think_time")
+    """In place of a rate: each socket pushes, waits for the reply and for this long, and pushes again."""
+    publishers: int = _key(_number, 1)
+    """Connections that publish (fanout)."""
+    topic_count: int = _key(_number, 1, "topics")
+    """Topics that the sockets are spread over (fanout)."""
+    stay_s: float = _key(_seconds, 5.0, "stay")
+    """How long a socket stays joined (churn)."""
+    storm: str = _key(_text, "kill")
+    """What is done to the embedded server: kill, drain or roll (storm)."""
+    storm_at_s: float = _key(_seconds, 2.0, "storm_at")
+    """When, from the start of the schedule (storm)."""
+    storm_down_s: float = _key(_seconds, 1.0, "storm_down")
+    """How long the embedded server is away; a rolled one is not (storm)."""
+    storm_command: str | None = _key(_optional_text, None)
+    """A shell command that disturbs a server of yours (storm)."""
+    thresholds: tuple[str, ...] = _key(_texts, (), "threshold")
+    """Expressions like ``rtt.p99<50ms`` that must hold."""
+    max_schedule_lag_s: float = _key(_seconds, 0.1, "max_schedule_lag")
+    """A schedule whose p99 lags more behind its clock is not the plan's load: the run is invalid."""
+    max_loop_lag_s: float = _key(_seconds, 0.5, "max_loop_lag")
+    """A worker that did not run for longer cannot tell its own pause from the server's: invalid."""
+    max_cpu: float = _key(_part, 0.95)
+    """A worker that uses more of its core may be what is being measured: invalid."""
+    seed: int = _key(_number, 0)
+
+    def __post_init__(self) -> None:
+        self._between("connections", 1, MAX_CONNECTIONS)
+        self._between("workers", 0, 1024)
+        self._between("in_flight", 0, 65536)
+        self._between("topic_count", 1, 1_000_000, "topics")
+        self._between("seed", -MAX_SEED, MAX_SEED)
+        if not self.topics or len(self.topics) > 1000:
+            raise PlanError("give 1 to 1000 topics a connection")
+        if not self.event:
+            raise PlanError("the event is empty")
+        if self.vsn not in VSNS:
+            raise PlanError(f"vsn {clip(self.vsn)} is not known: there are {', '.join(VSNS)}")
+        if self.connect_rate <= 0:
+            raise PlanError("the connect rate is 0: give a number a second like 1000")
+        for name in ("timeout_s", "join_timeout_s", "connect_timeout_s", "max_backoff_s"):
+            if getattr(self, name) < 0.001:
+                raise PlanError(f"the {name[:-2].replace('_', ' ')} is below 1ms")
+        if self.warm_up_s >= self.duration_s:
+            raise PlanError(
+                f"the warm-up of {self.warm_up_s:g}s leaves nothing of the {self.duration_s:g}s to measure"
+            )
+        for text in self.thresholds:
+            Threshold.parse(text)
+        self._check_connections(range(1))
+
+    def check_rows(self) -> None:
+        """Raises PlanError where a row of the plan's files does not suit it: each that a connection takes,
+        not only the first."""
+        self._check_connections(range(self.connections))
+
+    def _check_connections(self, own: range) -> None:
+        target, scenario = Target(self), scenario_of(self)
+        sources = {
+            "payload": scenario.payload(),
+            "join payload": read_payload(self.join_payload, "join payload"),
+        }
+        if self.is_binary:
+            del sources["payload"]
+            if self.vsn == "1.0.0":
+                raise PlanError("binary payloads need vsn 2.0.0")
+        templates = {what: _payload_template(source, what) for what, source in sources.items()}
+        for i in own[: target.row_count]:
+            row = target.row(i)
+            target.url(i)
+            target.options(i)
+            for topic in scenario.topics(i, row):
+                if not topic:
+                    raise PlanError("a topic is empty")
+                if self.is_binary and len(topic.encode()) > MAX_BINARY_FIELD_BYTES:
+                    raise PlanError(
+                        f"the topic {clip(topic)} is longer than the {MAX_BINARY_FIELD_BYTES} bytes of a "
+                        "binary push"
+                    )
+            for what, template in templates.items():
+                if i == 0 or "row" in template.uses:
+                    _check_json(template.render({"i": i, "n": 0, "row": row}), what)
+
+    def _between(self, name: str, low: int, high: int, key: str | None = None) -> None:
+        if not low <= getattr(self, name) <= high:
+            shown = key or name.replace("_", "-")
+            raise PlanError(f"{shown} is {str(getattr(self, name))[:40]}: give {low} to {high}")
+
+    @property
+    def duration_s(self) -> float:
+        """How long the schedule runs, without ramp and stop."""
+        return sum(step.duration_s for step in self.rate)
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """The keys that :meth:`from_mapping` knows."""
+        return (*(each.metadata["key"] or each.name for each in fields(cls)), "duration")
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, object]) -> Self:
+        """A plan from a JSON or TOML mapping, or from flags. Raises PlanError."""
+        given = {key.replace("-", "_"): value for key, value in mapping.items()}
+        if unknown := sorted(given.keys() - set(cls.keys())):
+            raise PlanError(f"{clip(unknown[0])} is not part of a plan: there are {', '.join(cls.keys())}")
+        if given.get("think_time") and given.get("rate"):
+            raise PlanError("give either a rate or a think time: with a think time the replies set the pace")
+        scenario = scenario_class(_text(given.get("scenario", "echo")))
+        given = {**scenario.defaults, **_with_think_time(given)}
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            key = each.metadata["key"] or each.name
+            if key not in given or each.name == "rate":
+                continue
+            _check_text(given[key], key)
+            try:
+                values[each.name] = each.metadata["parse"](given[key])
+            except PlanError as error:
+                raise PlanError(f"{key}: {error}") from None
+        if "rate" in given or "duration" in given:
+            values["rate"] = rate_steps(given.get("rate", 1000.0), given.get("duration"))
+        return cls(**values)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The plan as JSON values, in base units; :meth:`from_mapping` reads it back."""
+        mapping: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name == "rate":
+                value = value[0].rate if len(value) == 1 else ",".join(map(str, value))
+            elif isinstance(value, tuple):
+                value = [list(item) if isinstance(item, tuple) else item for item in value]
+            mapping[each.metadata["key"] or each.name] = value
+        mapping["duration"] = self.duration_s
+        return mapping
+
+    def public_mapping(self) -> dict[str, Any]:
+        """As :meth:`to_mapping`, with the values of parameters and headers left out, for reports."""
+        mapping = self.to_mapping()
+        for key in ("param", "header"):
+            mapping[key] = [[name, "…"] for name, _ in mapping[key]]
+        return mapping
+
+    def with_url(self, url: str) -> Plan:
+        return replace(self, url=url)

@@ -1,0 +1,1 @@
+"""What a run came to: counts, latencies, figures by the second, and the comparison of two results."""

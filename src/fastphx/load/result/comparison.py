@@ -1,0 +1,83 @@
+"""Two results side by side, and which figures are worse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from fastphx.errors import clip
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.threshold import figure_of
+from fastphx.load.result.result import SCHEMA
+
+LOWER_IS_BETTER = (
+    "rtt.p50",
+    "rtt.p99",
+    "rtt_uncorrected.p99",
+    "delivery.p50",
+    "delivery.p99",
+    "rejoin.p99",
+    "connect.p99",
+    "join.p99",
+    "client.cpu_s_per_message",
+    "client.rss_bytes_per_connection",
+    "connect_errors",
+    "join_errors",
+    "disconnects",
+    "error_replies",
+    "lost",
+    "missing_deliveries",
+    "decode_errors",
+)
+HIGHER_IS_BETTER = ("throughput.replies_per_s", "throughput.deliveries_per_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One figure of two results."""
+
+    figure: str
+    base: float
+    new: float
+    is_worse: bool
+
+    @property
+    def ratio(self) -> float:
+        """New to base; 1 where both are 0."""
+        if self.base == 0:
+            return 1.0 if self.new == 0 else math.inf
+        return self.new / self.base
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """A result that ``--json`` wrote. Raises PlanError where it is none."""
+    try:
+        result = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise PlanError(f"{clip(str(path))} cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise PlanError(f"{clip(str(path))} is not JSON") from None
+    if not isinstance(result, dict) or result.get("schema") != SCHEMA:
+        raise PlanError(f"{clip(str(path))} is not a result of `fastphx load --json` ({SCHEMA})")
+    return result
+
+
+def compare(base: Mapping[str, Any], new: Mapping[str, Any], tolerance: float) -> list[Compared]:
+    """The figures that both results have. One is worse where it is beyond the base by more than *tolerance*
+    (0.05: 5 %)."""
+    compared = []
+    for figure in LOWER_IS_BETTER + HIGHER_IS_BETTER:
+        before, after = figure_of(base, figure), figure_of(new, figure)
+        if before is None or after is None or before == after == 0:
+            continue
+        if figure in HIGHER_IS_BETTER:
+            is_worse = after < before * (1 - tolerance)
+        else:
+            is_worse = after > before * (1 + tolerance)
+        compared.append(Compared(figure, before, after, is_worse))
+    return compared

@@ -1,0 +1,61 @@
+"""What all workers counted in one second, merged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from fastphx.load.result.histogram import Histogram
+
+GAUGES = ("connected", "joined", "in_flight", "rss_bytes")
+COUNTED = (
+    "connections",
+    "connect_errors",
+    "disconnects",
+    "joins",
+    "join_errors",
+    "arrivals",
+    "unsent",
+    "pushes",
+    "casts",
+    "replies",
+    "error_replies",
+    "deliveries",
+)
+LOST = ("lost_timeout", "lost_disconnected", "lost_closed", "lost_errored", "lost_at_stop")
+TIMED = ("connect", "join", "rtt", "rtt_uncorrected", "delivery", "schedule_lag", "loop_lag", "rejoin")
+PERCENTILES = (("p50", 50.0), ("p99", 99.0), ("max", 100.0))
+
+
+class Second:
+    """One row of the series."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.counts: Counter[str] = Counter()
+        self.gauges: dict[str, int] = dict.fromkeys(GAUGES, 0)
+        self.cpu_s = 0.0
+        self.workers = 0
+        self.histograms: dict[str, Histogram] = {}
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Add one worker's stats line."""
+        self.counts.update(line["counts"])
+        self.workers += line["type"] == "stats"
+        if line["type"] != "ready":
+            for name in GAUGES:
+                self.gauges[name] += line[name]
+        self.cpu_s += line["cpu_s"]
+        for name, exported in line["histograms"].items():
+            self.histograms.setdefault(name, Histogram()).add_export(exported)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The row as JSON values: counts of this second, latencies in seconds."""
+        row: dict[str, Any] = {"t": self.number + 1, **self.gauges, "cpu_s": round(self.cpu_s, 6)}
+        row |= {name: self.counts[name] for name in COUNTED}
+        row["lost"] = sum(self.counts[name] for name in LOST)
+        for name in TIMED:
+            histogram = self.histograms.get(name)
+            if histogram is not None and histogram.count:
+                row[name] = {key: histogram.percentile_ns(level) / 1e9 for key, level in PERCENTILES}
+        return row

@@ -1,0 +1,739 @@
+import cython
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcmp, memcpy
+
+from fastphx.load.result.histogram cimport Histogram
+from fastphx.protocol.codec cimport (
+    REF_NUMBER, STATUS_OK, Header, RawJson, intern_event, message_from_header, reply_status,
+)
+from fastphx.protocol.joins cimport JOINED, JOINING, Join
+from fastphx.protocol.refs cimport RefEntry
+from fastphx.protocol.session cimport FAIL_CLOSED, FAIL_DISCONNECTED, Session
+from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
+
+cdef extern from "<string.h>" nogil:
+    void* memmem(const void* data, size_t size, const void* wanted, size_t wanted_size)
+
+from orjson import loads
+
+from fastphx.errors import AlreadyJoinedError, DecodeError, DisconnectedError, OverloadedError, clip
+
+cdef enum:
+    MIN_LOST = 512              # refs a socket looks back on to tell a late reply from a second one:
+    MAX_LOST = 65536            # a bit each, so at most 8 KiB, and none before a push was lost
+    MAX_BACKLOG = 65536         # pushes a socket holds back
+    MAX_EVENTS = 1000           # different events that are counted; the rest is counted as ""
+    STAMP_DIGITS = 20
+
+# Zero in every field: static memory.
+cdef Counts _nothing
+COUNTS = tuple(<dict>_nothing)
+HISTOGRAMS = ("connect", "join", "rtt", "rtt_uncorrected", "delivery", "schedule_lag")
+
+
+@cython.final
+cdef class Meter:
+    """What all sockets of a worker count and time together; no Python code runs per message.
+
+    *owner* is told of what happens to a session: ``session_joined(session)``, ``session_left(session)``,
+    ``session_join_failed(session, reason)``, ``session_channel_closed(session, topic)``,
+    ``session_channel_errored(session, topic)``, ``session_disconnected(session, reason)``, and
+    ``note(kind, text)``. *event*, *payload* and *join_payload* are the bytes that go on the wire.
+    """
+
+    def __init__(self, owner, TimerWheel wheel not None, *, bytes event not None, bytes payload,
+                 double timeout_s, double join_timeout_s, Py_ssize_t max_in_flight=0, bint is_binary=False,
+                 bint expects_reply=True, bint is_stamped=False, bint counts_events=False, bint opens=False,
+                 double think_time_s=0.0):
+        self.owner = owner
+        self.wheel = wheel
+        self.connect = Histogram()
+        self.join = Histogram()
+        self.rtt = Histogram()
+        self.rtt_uncorrected = Histogram()
+        self.delivery = Histogram()
+        self.schedule_lag = Histogram()
+        self.ready = []
+        self.event = event
+        self.payload = payload
+        self.is_binary = is_binary
+        self.expects_reply = expects_reply
+        self.opens = opens
+        self.think_ns = <int64_t>(think_time_s * 1e9)
+        if is_stamped:
+            self._use_stamp()
+        if counts_events:
+            self.events = {}
+        self.timeout_ns = <int64_t>(timeout_s * 1e9)
+        self.join_timeout_ns = <int64_t>(join_timeout_s * 1e9)
+        self.max_in_flight = max_in_flight
+
+    def __dealloc__(self):
+        free(self.stamped)
+
+    def _use_stamp(self):
+        cdef Py_ssize_t size = len(self.payload)
+        cdef bytes digits = b"0" * STAMP_DIGITS + b'"'
+        self.stamp_at = self.payload.find(digits)
+        if self.stamp_at < 0:
+            raise ValueError("a stamped payload has no place for the stamp")
+        self.stamp_host = self.payload[self.payload.rindex(b'"', 0, self.stamp_at) + 1:self.stamp_at]
+        self.stamped = <char*>malloc(<size_t>size)
+        if self.stamped == NULL:
+            raise MemoryError
+        memcpy(self.stamped, PyBytes_AS_STRING(self.payload), <size_t>size)
+        self.topics = {}
+
+    @property
+    def counts(self):
+        cdef dict counts = self.counts
+        return counts
+
+    @property
+    def ready_count(self):
+        """Sockets that pushes can go to."""
+        return len(self.ready)
+
+    def topic_count(self, str topic):
+        """The topic's TopicCount, made where there is none."""
+        cdef TopicCount found = <TopicCount>self.topics.get(topic)
+        if found is None:
+            found = self.topics[topic] = TopicCount.__new__(TopicCount)
+        return found
+
+    def count_connect_attempt(self):
+        self.counts.connect_attempts += 1
+
+    def count_connect_error(self):
+        self.counts.connect_errors += 1
+
+    def count_unsent(self, Py_ssize_t number):
+        """Arrivals that came to nothing."""
+        self.counts.unsent += <uint64_t>number
+
+    cdef int arrive(self, int64_t due_ns, int64_t now_ns) except -1:
+        cdef Py_ssize_t count = len(self.ready)
+        cdef MeterSession session
+        self.counts.arrivals += 1
+        if self.opens:
+            if not self.owner.open_arrival(due_ns):
+                self.counts.unsent += 1
+            return 0
+        if count == 0:
+            self.counts.unsent += 1
+            return 0
+        if self.cursor >= count:
+            self.cursor = 0
+        session = <MeterSession>self.ready[self.cursor]
+        self.cursor += 1
+        return session.push(due_ns, now_ns)
+
+    cdef int _add_ready(self, MeterSession session) except -1:
+        if session.ready_at < 0:
+            session.ready_at = len(self.ready)
+            self.ready.append(session)
+            if self.thinking:
+                session._think(monotonic_ns() + <int64_t>(spread(session.i) * <double>self.pace_ns))
+        return 0
+
+    cdef int _remove_ready(self, MeterSession session) except -1:
+        cdef MeterSession last
+        cdef Py_ssize_t at = session.ready_at
+        if at < 0:
+            return 0
+        session.ready_at = -1
+        if session.think is not None and session.think.is_scheduled():
+            self.wheel.cancel(session.think)
+        last = <MeterSession>self.ready.pop()
+        if last is not session:
+            self.ready[at] = last
+            last.ready_at = at
+        return 0
+
+    def start_thinking(self):
+        """Let each ready socket push, now and after each of its replies; spread over one think time."""
+        cdef MeterSession session
+        cdef int64_t now_ns = monotonic_ns()
+        if not self.think_ns:
+            return
+        self.thinking = True
+        for session in self.ready:
+            session._think(now_ns + <int64_t>(spread(session.i) * <double>self.think_ns))
+
+    def start_pacing(self, double rate_per_s):
+        """Let each ready socket push at this rate, on times of its own that do not wait for replies."""
+        cdef MeterSession session
+        cdef int64_t now_ns = monotonic_ns()
+        if not 0 < rate_per_s <= 1e6:
+            raise ValueError(f"a pace of {rate_per_s} pushes a second is none: give up to a million")
+        self.pace_ns = <int64_t>(1e9 / rate_per_s)
+        self.thinking = True
+        for session in self.ready:
+            session._think(now_ns + <int64_t>(spread(session.i) * <double>self.pace_ns))
+
+    def count_events(self):
+        """Count messages by event from now on, where they are not stamped."""
+        if self.stamped == NULL and self.events is None:
+            self.events = {}
+
+    def stop_thinking(self):
+        cdef MeterSession session
+        self.thinking = False
+        for session in self.ready:
+            if session.think is not None and session.think.is_scheduled():
+                self.wheel.cancel(session.think)
+
+    cdef int _count_stamped(self, const Header* header, Join join) except -1:
+        cdef const char* found
+        cdef const char* end = header.payload + header.payload_size
+        cdef Py_ssize_t host_size = PyBytes_GET_SIZE(self.stamp_host)
+        cdef int64_t stamp_ns = 0
+        cdef int at
+        found = <const char*>memmem(header.payload, <size_t>header.payload_size, b'"fastphx"', 9)
+        if found != NULL:
+            found += 9
+            while found < end and (found[0] == c" " or found[0] == c":"):
+                found += 1
+        # The opening quote, the host and its colon, the digits.
+        if found == NULL or end - found < 1 + host_size + STAMP_DIGITS or found[0] != c'"' \
+                or found[host_size] != c":":
+            self.counts.unstamped += 1
+            return 0
+        found += 1
+        self.counts.deliveries += 1
+        self.counts.delivery_bytes += <uint64_t>header.payload_size
+        if join.owner is not None:
+            (<TopicCount>join.owner).received += 1
+        if memcmp(found, PyBytes_AS_STRING(self.stamp_host), <size_t>host_size) != 0:
+            self.counts.foreign_deliveries += 1
+            return 0
+        found += host_size
+        for at in range(STAMP_DIGITS):
+            stamp_ns = stamp_ns * 10 + (found[at] - c"0")
+        if stamp_ns >= self.measure_from_ns:
+            self.delivery.record_ns(header.now_ns - stamp_ns)
+        return 0
+
+    cdef int _count_event(self, const Header* header) except -1:
+        cdef str event = intern_event(header.event.data, header.event.size)
+        cdef EventCount found = <EventCount>self.events.get(event)
+        if found is None:
+            if len(self.events) >= MAX_EVENTS:
+                event = ""
+            found = <EventCount>self.events.setdefault(event, EventCount.__new__(EventCount))
+        found.count += 1
+        found.size_bytes += <uint64_t>header.payload_size
+        return 0
+
+
+cdef inline void write_digits(char* out, int64_t value) noexcept nogil:
+    """*value*, 0 or more, in STAMP_DIGITS digits."""
+    cdef int at
+    for at in range(STAMP_DIGITS):
+        out[STAMP_DIGITS - 1 - at] = <char>(48 + value % 10)
+        value //= 10
+
+
+cdef inline double spread(int64_t i) noexcept nogil:
+    """0 to 1: the golden ratio's multiples lie evenly, however many sockets there are."""
+    return (<double>i * 0.6180339887498949) % 1.0
+
+
+@cython.final
+cdef class TopicCount:
+    pass
+
+
+@cython.final
+cdef class EventCount:
+    pass
+
+
+@cython.final
+cdef class ThinkTimer(Timer):
+    cdef int on_timer(self, int64_t now_ns) except -1:
+        cdef MeterSession session = self.session
+        cdef int64_t due_ns = self.deadline_ns
+        if session.ready_at < 0 or not session.meter.thinking:
+            return 0
+        session.meter.counts.arrivals += 1
+        session.meter.schedule_lag.record_ns(now_ns - due_ns)
+        if session.meter.pace_ns:
+            session._think(due_ns + session.meter.pace_ns)
+        return session.push(due_ns, monotonic_ns())
+
+
+cdef class MeterSession(Session):
+    """One socket of a load worker, and the owner of its link: connection *i* of the run."""
+
+    def __cinit__(self):
+        self.ready_at = -1
+
+    def __init__(self, Meter meter not None, int64_t i, tuple topics not None, *,
+                 bytes join_payload not None=b"{}", bytes payload=None, bint pushes=True,
+                 double heartbeat_interval_s=30.0, serializer=None):
+        Session.__init__(self, heartbeat_interval_s=heartbeat_interval_s, serializer=serializer)
+        self.join_payload = join_payload
+        self.payload = payload
+        self.pushes = pushes
+        self.meter = meter
+        self.i = i
+        self.topics = topics
+        self._wheel = meter.wheel
+
+    def __dealloc__(self):
+        free(self.lost)
+        free(self.backlog)
+
+    # -- a LinkOwner
+
+    def on_link_connected(self, link):
+        cdef int64_t now_ns = monotonic_ns()
+        self.is_connected = True
+        self.link = link
+        self.meter.connected += 1
+        self.meter.counts.connections += 1
+        if self.due_ns >= self.meter.measure_from_ns:
+            self.meter.connect.record_ns(now_ns - self.due_ns)
+        self.open(link.writer, now_ns, spread(self.i))
+        if self.closing:
+            link.close()
+        else:
+            self.join_all()
+            if self.meter.joins_from_due:
+                self.joining_since_ns = self.due_ns
+
+    def on_link_disconnected(self, reason):
+        cdef Join join
+        if not self.is_connected:
+            return
+        self.is_connected = False
+        self.link = None
+        self.meter.connected -= 1
+        if self.closing:
+            self.meter.counts.closed += 1
+        else:
+            self.meter.counts.disconnects += 1
+        self.meter._remove_ready(self)
+        self._drop_backlog()
+        for join in self.joins.joins():
+            if join.state == JOINING:
+                self.meter.counts.join_errors += 1
+        if self.joined is not None:
+            for join in self.joined:
+                self._count_subscriber(join, -1)
+            self.meter.joined -= len(self.joined)
+            self.joined = None
+        self.leaving = 0
+        self.disconnect()
+        self._forget_all_lost()
+        self.meter.owner.session_disconnected(self, reason)
+
+    def on_link_error(self, exc):
+        self.meter.owner.note("transport", f"{type(exc).__name__}: {exc}")
+
+    def on_link_writable(self):
+        pass
+
+    # -- the worker
+
+    @property
+    def is_joined(self):
+        """All topics are."""
+        return self.joined is not None and len(self.joined) == len(self.topics)
+
+    @property
+    def joined_count(self):
+        return 0 if self.joined is None else len(self.joined)
+
+    def join_all(self):
+        """Join every topic that is not joined, being joined or being left."""
+        cdef Join join
+        cdef int64_t now_ns = monotonic_ns()
+        cdef object payload
+        if self.closing or not self.is_connected:
+            return
+        payload = RawJson(self.join_payload) if self.serializer is None else loads(self.join_payload)
+        self.joining_since_ns = now_ns
+        for topic in self.topics:
+            try:
+                join = self.check_join(topic)
+                if self.meter.topics is not None and join.owner is None:
+                    join.owner = self.meter.topic_count(topic)
+                self.send_join(join, payload, now_ns + self.meter.join_timeout_ns)
+                self.meter.counts.join_attempts += 1
+            except AlreadyJoinedError:
+                pass
+            except (OverloadedError, DisconnectedError) as error:
+                self.meter.counts.join_attempts += 1
+                self._join_failed(str(error))
+
+    cdef int _count_subscriber(self, Join join, int change) except -1:
+        if join.owner is not None and not self.pushes:
+            (<TopicCount>join.owner).subscribers += change
+        return 0
+
+    def leave_all(self, int64_t deadline_ns):
+        """Leave every topic; returns how many leaves were sent. The session is closing from now on."""
+        cdef Join join
+        cdef int sent = 0
+        self.closing = True
+        self.meter._remove_ready(self)
+        self._drop_backlog()
+        for join in self.joins.joins():
+            if join.state == JOINING or join.state == JOINED:
+                if join.state == JOINING:
+                    self.meter.counts.join_errors += 1
+                try:
+                    self.send_leave(join, None, deadline_ns)
+                    sent += 1
+                    self.leaving += 1
+                except (OverloadedError, DisconnectedError):
+                    pass
+        return sent
+
+    def close(self, int code=1000, str reason=""):
+        """Close the connection, if there is one; the session is closing from now on."""
+        self.closing = True
+        self.meter._remove_ready(self)
+        self._drop_backlog()
+        if self.link is not None:
+            self.link.close(code, reason)
+
+    def abort(self):
+        """Cut the connection, if there is one; the session is closing from now on."""
+        self.closing = True
+        self.meter._remove_ready(self)
+        self._drop_backlog()
+        if self.link is not None:
+            self.link.abort()
+
+    def settle(self):
+        """Move what only the session counted to the meter."""
+        self.meter.counts.stale += self.counters.stale
+        self.counters.stale = 0
+
+    # -- pushing
+
+    cdef int push(self, int64_t due_ns, int64_t now_ns) except -1:
+        cdef Meter meter = self.meter
+        if meter.max_in_flight and self.refs.size >= meter.max_in_flight:
+            return self._hold_back(due_ns)
+        self.turn += 1
+        if self.turn >= len(self.joined):
+            self.turn = 0
+        try:
+            self._send_due(<Join>self.joined[self.turn], due_ns, now_ns)
+        except (OverloadedError, DisconnectedError):
+            meter.counts.unsent += 1
+            return 0 if not meter.thinking or meter.pace_ns else self._think(now_ns + meter.think_ns)
+        self.pushed += 1
+        if meter.expects_reply:
+            meter.counts.pushes += 1
+            meter.in_flight += 1
+        else:
+            meter.counts.casts += 1
+        return 0
+
+    cdef int _send_due(self, Join join, int64_t due_ns, int64_t now_ns) except -1:
+        cdef Meter meter = self.meter
+        cdef const char* data
+        cdef Py_ssize_t size
+        cdef bytes payload = meter.payload
+        if payload is None:
+            payload = self.payload
+            if payload is None:
+                payload = meter.owner.render_payload(self)
+        if self.serializer is not None:
+            return self._send_foreign(join, payload, due_ns, now_ns)
+        data = PyBytes_AS_STRING(payload)
+        size = PyBytes_GET_SIZE(payload)
+        if meter.expects_reply:
+            self.send_push_timed(
+                join, PyBytes_AS_STRING(meter.event), PyBytes_GET_SIZE(meter.event), data, size,
+                meter.is_binary, now_ns, now_ns + meter.timeout_ns, due_ns)
+            return 0
+        if meter.stamped != NULL:
+            write_digits(meter.stamped + meter.stamp_at, due_ns)
+            data = meter.stamped
+        self._write(join.join_ref, self._next_ref, join.key, join.key_size,
+                    PyBytes_AS_STRING(meter.event), PyBytes_GET_SIZE(meter.event), data, size,
+                    meter.is_binary)
+        self._next_ref += 1
+        if join.owner is not None:
+            (<TopicCount>join.owner).published += 1
+        return 0
+
+    cdef int _send_foreign(self, Join join, bytes payload, int64_t due_ns, int64_t now_ns) except -1:
+        """A push through a serializer that is not compiled."""
+        cdef uint64_t ref = self._next_ref
+        cdef RefEntry entry
+        self.refs.put(ref, join.join_ref, now_ns, now_ns + self.meter.timeout_ns, due_ns, NULL)
+        try:
+            self.send_push(join, self.meter.event.decode(), loads(payload))
+        except BaseException:
+            self.refs.take(ref, &entry)
+            raise
+        return self._arm()
+
+    cdef int _think(self, int64_t due_ns) except -1:
+        """Push again at *due_ns*."""
+        if self.think is None:
+            self.think = ThinkTimer.__new__(ThinkTimer)
+            self.think.session = self
+        return self.meter.wheel.schedule(self.think, due_ns)
+
+    cdef int _hold_back(self, int64_t due_ns) except -1:
+        cdef Py_ssize_t capacity, at
+        cdef int64_t* backlog
+        if self.backlog_size >= MAX_BACKLOG:
+            self.meter.counts.unsent += 1
+            return 0
+        if self.backlog_size == self.backlog_capacity:
+            capacity = max(8, 2 * self.backlog_capacity)
+            backlog = <int64_t*>malloc(<size_t>capacity * sizeof(int64_t))
+            if backlog == NULL:
+                raise MemoryError
+            for at in range(self.backlog_size):
+                backlog[at] = self.backlog[(self.backlog_first + at) % self.backlog_capacity]
+            free(self.backlog)
+            self.backlog = backlog
+            self.backlog_capacity = capacity
+            self.backlog_first = 0
+        self.backlog[(self.backlog_first + self.backlog_size) % self.backlog_capacity] = due_ns
+        self.backlog_size += 1
+        return 0
+
+    cdef int _send_backlog(self, int64_t now_ns) except -1:
+        cdef int64_t due_ns
+        while self.backlog_size and self.ready_at >= 0 and self.refs.size < self.meter.max_in_flight:
+            due_ns = self.backlog[self.backlog_first]
+            self.backlog_first = (self.backlog_first + 1) % self.backlog_capacity
+            self.backlog_size -= 1
+            self.push(due_ns, now_ns)
+        return 0
+
+    cdef int _drop_backlog(self) except -1:
+        self.meter.counts.unsent += <uint64_t>self.backlog_size
+        self.backlog_size = 0
+        self.backlog_first = 0
+        return 0
+
+    cdef int _remember_lost(self, uint64_t ref) except -1:
+        cdef uint64_t stale, looks_back
+        if self.lost == NULL:
+            self.lost_first = self.lost_last = ref
+        self.lost_first = min(self.lost_first, ref)
+        looks_back = max(ref, self.lost_last) - self.lost_first + 1
+        if self.lost_bits < MAX_LOST and looks_back > self.lost_bits:
+            self._widen_lost(looks_back)
+        if ref > self.lost_last:
+            # The refs in between take the places of those that are too old by now.
+            for stale in range(max(self.lost_last, ref - min(ref, self.lost_bits)) + 1, ref + 1):
+                self._clear(stale)
+            self.lost_last = ref
+        elif self.lost_last - ref >= self.lost_bits:
+            return 0
+        self.lost[(ref & (self.lost_bits - 1)) >> 6] |= (<uint64_t>1) << (ref & 63)
+        return 0
+
+    cdef int _widen_lost(self, uint64_t bits) except -1:
+        """Look back on at least so many refs, as far as that is allowed."""
+        cdef uint64_t* wider
+        cdef uint64_t size = MIN_LOST, ref, first
+        while size < bits and size < MAX_LOST:
+            size *= 2
+        wider = <uint64_t*>calloc(size // 64, sizeof(uint64_t))
+        if wider == NULL:
+            raise MemoryError
+        if self.lost != NULL:
+            first = self.lost_last - min(self.lost_last, self.lost_bits - 1)
+            for ref in range(first, self.lost_last + 1):
+                if self._is_lost(ref):
+                    wider[(ref & (size - 1)) >> 6] |= (<uint64_t>1) << (ref & 63)
+            free(self.lost)
+        self.lost = wider
+        self.lost_bits = size
+        return 0
+
+    cdef inline bint _is_lost(self, uint64_t ref) noexcept:
+        return self.lost[(ref & (self.lost_bits - 1)) >> 6] >> (ref & 63) & 1
+
+    cdef inline void _clear(self, uint64_t ref) noexcept:
+        self.lost[(ref & (self.lost_bits - 1)) >> 6] &= ~((<uint64_t>1) << (ref & 63))
+
+    cdef bint _forget_lost(self, uint64_t ref) noexcept:
+        """Whether the ref's push was lost, once."""
+        if self.lost == NULL or ref > self.lost_last or self.lost_last - ref >= self.lost_bits:
+            return False
+        if not self._is_lost(ref):
+            return False
+        self._clear(ref)
+        return True
+
+    cdef void _forget_all_lost(self) noexcept:
+        free(self.lost)
+        self.lost = NULL
+        self.lost_bits = 0
+
+    cdef int _answered(self, int64_t now_ns) except -1:
+        self.meter.in_flight -= 1
+        if self.meter.thinking and not self.meter.pace_ns and self.ready_at >= 0:
+            return self._think((now_ns if now_ns else monotonic_ns()) + self.meter.think_ns)
+        if self.backlog_size:
+            # One reading more: the reply may have waited behind others of the same read.
+            return self._send_backlog(monotonic_ns())
+        return 0
+
+    # -- hooks
+
+    cdef int on_reply(self, const Header* header, Join join, const RefEntry* entry) except -1:
+        cdef Meter meter = self.meter
+        cdef uint64_t ref
+        if entry != NULL:
+            if reply_status(header) == STATUS_OK:
+                meter.counts.replies += 1
+            else:
+                meter.counts.error_replies += 1
+            if entry.due_ns >= meter.measure_from_ns:
+                meter.rtt.record_ns(header.now_ns - entry.due_ns)
+                meter.rtt_uncorrected.record_ns(header.now_ns - entry.sent_at_ns)
+            return self._answered(header.now_ns)
+        ref = header.ref.number if header.ref.type == REF_NUMBER else 0
+        if ref != 0 and join is not None and ref == join.leave_ref:
+            return 0
+        if ref == 0 or ref >= self._next_ref:
+            meter.counts.unexpected += 1
+        elif not meter.expects_reply:
+            meter.counts.cast_replies += 1
+        elif self._forget_lost(ref):
+            meter.counts.late += 1
+        else:
+            meter.counts.duplicates += 1
+        return 0
+
+    cdef int on_message(self, const Header* header, Join join) except -1:
+        cdef Meter meter = self.meter
+        if meter.stamped != NULL:
+            if not self.pushes:
+                return meter._count_stamped(header, join)
+            meter.counts.own_deliveries += 1
+            return 0
+        meter.counts.deliveries += 1
+        meter.counts.delivery_bytes += <uint64_t>header.payload_size
+        if meter.events is not None:
+            return meter._count_event(header)
+        return 0
+
+    cdef int on_expired(self, const RefEntry* entry) except -1:
+        self.meter.counts.lost_timeout += 1
+        self._remember_lost(entry.ref)
+        return self._answered(0)
+
+    cdef int on_failed(self, const RefEntry* entry, int reason) except -1:
+        self.meter.in_flight -= 1
+        if self.closing:
+            self.meter.counts.lost_at_stop += 1
+        elif reason == FAIL_DISCONNECTED:
+            self.meter.counts.lost_disconnected += 1
+        elif reason == FAIL_CLOSED:
+            self.meter.counts.lost_closed += 1
+        else:
+            self.meter.counts.lost_errored += 1
+        if reason != FAIL_DISCONNECTED:
+            # A push that crosses the end of its channel is still answered: "unmatched topic", no join_ref.
+            self._remember_lost(entry.ref)
+        return 0
+
+    cdef int on_joined(self, const Header* header, Join join) except -1:
+        cdef Meter meter = self.meter
+        meter.counts.joins += 1
+        if self.due_ns >= meter.measure_from_ns:
+            meter.join.record_ns(header.now_ns - self.joining_since_ns)
+        if self.joined is None:
+            self.joined = []
+        self.joined.append(join)
+        meter.joined += 1
+        self._count_subscriber(join, 1)
+        if len(self.joined) == len(self.topics):
+            self.attempts = 0
+            if self.pushes:
+                meter._add_ready(self)
+            meter.owner.session_joined(self)
+        return 0
+
+    cdef int on_join_error(self, const Header* header, Join join) except -1:
+        try:
+            reason = message_from_header(header, join.topic).response
+        except DecodeError as error:
+            reason = str(error)
+        if isinstance(reason, dict) and "reason" in reason:
+            reason = reason["reason"]
+        return self._join_failed(f"refused: {clip(str(reason))}")
+
+    cdef int on_join_timeout(self, Join join) except -1:
+        return self._join_failed("timed out")
+
+    cdef int _join_failed(self, object reason) except -1:
+        self.meter.counts.join_errors += 1
+        if not self.closing:
+            self.meter.owner.session_join_failed(self, reason)
+        return 0
+
+    cdef int _unjoin(self, Join join) except -1:
+        if self.joined is not None and join in self.joined:
+            self.joined.remove(join)
+            self._count_subscriber(join, -1)
+            self.meter.joined -= 1
+            self.meter._remove_ready(self)
+            self._drop_backlog()
+            return 1
+        return 0
+
+    cdef int on_closed(self, const Header* header, Join join) except -1:
+        cdef int was_joined = self._unjoin(join)
+        if self.closing:
+            self.leaving -= 1
+            if self.leaving == 0:
+                self.meter.owner.session_left(self)
+            return 0
+        self.meter.counts.channel_closes += 1
+        if not was_joined:
+            return self._join_failed("closed by the server")
+        self.meter.owner.session_channel_closed(self, join.topic)
+        return 0
+
+    cdef int on_errored(self, const Header* header, Join join) except -1:
+        cdef int was_joined = self._unjoin(join)
+        self.meter.counts.channel_errors += 1
+        if self.closing:
+            self.leaving -= 1
+            if self.leaving == 0:
+                self.meter.owner.session_left(self)
+            return 0
+        if not was_joined:
+            return self._join_failed("crashed")
+        self.meter.owner.session_channel_errored(self, join.topic)
+        return 0
+
+    cdef int on_unknown_topic(self, const Header* header) except -1:
+        self.meter.counts.unknown_topic += 1
+        return 0
+
+    cdef int on_bad_frame(self, object error) except -1:
+        self.meter.counts.decode_errors += 1
+        self.meter.owner.note("decode", error.reason)
+        return 0
+
+    cdef int on_heartbeat_reply(self, int64_t rtt_ns) except -1:
+        self.meter.counts.heartbeats_answered += 1
+        return 0
+
+    cdef int on_heartbeat_timeout(self) except -1:
+        self.meter.counts.heartbeat_timeouts += 1
+        if self.link is not None:
+            self.link.close(1000, "heartbeat timeout")
+        return 0

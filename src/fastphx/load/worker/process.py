@@ -1,0 +1,135 @@
+"""One load worker: a process of its own with one event loop, that speaks JSON lines.
+
+It reads from stdin, one JSON object a line: first ``{"plan": {…}, "share": {…}}``, then commands:
+
+- ``{"command": "connect", "at_ns": …}``: open the share's connections, the plan's way.
+- ``{"command": "open", "i": …, "due_ns": …}``: open one connection; it was due at that time.
+- ``{"command": "close", "i": …}``: leave and close one connection.
+- ``{"command": "follow", "at_ns": …}``: connections come and go by open and close alone.
+- ``{"command": "pace", "rate": …}``: each joined connection pushes at that rate a second by itself.
+- ``{"command": "start", "at_ns": …}``: start the schedule of pushes.
+- ``{"command": "storm", "at_ns": …}``: the server is disturbed then; time how the connections return.
+- ``{"command": "stop"}``: stop gracefully, send the last line, and leave.
+- ``{"command": "abort"}``: the same, at once.
+
+It writes to stdout: ``{"type": "hello"}`` when the plan is read, ``{"type": "stats"}`` once a second with
+what was counted since the last one, ``{"type": "ready"}`` when each connection of the share has ended its
+first attempt, ``{"type": "scheduled"}`` when the schedule has ended, and ``{"type": "final"}`` with what
+is left and the totals. Times are CLOCK_MONOTONIC in nanoseconds, which all processes of a machine share.
+At the end of stdin it leaves at once: whoever started it is gone. It ignores SIGINT: its parent decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+import orjson
+
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.share import Share
+from fastphx.load.worker.event_loop import run_on_uvloop
+from fastphx.load.worker.runner import CLOSE_TIMEOUT_S, Runner, rss_bytes
+
+LINE_LIMIT_BYTES = 1 << 20
+MAX_UNREAD_BYTES = 64 << 20
+
+
+async def _next_line(stream: asyncio.StreamReader) -> dict[str, Any] | None:
+    """The next line, or None at the end of the stream."""
+    raw = await stream.readline()
+    return orjson.loads(raw) if raw else None
+
+
+class _Output:
+    """Lines to stdout, without waiting: the parent reads them, or this process has no reason to live."""
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        self._transport = transport
+
+    def write(self, line: dict[str, Any]) -> None:
+        if self._transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+            sys.stderr.write("the parent does not read\n")
+            os._exit(1)
+        self._transport.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+async def work() -> None:
+    """Speak the protocol on stdin and stdout until told to stop."""
+    loop = asyncio.get_running_loop()
+    commands = asyncio.StreamReader(limit=LINE_LIMIT_BYTES)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    transport, _ = await loop.connect_write_pipe(asyncio.Protocol, os.fdopen(os.dup(1), "wb", 0))
+    output = _Output(transport)
+    first = await _next_line(commands)
+    if first is None:
+        return
+    runner = Runner(Plan.from_mapping(first["plan"]), Share(**first["share"]), output.write)
+    output.write({"type": "hello", "pid": os.getpid(), "rss_bytes": rss_bytes()})
+    tasks = {asyncio.create_task(runner.watch_lag())}
+    stopping: asyncio.Task[None] | None = None
+    reading = asyncio.create_task(_next_line(commands))
+    while True:
+        watched: set[asyncio.Future[None]] = {runner.opener.crashed, *tasks}
+        waited: set[asyncio.Future[Any]] = {reading, *watched}
+        await asyncio.wait(waited if stopping is None else {*waited, stopping}, return_when="FIRST_COMPLETED")
+        for future in watched:
+            if future.done():
+                future.result()
+        if stopping is not None and stopping.done():
+            stopping.result()
+            break
+        if not reading.done():
+            continue
+        command = reading.result()
+        if command is None:
+            # Whoever started this process is gone.
+            os._exit(0)
+        reading = asyncio.create_task(_next_line(commands))
+        match command:
+            case {"command": "connect", "at_ns": int(at_ns)}:
+                runner.connect(at_ns)
+                tasks.add(asyncio.create_task(runner.report(at_ns)))
+            case {"command": "open", "i": int(i), "due_ns": int(due_ns)}:
+                runner.open(i, due_ns)
+            case {"command": "close", "i": int(i)}:
+                runner.close(i)
+            case {"command": "follow", "at_ns": int(at_ns)}:
+                runner.follow()
+                tasks.add(asyncio.create_task(runner.report(at_ns)))
+            case {"command": "pace", "rate": int(rate) | float(rate)}:
+                runner.meter.start_pacing(rate)
+            case {"command": "start", "at_ns": int(at_ns)}:
+                runner.start(at_ns)
+            case {"command": "storm", "at_ns": int(at_ns)}:
+                runner.storm(at_ns)
+            case {"command": "stop"} if stopping is None:
+                stopping = asyncio.create_task(runner.stop())
+            case {"command": "abort"}:
+                break
+    for task in tasks:
+        task.cancel()
+    if stopping is None or not stopping.done():
+        await runner.abort()
+    output.write(runner.final())
+    await _flushed(transport)
+
+
+async def _flushed(transport: asyncio.WriteTransport) -> None:
+    deadline_s = time.monotonic() + CLOSE_TIMEOUT_S
+    while transport.get_write_buffer_size() and time.monotonic() < deadline_s:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+
+def main() -> None:
+    """The process: ``python -m fastphx.load.worker``."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Objects made until now live as long as the process: the collector need not look at them again.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    run_on_uvloop(work())

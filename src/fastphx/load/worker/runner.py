@@ -1,0 +1,529 @@
+"""Runs one share of a plan on one event loop: opens, joins, pushes, returns, closes, and counts."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from fastphx.errors import ConnectError
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import PAYLOAD_NAMES, Plan
+from fastphx.load.plan.rows import Row, read_payload
+from fastphx.load.plan.share import Share
+from fastphx.load.plan.target import Target
+from fastphx.load.plan.template import Template
+from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.reasons import Reasons
+from fastphx.load.scenarios import scenario_of
+from fastphx.load.scenarios.custom import Custom
+from fastphx.load.scenarios.script import end_script, make_script
+from fastphx.load.worker.meter import HISTOGRAMS, Meter, MeterSession
+from fastphx.load.worker.opener import Opener
+from fastphx.load.worker.pacer import Pacer
+from fastphx.load.worker.scripted import ScriptedSession
+from fastphx.serializers import JsonV1
+from fastphx.timing.backoff import DEFAULT_BASE_S, full_jitter
+from fastphx.timing.wheel import CallbackTimer, wheel_for
+from fastphx.transports.connector import connect
+
+STATS_INTERVAL_S = 1.0
+LAG_INTERVAL_S = 0.05
+CLOSE_TIMEOUT_S = 5.0
+ABORT_TIMEOUT_S = 1.0
+QUIET_S = 1.0
+"""At the end deliveries that other workers may have published are waited for until none came for so long."""
+HERD_BIN_NS = 100_000_000
+
+
+def rss_bytes() -> int:
+    """This process' resident memory."""
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+class _Text:
+    """A payload: the same for all, the same for each push of a connection, or different each time."""
+
+    def __init__(self, source: bytes, *, is_binary: bool) -> None:
+        self.template: Template | None = None
+        self.constant: bytes | None = source
+        if not is_binary:
+            template = Template(source.decode(), PAYLOAD_NAMES, is_json=True)
+            if template.uses:
+                self.template, self.constant = template, None
+
+    def of_connection(self, i: int, row: Row) -> bytes | None:
+        """The bytes of a connection's every push; None where they differ, or where all have the same."""
+        if self.template is None or "n" in self.template.uses:
+            return None
+        return self.template.render({"i": i, "row": row}).encode()
+
+    def of_push(self, i: int, n: int, row: Row) -> bytes:
+        if self.template is None:
+            assert self.constant is not None
+            return self.constant
+        return self.template.render({"i": i, "n": n, "row": row}).encode()
+
+
+class Runner:
+    """One share of a plan. It is the owner of its Meter, which calls the ``session_…`` methods; *write* gets
+    the lines of the worker protocol."""
+
+    def __init__(self, plan: Plan, share: Share, write: Callable[[dict[str, Any]], object]) -> None:
+        if plan.url is None:
+            raise PlanError("a worker's plan has no URL")
+        self.plan = plan
+        self.share = share
+        self.scenario = scenario_of(plan)
+        self._write = write
+        self._loop = asyncio.get_running_loop()
+        self._wheel = wheel_for(self._loop)
+        self._random = Random(f"{plan.seed}/{share.index}")
+        self._target = Target(plan)
+        self._payload = _Text(self.scenario.payload(), is_binary=plan.is_binary)
+        self._join_payload = _Text(read_payload(plan.join_payload, "join payload"), is_binary=False)
+        self._serializer = JsonV1() if plan.vsn == "1.0.0" else None
+        own = share.connections(plan)
+        self.meter = Meter(
+            self,
+            self._wheel,
+            event=self.scenario.event,
+            payload=self._payload.constant,
+            timeout_s=plan.timeout_s,
+            join_timeout_s=plan.join_timeout_s,
+            max_in_flight=plan.in_flight,
+            is_binary=plan.is_binary,
+            expects_reply=self.scenario.expects_reply,
+            is_stamped=self.scenario.is_stamped,
+            counts_events=self.scenario.counts_events,
+            opens=not self.scenario.holds,
+            think_time_s=plan.think_time_s,
+        )
+        pace = self._share_of_rate(own)
+        self.pacer = Pacer(
+            self.meter,
+            [(step.rate * pace, int(step.duration_s * 1e9)) for step in plan.rate],
+            (share.index + 0.5) / share.workers,
+            self._schedule_ended,
+        )
+        self.opener = Opener(plan.connect_rate * len(own) / plan.connections, self._attempt)
+        self._max_sessions = len(own)
+        self._next_i = share.index
+        self._sessions: dict[int, MeterSession] = {}
+        self._reopening: dict[int, int] = {}
+        self._last_events: dict[str, tuple[int, int]] = {}
+        self._unsettled: set[int] = set()
+        self._reasons = Reasons()
+        self._rejoin = Histogram()
+        self._attempts = Histogram()
+        self._herd: Counter[int] = Counter()
+        self._rejoined: set[int] = set()
+        self._storm_ns = 0
+        self._subscribers: dict[str, int] = {}
+        self._loop_lag = Histogram()
+        self._measured = {name: getattr(self.meter, name) for name in HISTOGRAMS}
+        self._measured |= {"loop_lag": self._loop_lag, "rejoin": self._rejoin, "attempt": self._attempts}
+        self._totals = {name: Histogram() for name in self._measured}
+        self._last_counts = self.meter.counts
+        self._last_cpu_s = time.process_time()
+        self._start_counts = self._last_counts
+        self._start_cpu_s = self._last_cpu_s
+        self._run_lag_ns = 0
+        self._lag_due_ns = 0
+        self._started_ns = 0
+        self._stopping = False
+
+    def _share_of_rate(self, own: range) -> float:
+        """The part of the plan's rate that is this share's: that of the sockets that push."""
+        if not self.scenario.holds:
+            return 1 / self.share.workers
+        pushing = sum(self.scenario.pushes(i) for i in range(self.plan.connections))
+        return sum(self.scenario.pushes(i) for i in own) / pushing if pushing else 0.0
+
+    # -- commands
+
+    def connect(self, at_ns: int) -> None:
+        """Open all connections of the share, evenly over the ramp, or at the plan's connect rate."""
+        plan = self.plan
+        if not self.scenario.holds:
+            self._write({**self.stats("ready")})
+            return
+        interval_ns = 1e9 / plan.connect_rate
+        if plan.ramp_s:
+            interval_ns = plan.ramp_s * 1e9 / plan.connections
+        own = self.share.connections(plan)
+        self._unsettled = set(own)
+        for i in own:
+            self.open(i, at_ns + int(i * interval_ns))
+
+    def open(self, i: int, due_ns: int) -> None:
+        """Open connection *i*, which was due at *due_ns*. One that is open already stays."""
+        found = self._sessions.get(i)
+        if found is not None and found.closing:
+            self._reopening[i] = due_ns
+        elif found is None and not self._stopping:
+            session = self._sessions[i] = self._session(i)
+            self.opener.open(session, due_ns)
+
+    def open_arrival(self, due_ns: int) -> bool:
+        """An arrival of the schedule that is a connection. False where the plan's connections are there."""
+        if len(self._sessions) >= self._max_sessions or self._stopping:
+            return False
+        self.open(self._next_i, due_ns)
+        self._next_i += self.share.workers
+        return True
+
+    def _session(self, i: int) -> MeterSession:
+        scenario, row = self.scenario, self._target.row(i)
+        kind = ScriptedSession if isinstance(scenario, Custom) else MeterSession
+        session = kind(
+            self.meter,
+            i,
+            scenario.topics(i, row),
+            join_payload=self._join_payload.of_push(i, 0, row),
+            payload=self._payload.of_connection(i, row),
+            pushes=scenario.pushes(i),
+            heartbeat_interval_s=self.plan.heartbeat_s,
+            serializer=self._serializer,
+        )
+        if isinstance(session, ScriptedSession):
+            assert isinstance(scenario, Custom)
+            make_script(scenario.script, session, row, self.plan.seed, self._wheel, self)
+        return session
+
+    def close(self, i: int) -> None:
+        """Leave and close connection *i*."""
+        session = self._sessions.get(i)
+        self._reopening.pop(i, None)
+        if session is not None and not session.closing:
+            self._leave(session)
+
+    def follow(self) -> None:
+        """The connections come and go by `open` and `close` alone: joins are timed from when the opening was
+        due, and messages are counted by event."""
+        self.meter.joins_from_due = True
+        self.meter.count_events()
+
+    def start(self, at_ns: int) -> None:
+        """Start the schedule at *at_ns*."""
+        if self.plan.warm_up_s:
+            self.meter.measure_from_ns = at_ns + int(self.plan.warm_up_s * 1e9)
+        if self.meter.topics is not None:
+            self._subscribers = {topic: count.subscribers for topic, count in self.meter.topics.items()}
+        self._start_counts = self.meter.counts
+        self._start_cpu_s = time.process_time()
+        self._run_lag_ns = 0
+        self._started_ns = at_ns
+        if not self.scenario.holds:
+            self.opener.is_limited = False
+        self.pacer.start(at_ns)
+        self.meter.start_thinking()
+
+    def storm(self, at_ns: int) -> None:
+        """The server is disturbed at *at_ns*: time how the connections return, and do not limit them."""
+        self._storm_ns = at_ns
+        self.opener.is_limited = False
+
+    async def stop(self) -> None:
+        """Stop the schedule, wait for outstanding replies, leave and close, and wait for the close."""
+        self._end_schedule()
+        deadline_s = self._loop.time() + self.plan.graceful_stop_s
+        if not self.scenario.holds:
+            await self._until(self._has_opened, deadline_s)
+        await self._stop_opening()
+        await self._until(lambda: self.meter.in_flight == 0, deadline_s)
+        if self.scenario.is_stamped:
+            await self._deliveries(deadline_s)
+        for number, session in enumerate(list(self._sessions.values())):
+            self._leave(session)
+            if number % 200 == 199:
+                await asyncio.sleep(0)
+        await self._until(lambda: self.meter.connected == 0, self._loop.time() + CLOSE_TIMEOUT_S)
+        await self.abort()
+
+    async def abort(self) -> None:
+        """Stop everything at once; what is in flight is lost."""
+        self._end_schedule()
+        await self._stop_opening()
+        for session in list(self._sessions.values()):
+            session.abort()
+        await self._until(lambda: self.meter.connected == 0, self._loop.time() + ABORT_TIMEOUT_S)
+
+    def _end_schedule(self) -> None:
+        self._stopping = True
+        self.pacer.stop()
+        self._schedule_ended()
+        for session in self._sessions.values():
+            if isinstance(session, ScriptedSession):
+                end_script(session)
+
+    async def _until(self, reached: Callable[[], bool], deadline_s: float) -> None:
+        while not reached() and self._loop.time() < deadline_s:  # noqa: ASYNC110 - many sessions change it
+            await asyncio.sleep(0.01)
+
+    def _has_opened(self) -> bool:
+        """Whether every arrival of the schedule that is a connection has connected and joined, or failed."""
+        counts = self.meter.counts
+        return self.opener.is_idle and counts["join_attempts"] == counts["joins"] + counts["join_errors"]
+
+    async def _stop_opening(self) -> None:
+        dropped = await self.opener.stop()
+        if not self.scenario.holds:
+            # They were due, and are not even attempted any more.
+            self.meter.count_unsent(dropped)
+
+    async def _deliveries(self, deadline_s: float) -> None:
+        """Wait until all that was published here has been delivered here; where other workers publish too,
+        until no delivery has come for QUIET_S."""
+        seen, since_s = -1, self._loop.time()
+        while (now_s := self._loop.time()) < min(deadline_s, since_s + QUIET_S) and self._is_delivery_due():
+            deliveries = self.meter.counts["deliveries"]
+            if deliveries != seen:
+                seen, since_s = deliveries, now_s
+            await asyncio.sleep(0.01)
+
+    def _is_delivery_due(self) -> bool:
+        return self.share.workers > 1 or any(
+            count.received < count.published * self._subscribers.get(topic, 0)
+            for topic, count in (self.meter.topics or {}).items()
+        )
+
+    def _leave(self, session: MeterSession) -> None:
+        if not session.is_connected:
+            session.closing = True
+            self._forget(session)
+        elif session.leave_all(time.monotonic_ns() + int(CLOSE_TIMEOUT_S * 1e9)) == 0:
+            session.close()
+
+    def _forget(self, session: MeterSession) -> None:
+        session.settle()
+        self._cancel(session)
+        if isinstance(session, ScriptedSession):
+            end_script(session)
+        self._sessions.pop(session.i, None)
+        due_ns = self._reopening.pop(session.i, None)
+        if due_ns is not None:
+            self.open(session.i, due_ns)
+
+    # -- connecting
+
+    async def _attempt(self, session: MeterSession) -> None:
+        if session.closing:
+            return
+        self.meter.count_connect_attempt()
+        if self._storm_ns:
+            since_ns = time.monotonic_ns() - self._storm_ns
+            self._attempts.record(since_ns)
+            self._herd[since_ns // HERD_BIN_NS] += 1
+        try:
+            await connect(self._target.url(session.i), session, session, self._target.options(session.i))
+        except ConnectError as error:
+            self.meter.count_connect_error()
+            self._reasons.add("connect", str(error))
+            self._settled(session)
+            self._retry(session)
+        except asyncio.CancelledError:
+            if not session.is_connected:
+                self.meter.count_connect_error()
+            raise
+
+    def _after(self, session: MeterSession, action: Callable[[], object], delay_s: float) -> None:
+        """Call *action* after a delay: an entry in the wheel, no task. A session waits for one thing at a
+        time."""
+        self._cancel(session)
+
+        def fire() -> None:
+            session.state = None
+            action()
+
+        session.state = CallbackTimer(fire)
+        session.state.schedule(self._wheel, delay_s)
+
+    def _cancel(self, session: MeterSession) -> None:
+        if session.state is not None:
+            session.state.cancel()
+            session.state = None
+
+    def _backoff_s(self, session: MeterSession) -> float:
+        session.attempts += 1
+        cap_s = self.plan.max_backoff_s
+        return full_jitter(session.attempts, self._random, base_s=min(DEFAULT_BASE_S, cap_s), cap_s=cap_s)
+
+    def _retry(self, session: MeterSession) -> None:
+        if self._stopping or session.closing or not self.scenario.holds:
+            self._forget(session)
+            return
+        self._after(session, lambda: self._reopen(session), self._backoff_s(session))
+
+    def _reopen(self, session: MeterSession) -> None:
+        if not self._stopping:
+            self.opener.open(session, time.monotonic_ns())
+
+    def _rejoin_later(self, session: MeterSession) -> None:
+        if not self.scenario.holds:
+            self._leave(session)
+        elif not self._stopping:
+            self._after(session, session.join_all, self._backoff_s(session))
+
+    def _settled(self, session: MeterSession) -> None:
+        """The session's first attempt has ended, in whatever way."""
+        if session.i in self._unsettled:
+            self._unsettled.discard(session.i)
+            if not self._unsettled:
+                # The sockets stay: a collection that looked at all of them would stall the schedule.
+                gc.collect()
+                gc.freeze()
+                # The first attempts' counts come with it, so that nobody has to wait for the next line.
+                self._write(self.stats("ready"))
+
+    def _schedule_ended(self) -> None:
+        """The schedule is over, or was stopped before its end: tell what was counted while it ran, once."""
+        self.meter.stop_thinking()
+        if not self._started_ns:
+            return
+        now_ns = time.monotonic_ns()
+        counts = self.meter.counts
+        # A pause that has just ended: this may run before the task that measures it.
+        if self._lag_due_ns:
+            self._run_lag_ns = max(self._run_lag_ns, now_ns - self._lag_due_ns)
+        self._write(
+            {
+                "type": "scheduled",
+                "at_ns": now_ns,
+                "run_s": min(self.plan.duration_s, max(0, now_ns - self._started_ns) / 1e9),
+                "alive": sum(session.is_joined for session in self._sessions.values()),
+                "run_lag_ns": self._run_lag_ns,
+                "run_cpu_s": time.process_time() - self._start_cpu_s,
+                "run_counts": {name: count - self._start_counts[name] for name, count in counts.items()},
+            }
+        )
+        self._started_ns = 0
+
+    # -- what the meter and scripts tell
+
+    def session_joined(self, session: MeterSession) -> None:
+        self._cancel(session)
+        self._settled(session)
+        if not self.scenario.holds:
+            self._after(session, lambda: self._leave(session), self.plan.stay_s)
+        if self._storm_ns and session.i not in self._rejoined:
+            self._rejoined.add(session.i)
+            self._rejoin.record(time.monotonic_ns() - self._storm_ns)
+
+    def session_join_failed(self, session: MeterSession, reason: str) -> None:
+        self._reasons.add("join", reason)
+        self._settled(session)
+        # Not from inside the frame that told it.
+        self._loop.call_soon(self._rejoin_later, session)
+
+    def session_channel_closed(self, session: MeterSession, topic: str) -> None:
+        self._reasons.add("channel", "closed by the server")
+
+    def session_channel_errored(self, session: MeterSession, topic: str) -> None:
+        self._reasons.add("channel", "crashed")
+        self._loop.call_soon(self._rejoin_later, session)
+
+    def session_left(self, session: MeterSession) -> None:
+        self._loop.call_soon(session.close)
+
+    def session_disconnected(self, session: MeterSession, reason: BaseException) -> None:
+        if session.closing:
+            self._forget(session)
+            return
+        self._reasons.add("disconnect", str(reason))
+        self._settled(session)
+        self._retry(session)
+
+    def note(self, kind: str, text: str) -> None:
+        self._reasons.add(kind, text)
+
+    def script_failed(self, hook: str, error: Exception) -> None:
+        """A scenario's own code raised: the run fails, but goes on."""
+        self._reasons.add("script", f"{hook} raised {type(error).__name__}: {error}")
+
+    def render_payload(self, session: MeterSession) -> bytes:
+        """The payload of a session's next push, where each is different."""
+        return self._payload.of_push(session.i, session.pushed, self._target.row(session.i))
+
+    # -- stats
+
+    def stats(self, kind: str = "stats") -> dict[str, Any]:
+        """What was counted and timed since the last line, and how things stand."""
+        meter = self.meter
+        counts = meter.counts
+        cpu_s = time.process_time()
+        histograms: dict[str, Any] = {}
+        for name, histogram in self._measured.items():
+            if histogram.count:
+                histograms[name] = histogram.export()
+                self._totals[name].add(histogram)
+                histogram.reset()
+        line = {
+            "type": kind,
+            "at_ns": time.monotonic_ns(),
+            "counts": {
+                name: count - self._last_counts[name]
+                for name, count in counts.items()
+                if count != self._last_counts[name]
+            },
+            "histograms": histograms,
+            "reasons": self._reasons.take(),
+            "connected": meter.connected,
+            "joined": meter.joined,
+            "in_flight": meter.in_flight,
+            "cpu_s": cpu_s - self._last_cpu_s,
+            "rss_bytes": rss_bytes(),
+        }
+        events = {event: (count.count, count.size_bytes) for event, count in (meter.events or {}).items()}
+        if events:
+            line["event_counts"] = {
+                event: [count - last[0], size_bytes - last[1]]
+                for event, (count, size_bytes) in events.items()
+                if count != (last := self._last_events.get(event, (0, 0)))[0]
+            }
+        self._last_events = events
+        self._last_counts = counts
+        self._last_cpu_s = cpu_s
+        return line
+
+    def final(self) -> dict[str, Any]:
+        """The last line: what stands since the last one, and the totals of everything."""
+        for session in self._sessions.values():
+            session.settle()
+        line = self.stats("final")
+        line["totals"] = self.meter.counts
+        line["total_histograms"] = {
+            name: total.export() for name, total in self._totals.items() if total.count
+        }
+        line["topics"] = {
+            topic: [count.published, count.received, self._subscribers.get(topic, 0)]
+            for topic, count in (self.meter.topics or {}).items()
+        }
+        line["events"] = {
+            event: [count.count, count.size_bytes] for event, count in (self.meter.events or {}).items()
+        }
+        line["herd"] = {str(bin_): count for bin_, count in self._herd.items()}
+        return line
+
+    async def report(self, from_ns: int) -> None:
+        """Write a line a second from *from_ns* on, until cancelled."""
+        second = 0
+        while True:
+            second += 1
+            await asyncio.sleep((from_ns - time.monotonic_ns()) / 1e9 + second * STATS_INTERVAL_S)
+            self._write(self.stats())
+
+    async def watch_lag(self) -> None:
+        """Measure how late the loop wakes: a stalled client shows here, whatever it was doing."""
+        while True:
+            self._lag_due_ns = time.monotonic_ns() + int(LAG_INTERVAL_S * 1e9)
+            await asyncio.sleep(LAG_INTERVAL_S)
+            lag_ns = time.monotonic_ns() - self._lag_due_ns
+            self._loop_lag.record(lag_ns)
+            self._run_lag_ns = max(self._run_lag_ns, lag_ns)
