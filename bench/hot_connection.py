@@ -71,15 +71,13 @@ def measure(
     sides: dict[str, tuple[list[str], int, str, int]],
     rounds: int,
     pythons: Mapping[str, str] = {},
-    beside: Mapping[str, Callable[[], dict[str, Any]]] = {},
 ) -> dict[str, list[dict[str, Any]]]:
-    """*sides*: name -> (command, frames, shape, times); *pythons*: of those sides that need one of their own;
-    *beside*: sides that receive nothing."""
+    """*sides*: name -> (command, frames, shape, times); *pythons*: of the sides that need their own."""
     calls: dict[str, Callable[[], dict[str, Any]]] = {
         name: partial(run_side, sender, command, frames, shape, times, pythons.get(name, sys.executable))
         for name, (command, frames, shape, times) in sides.items()
     }
-    return interleave({**calls, **beside}, rounds)
+    return interleave(calls, rounds)
 
 
 def faster(samples: dict[str, list[dict[str, Any]]], name: str, than: str, clock: str = "wall_ns") -> Ratio:

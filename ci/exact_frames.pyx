@@ -7,7 +7,7 @@ from libc.string cimport memcpy
 from fastphx.protocol.codec cimport (
     Header, Message, message_from_header, release, reply_status, scan, scan_error,
 )
-from fastphx.protocol.sink cimport OPCODE_TEXT, Frame, FrameSink
+from fastphx.protocol.sink cimport FrameSink
 from fastphx.transports.frame_head cimport FrameHead, read_head
 from fastphx.transports.frame_reader cimport FrameReader
 
@@ -54,12 +54,10 @@ cdef class RecordingReader(FrameReader):
     """A FrameReader that keeps what it cut, and that reads each chunk through its own buffers."""
     cdef list frames
     cdef object code
-    cdef readonly list peeked       # for each frame, what was seen of those behind it
 
     def __init__(self, handshake, loop, Py_ssize_t max_frame_size):
         FrameReader.__init__(self, handshake, loop, max_frame_size)
         self.frames = []
-        self.peeked = []
 
     cdef bint is_connected(self) noexcept:
         return True
@@ -67,17 +65,9 @@ cdef class RecordingReader(FrameReader):
     cdef int on_raw_frame(self, const FrameHead* head, const char* payload, int64_t now_ns) except -1:
         # A copy of exact size would be no use: that the payload lies within what was read is what is checked.
         self.frames.append((head.fin, head.rsv, head.opcode, payload[:head.payload_size]))
-        self.peeked.append(self.peek())
         return 0
 
-    cdef list peek(self):
-        cdef Frame[4] frames
-        cdef int index
-        return [frames[index].data[:frames[index].size] for index in range(self.peek_frames(frames, 4))]
-
     cdef int on_raw_error(self, int code, str reason, object exc) except -1:
-        # Who is told may read payloads, too.
-        self.peek()
         if exc is not None:
             raise exc
         self.code = code
@@ -93,18 +83,6 @@ cdef class RecordingReader(FrameReader):
     @property
     def outcome(self):
         return self.frames, self.code
-
-
-cdef class SinkReader(RecordingReader):
-    """One that hands text messages to a sink."""
-    cdef FrameSink sink
-
-    def __init__(self, FrameSink sink not None, handshake, loop, Py_ssize_t max_frame_size):
-        RecordingReader.__init__(self, handshake, loop, max_frame_size)
-        self.sink = sink
-
-    cdef int on_raw_frame(self, const FrameHead* head, const char* payload, int64_t now_ns) except -1:
-        return self.sink.on_frame(payload, head.payload_size, OPCODE_TEXT, now_ns)
 
 
 def head(bytes data not None):

@@ -103,11 +103,6 @@ def run(count: int, seed: int, reader: Any, loop: object) -> Counter[str]:
         what = f"seed {seed}, stream {number}, {len(data)} bytes from {data[:64]!r}"
         assert bytes(handshake.head) == ANSWER, what
         assert cut.outcome == wanted, what
-        for index, peeked in enumerate(cut.peeked, 1):
-            # A frame that breaks a rule of the reader's may have been seen, and does not come.
-            came = wanted[0][index : index + len(peeked)]
-            assert [(1, 0, 1, data) for data in peeked[: len(came)]] == came, what
-            seen["frames peeked"] += len(peeked)
         seen["streams"] += 1
         seen["frames cut"] += len(wanted[0])
         seen[f"ended by {wanted[1]}"] += 1

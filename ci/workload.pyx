@@ -13,8 +13,7 @@ from fastphx.protocol.codec cimport (
 from fastphx.protocol.joins cimport JOINED, Join, JoinMap
 from fastphx.protocol.refs cimport RefEntry, RefTable
 from fastphx.protocol.session cimport Session
-from fastphx.protocol.decode_ahead cimport begin_frames, end_frames
-from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT, Frame, FrameSource, FrameWriter
+from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT, FrameWriter
 
 from collections import deque
 from operator import attrgetter
@@ -159,28 +158,6 @@ cdef int receive(Session session, list frames, int count) except -1:
     return 0
 
 
-cdef class EndlessSource(FrameSource):
-    """Has read the same frame over and over."""
-    cdef bytes frame
-
-    cdef int peek_frames(self, Frame* frames, int count) noexcept:
-        cdef int index
-        for index in range(count):
-            frames[index].data = PyBytes_AS_STRING(self.frame)
-            frames[index].size = PyBytes_GET_SIZE(self.frame)
-        return count
-
-
-cdef int receive_ahead(Session session, bytes frame, int count) except -1:
-    cdef EndlessSource source = EndlessSource()
-    source.frame = frame
-    begin_frames(source)
-    try:
-        return receive(session, [frame], count)
-    finally:
-        end_frames()
-
-
 cdef int push_timed(Session session, Join join, int count) except -1:
     cdef const char* payload = PyBytes_AS_STRING(PAYLOAD)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(PAYLOAD)
@@ -256,7 +233,6 @@ def cases():
         "join map, 1000 topics": lambda count: find_topics(thousand, keys, count),
         "session, message to a callback": lambda count: receive(session, [text], count),
         "session, payload read, orjson's part included": lambda count: receive(reading, [text], count),
-        "session, payload decoded ahead, the same": lambda count: receive_ahead(reading, text, count),
         "session, broadcasts of 1000 topics": lambda count: receive(wide, broadcasts, count),
         "session, timed push": lambda count: push_timed(silent, silent.joins.get("room:lobby"), count),
         "session, timed push and its reply": lambda count: push_and_reply(

@@ -11,7 +11,6 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from fastphx.protocol.call cimport call_builtin, call_one, takes_one
-from fastphx.protocol.decode_ahead cimport decoded_ahead
 from fastphx.protocol.hash cimport hash_bytes, same_bytes
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
 
@@ -944,14 +943,9 @@ cdef class Message:
         return self._payload
 
     cdef int _decode(self) except -1:
-        cdef PyObject* payload = NULL
+        cdef PyObject* payload
         if self.is_binary or self._payload is not None or not _loads_takes_one:
             return self._decode_otherwise()
-        if self._head != 0:
-            # Those that come next are likely to have the same head, and their payloads to be read as well.
-            payload = decoded_ahead(self.raw, _head.data, _head.size)
-            if payload != NULL:
-                return self._take_payload(payload)
         # Called so, a decoder that does not raise costs no set-up of a try.
         payload = call_builtin(<PyObject*>_loads, <PyObject*>self.raw)
         return self._undecodable() if payload == NULL else self._take_payload(payload)

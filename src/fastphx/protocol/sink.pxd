@@ -11,22 +11,11 @@ cdef enum:
     # Bytes in front of a frame that its writer may overwrite (a WebSocket header takes at most 14).
     FRAME_HEADROOM = 16
 
-cdef struct Frame:
-    const char* data
-    Py_ssize_t size
-
 cdef class FrameSink:
     """Takes whole messages off a transport."""
 
     cdef int on_frame(self, const char* data, Py_ssize_t size, int opcode, int64_t now_ns) except -1
     """One whole message. *data* is the transport's memory: own what must outlive this call."""
-
-cdef class FrameSource:
-    """What has read more off a transport than the message at hand."""
-
-    cdef int peek_frames(self, Frame* frames, int count) noexcept
-    """The next whole text messages, up to *count*, where they lie until the message at hand is done with.
-    They may still not come: what is done about it may close the transport. Returns how many."""
 
 cdef class FrameWriter:
     """Puts whole messages on a transport."""

@@ -3,9 +3,6 @@ from collections.abc import Callable
 class FrameSink:
     """Takes whole messages off a transport (compiled; `on_frame` is a C method)."""
 
-class FrameSource:
-    """What has read more off a transport than the message at hand (compiled; `peek_frames` is a C method)."""
-
 class FrameWriter:
     """Puts whole messages on a transport (compiled; `write_frame` is a C method)."""
 

@@ -7,11 +7,6 @@ cdef class FrameSink:
         return 0
 
 
-cdef class FrameSource:
-    cdef int peek_frames(self, Frame* frames, int count) noexcept:
-        return 0
-
-
 cdef class FrameWriter:
     cdef int write_frame(self, char* data, Py_ssize_t size, int opcode) except -1:
         return 0

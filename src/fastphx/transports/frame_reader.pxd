@@ -2,7 +2,6 @@
 
 from libc.stdint cimport int64_t
 
-from fastphx.protocol.sink cimport Frame, FrameSource
 from fastphx.transports.frame_head cimport FrameHead
 
 cdef class ReadBuffer:
@@ -11,7 +10,10 @@ cdef class ReadBuffer:
     cdef Py_ssize_t capacity
     cdef object view
 
-cdef class FrameReader(FrameSource):
+cdef class BufferedProtocolBase:
+    pass
+
+cdef class FrameReader(BufferedProtocolBase):
     """An asyncio protocol. Subclass it and override the three hooks."""
     cdef object _handshake          # the protocol that shakes hands; it hears of everything but frames
     cdef ReadBuffer _buffer
@@ -19,8 +21,6 @@ cdef class FrameReader(FrameSource):
     cdef Py_ssize_t _pending_size
     cdef Py_ssize_t _pending_capacity
     cdef Py_ssize_t _max_frame_size
-    cdef const char* _next          # what stands behind the frame at hand,
-    cdef const char* _end           # and where the read ends; valid while frames are handed over
     cdef bint _in_place             # the frame is larger than the shared buffer: it is read into _pending
     cdef bint _shaking_hands
     cdef bytearray _answer          # to the handshake, as far as it has come; None once it is done

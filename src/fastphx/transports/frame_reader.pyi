@@ -1,8 +1,6 @@
 import asyncio
 from typing import final
 
-from fastphx.protocol.sink import FrameSource
-
 BODY_WAIT_S: float
 """How long the body of a refusal is waited for, which explains it."""
 
@@ -10,7 +8,9 @@ BODY_WAIT_S: float
 class ReadBuffer:
     """Memory that all sockets of a loop read into, one after the other."""
 
-class FrameReader(FrameSource, asyncio.BufferedProtocol):
+class BufferedProtocolBase: ...
+
+class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
     """Hands a handshake to its protocol, and cuts what comes after it into WebSocket frames (compiled; the
     link subclasses it)."""
 

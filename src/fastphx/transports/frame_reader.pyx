@@ -9,8 +9,6 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove
 cimport cython
 
-from fastphx.protocol.decode_ahead cimport begin_frames, end_frames
-from fastphx.protocol.sink cimport OPCODE_TEXT, Frame, FrameSource
 from fastphx.timing.wheel cimport monotonic_ns
 from fastphx.transports.frame_head cimport (
     HEAD_CONTROL, HEAD_MASKED, HEAD_OPCODE, MAX_HEAD_BYTES, FrameHead, read_head,
@@ -58,7 +56,11 @@ cdef ReadBuffer read_buffer_for(object loop):
 
 
 # An extension type cannot have a Python class as its first base, and asyncio asks for BufferedProtocol.
-cdef class FrameReader(FrameSource, asyncio.BufferedProtocol):
+cdef class BufferedProtocolBase:
+    pass
+
+
+cdef class FrameReader(BufferedProtocolBase, asyncio.BufferedProtocol):
     def __init__(self, handshake, loop, Py_ssize_t max_frame_size):
         self._handshake = handshake
         self._answer = bytearray()
@@ -114,8 +116,6 @@ cdef class FrameReader(FrameSource, asyncio.BufferedProtocol):
             self._deaf = True
             self._drop()
             self.on_raw_error(1011, "the client failed", exc)
-        finally:
-            end_frames()
 
     @property
     def refusal(self):
@@ -189,9 +189,6 @@ cdef class FrameReader(FrameSource, asyncio.BufferedProtocol):
         cdef Py_ssize_t frame_size = MAX_HEAD_BYTES
         cdef int head_size
         cdef int64_t now_ns = monotonic_ns()
-        # Nothing, until a frame is at hand.
-        self._next = self._end = data + size
-        begin_frames(self)
         while at < size:
             head_size = read_head(<const uint8_t*>data + at, size - at, &head)
             if head_size <= 0:
@@ -211,7 +208,6 @@ cdef class FrameReader(FrameSource, asyncio.BufferedProtocol):
             frame_size = head_size + <Py_ssize_t>head.payload_size
             if size - at < frame_size:
                 break
-            self._next = data + at + frame_size
             self.on_raw_frame(&head, data + at + head_size, now_ns)
             at += frame_size
         if at == size:
@@ -219,22 +215,6 @@ cdef class FrameReader(FrameSource, asyncio.BufferedProtocol):
                 self._drop()
             return 0
         return self._keep(data + at, size - at, frame_size)
-
-    cdef int peek_frames(self, Frame* frames, int count) noexcept:
-        cdef FrameHead head
-        cdef const char* at = self._next
-        cdef int head_size
-        cdef int found = 0
-        while found < count:
-            head_size = read_head(<const uint8_t*>at, self._end - at, &head)
-            if (head_size <= 0 or not head.fin or head.rsv or head.opcode != OPCODE_TEXT
-                    or head.payload_size > self._end - at - head_size):
-                break
-            frames[found].data = at + head_size
-            frames[found].size = <Py_ssize_t>head.payload_size
-            at += head_size + head.payload_size
-            found += 1
-        return found
 
     cdef int _keep(self, const char* data, Py_ssize_t size, Py_ssize_t frame_size) except -1:
         cdef bint in_place = frame_size > self._buffer.capacity
@@ -268,8 +248,6 @@ cdef class FrameReader(FrameSource, asyncio.BufferedProtocol):
     cdef void _drop(self) noexcept:
         free(self._pending)
         self._pending = NULL
-        # What stands behind the frame at hand may have been there.
-        self._next = self._end = NULL
         self._pending_size = 0
         self._pending_capacity = 0
         self._in_place = False
