@@ -8,8 +8,9 @@ from rich.console import Console
 
 from fastphx.cli.load import DEMO
 from fastphx.load.control.coordinator import Coordinator
+from fastphx.load.control.progress import QuietProgress
 from fastphx.load.plan.plan import Plan
-from fastphx.load.report.terminal import QuietProgress, summary
+from fastphx.load.report.terminal import summary
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "load.svg"
 

@@ -24,6 +24,8 @@ ORDER = (
     "cli",
     "__main__",
 )
+ROOMS_OF_LOAD = ("plan", "scenarios", "result", "worker", "control", "report", "locust")
+"""In the order of a run."""
 ABOVE_ALL = {"__init__"}
 """The public names may come from everywhere, and nothing inside asks for them."""
 
@@ -70,13 +72,36 @@ def sources() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".pyi", ".pyx", ".pxd"})
 
 
+def imports(path: Path) -> Iterator[str]:
+    if path.suffix in {".py", ".pyi"}:
+        return python_imports(path)
+    return cython_imports(path.read_text(encoding="utf-8"))
+
+
 def imported_parts(path: Path) -> set[str]:
-    names = (
-        python_imports(path)
-        if path.suffix in {".py", ".pyi"}
-        else cython_imports(path.read_text(encoding="utf-8"))
-    )
-    return {part for part in map(part_of, names) if part is not None}
+    return {part for part in map(part_of, imports(path)) if part is not None}
+
+
+def module_of(path: Path) -> str:
+    words = ("fastphx", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(words[:-1] if words[-1] == "__init__" else words)
+
+
+def circle_in(graph: dict[str, set[str]]) -> list[str]:
+    """Modules of which each imports the next, and the last the first; empty where there are none."""
+    done: set[str] = set()
+
+    def follow(module: str, way: list[str]) -> list[str]:
+        if module in way:
+            return way[way.index(module) :]
+        if module not in done:
+            for imported in sorted(graph[module]):
+                if found := follow(imported, [*way, module]):
+                    return found
+            done.add(module)
+        return []
+
+    return next((found for module in sorted(graph) if (found := follow(module, []))), [])
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -87,6 +112,33 @@ def test_a_part_imports_only_what_stands_left_of_it(path: Path) -> None:
     assert own in ORDER, f"{own} has no place in the order of imports"
     allowed = set(ORDER[: ORDER.index(own) + 1])
     assert not imported_parts(path) - allowed
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in sources() if path.relative_to(PACKAGE).parts[0] == "load"], ids=module_of
+)
+def test_a_room_of_load_imports_only_what_stands_left_of_it(path: Path) -> None:
+    room = path.relative_to(PACKAGE).parts[1]
+    imported = {words[2] for name in imports(path) if (words := name.split("."))[:2] == ["fastphx", "load"]}
+    if room in ROOMS_OF_LOAD:
+        assert not imported - set(ROOMS_OF_LOAD[: ROOMS_OF_LOAD.index(room) + 1])
+    else:
+        assert path.stem == "__init__"
+
+
+def test_no_modules_of_load_import_each_other() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in sources():
+        if path.relative_to(PACKAGE).parts[0] == "load":
+            graph.setdefault(module_of(path), set()).update(imports(path))
+    for module, imported in graph.items():
+        imported &= graph.keys() - {module}
+    assert not circle_in(graph)
+
+
+def test_a_circle_is_found() -> None:
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
+    assert not circle_in({"a": {"b", "c"}, "b": {"c"}, "c": set()})
 
 
 def test_every_way_of_importing_is_seen() -> None:

@@ -11,12 +11,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastphx.load.control.preflight import preflight
+from fastphx.load.plan.defaults import DEFAULTS
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.plan import Plan, RateStep, duration_s, rate_per_s
+from fastphx.load.plan.figures import (
+    COUNTS,
+    HIGHER_IS_BETTER,
+    LATENCIES,
+    LATENCY_FIGURES,
+    LOWER_IS_BETTER,
+    SECTIONS,
+    names_in,
+)
+from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.target import websocket_url
 from fastphx.load.plan.template import Template
-from fastphx.load.plan.threshold import SECTIONS
+from fastphx.load.plan.threshold import Threshold
+from fastphx.load.plan.units import RateStep, duration_s, rate_per_s
+from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
+from fastphx.load.scenarios import SCENARIOS
+from fastphx.load.worker.meter import COUNTS as METER_COUNTS
 
 
 def test_defaults_are_a_plan_and_survive_the_way_to_json_and_back() -> None:
@@ -155,21 +170,61 @@ def test_what_is_no_placeholder_is_refused(source: str) -> None:
         ({"threshold": "throughput.replies>1"}, "throughput has duration_s"),
         ({"threshold": "rtt.p42<1s"}, "rtt has count, mean"),
         ({"threshold": "server.cpu_s<1"}, "there are connect, join"),
+        ({"scenario": "tsunami"}, "there are echo, fanout, idle, churn, listen, storm, or a file"),
+        ({"scenario": "storm", "url": "ws://h/socket"}, "needs --storm-command"),
+        ({"url": "http://h/socket"}, "ws://"),
+        ({"ca": "no.pem"}, "the certificates cannot be read"),
     ],
 )
 def test_what_is_no_plan_is_one_sentence(mapping: dict[str, object], words: str) -> None:
     with pytest.raises(PlanError) as raised:
-        Plan.from_mapping(mapping)
+        preflight(Plan.from_mapping(mapping))
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_thresholds_know_the_figures_that_a_result_has() -> None:
+def test_a_plan_is_pure_data(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    plan = Plan.from_mapping(
+        {
+            "scenario": f"{missing}.py",
+            "data": missing,
+            "payload": f"@{missing}",
+            "ca": missing,
+            "topic": "{x}",
+        }
+    )
+    assert Plan.from_mapping(plan.to_mapping()) == plan
+    with pytest.raises(PlanError):
+        preflight(plan)
+
+
+def test_every_scenario_has_its_defaults_by_its_name() -> None:
+    assert DEFAULTS.keys() <= SCENARIOS.keys()
+    for name in SCENARIOS:
+        preflight(Plan.from_mapping({"scenario": name}))
+
+
+def test_the_figures_have_one_list_of_names() -> None:
     result = Result(Plan(scenario="storm"))
+    for name in LATENCIES:
+        result.histograms[name] = Histogram()
+        result.histograms[name].record(1)
     figures = result.to_mapping()
     assert {section: set(names) for section, names in SECTIONS.items()} == {
         section: set(figures[section]) for section in SECTIONS
     }
+    assert {name: tuple(found) for name, found in figures["latency"].items()} == dict.fromkeys(
+        LATENCIES, LATENCY_FIGURES
+    )
+    for figure in LOWER_IS_BETTER + HIGHER_IS_BETTER:
+        section, dot, name = figure.rpartition(".")
+        assert name in (names_in(section if dot else "totals") or ())
+        Threshold.parse(f"{figure}<1")
+
+
+def test_the_compiled_meter_counts_by_these_names() -> None:
+    assert METER_COUNTS == COUNTS
 
 
 @pytest.mark.parametrize(
@@ -189,8 +244,8 @@ def test_every_row_that_is_taken_is_checked(
     given = {key: value.replace("{file}", str(file)) for key, value in keys.items()}
     plan = Plan.from_mapping({"data": str(file), **given})
     with pytest.raises(PlanError, match=words):
-        plan.check_rows()
-    Plan.from_mapping({"data": str(file), **given, "connections": 1}).check_rows()
+        preflight(plan)
+    preflight(Plan.from_mapping({"data": str(file), **given, "connections": 1}))
 
 
 def test_what_is_filled_in_between_quotes_is_escaped() -> None:
@@ -206,7 +261,7 @@ def test_a_pipe_is_no_data_file(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     for key, value in (("data", pipe), ("payload", f"@{pipe}"), ("param", f"token=@{pipe}:token")):
         with pytest.raises(PlanError, match="each worker reads it"):
-            Plan.from_mapping({key: value})
+            preflight(Plan.from_mapping({key: value}))
 
 
 VALUES = st.one_of(
@@ -239,3 +294,5 @@ def test_any_text_is_a_template_or_a_plan_error(source: str) -> None:
 def test_any_mapping_is_a_plan_or_a_plan_error_of_one_sentence(mapping: dict[str, object]) -> None:
     plan = result_or_sentence(lambda: Plan.from_mapping(mapping))
     assert plan is None or (isinstance(plan, Plan) and Plan.from_mapping(plan.to_mapping()) == plan)
+    if isinstance(plan, Plan):
+        result_or_sentence(lambda: preflight(plan))

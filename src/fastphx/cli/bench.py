@@ -12,9 +12,10 @@ from rich.table import Table
 
 from fastphx.cli.compare import EXIT_WORSE, parse_tolerance
 from fastphx.cli.load import Command, check_report_paths, read_plan
-from fastphx.load.control.server_comparison import Ratio, duel
+from fastphx.load.control.preflight import preflight
+from fastphx.load.control.server_comparison import Ratio, compare_servers
 from fastphx.load.plan.plan import Plan
-from fastphx.load.report.figures import shown
+from fastphx.load.report.readable import shown
 
 
 @click.command(cls=Command, short_help="Compare two servers under one plan.")
@@ -40,12 +41,12 @@ def bench(
     whole interval says that B is worse; 130 where it was interrupted.
     """
     loaded = Plan.from_mapping(read_plan(plan))
-    loaded.check_rows()
+    preflight(loaded)
     if json_path is not None:
         check_report_paths({"json": json_path})
     console = Console(stderr=True)
     found = asyncio.run(
-        duel(
+        compare_servers(
             command_a,
             command_b,
             loaded,

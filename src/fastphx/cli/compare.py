@@ -10,7 +10,7 @@ from rich.table import Table
 
 from fastphx.cli.load import Command
 from fastphx.load.plan.error import PlanError
-from fastphx.load.report.figures import shown
+from fastphx.load.report.readable import shown
 from fastphx.load.result.comparison import compare as compare_results
 from fastphx.load.result.comparison import read_result
 

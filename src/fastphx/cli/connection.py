@@ -15,7 +15,7 @@ import orjson
 from fastphx.cli.frame_printer import printing
 from fastphx.client import Client, ClientState, connect
 from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, FastphxError
-from fastphx.load.plan.plan import duration_s
+from fastphx.load.plan.units import duration_s
 from fastphx.transports.endpoint import shown_url
 
 EXIT_FAILED = 1

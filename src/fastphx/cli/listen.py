@@ -23,7 +23,7 @@ from fastphx.cli.connection import (
 )
 from fastphx.client import Channel, Client, Outage
 from fastphx.errors import DecodeError
-from fastphx.load.plan.plan import duration_s
+from fastphx.load.plan.units import duration_s
 from fastphx.protocol.codec import Message
 from fastphx.protocol.joins import JoinState
 

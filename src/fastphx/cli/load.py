@@ -13,6 +13,7 @@ import click
 import orjson
 
 from fastphx.errors import FastphxError
+from fastphx.load.control.preflight import preflight
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 
@@ -169,7 +170,7 @@ def load(url: str | None, prometheus: int | None, dry_run: bool, quiet: bool, **
         given["url"] = url
     demo = {} if "url" in given or given.get("scenario", "echo") != "echo" or "think_time" in given else DEMO
     plan = Plan.from_mapping(demo | given)
-    plan.check_rows()
+    preflight(plan)
     if dry_run:
         click.echo(orjson.dumps(plan.public_mapping(), option=orjson.OPT_INDENT_2).decode())
         return

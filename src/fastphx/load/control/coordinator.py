@@ -10,18 +10,18 @@ import contextlib
 import os
 import signal
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from fastphx.errors import FastphxError
 from fastphx.load.control.embedded_server import EmbeddedServer
 from fastphx.load.control.open_files import raise_open_files
-from fastphx.load.control.worker_process import Child
-from fastphx.load.plan.error import PlanError
+from fastphx.load.control.progress import Progress
+from fastphx.load.control.worker_process import WorkerProcess
+from fastphx.load.control.workers import workers_for
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.result.result import Result
 from fastphx.load.scenarios import scenario_class
-from fastphx.load.worker.runner import CLOSE_TIMEOUT_S
 
 HELLO_TIMEOUT_S = 30.0
 GRACE_S = 10.0
@@ -31,48 +31,19 @@ LEAD_NS = 50_000_000
 """How far ahead a common start is, so that every worker has heard of it."""
 
 
-class Progress(Protocol):
-    """Shows how a run goes."""
-
-    def phase(self, text: str) -> object:
-        """A new part of the run begins."""
-
-    def row(self, row: dict[str, Any], result: Result) -> object:
-        """One more second of the run is merged."""
-
-    def close(self) -> object:
-        """The run has ended."""
-
-
-def workers_for(plan: Plan) -> int:
-    """How many worker processes: as the plan says, or one a core, less one for the embedded server; never
-    more than connections."""
-    if plan.workers:
-        return min(plan.workers, plan.connections)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if plan.url is None:
-        cores -= 1
-    return max(1, min(cores, plan.connections))
-
-
 class Coordinator:
-    """One run of one plan. `interrupt` may be called while `run` is awaited.
-
-    Raises PlanError for a storm on a server that it has no means to disturb.
-    """
+    """One run of one plan that `preflight` has passed. `interrupt` may be called while `run` is awaited."""
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
         self.plan = plan
         self.result = Result(plan)
         self._progress = progress
-        self._children: list[Child] = []
-        self._waiting: dict[str, set[Child]] = {}
+        self._workers: list[WorkerProcess] = []
+        self._waiting: dict[str, set[WorkerProcess]] = {}
         self._changed = asyncio.Event()
         self._watches: list[asyncio.Task[None]] = []
         self._servers: list[EmbeddedServer] = []
         self._scenario = scenario_class(plan.scenario)
-        if self._scenario.has_herd and plan.url is not None and plan.storm_command is None:
-            raise PlanError("a storm on a server of yours needs --storm-command, which disturbs it")
         self._interrupts = 0
         self._connect_ns = 0
         self._ran_s = 0.0
@@ -100,7 +71,7 @@ class Coordinator:
             await self._stop_workers()
         finally:
             self._progress.close()
-            await asyncio.gather(*(child.stop(0.5) for child in self._children))
+            await asyncio.gather(*(worker.stop(0.5) for worker in self._workers))
             await asyncio.gather(*(server.stop() for server in self._servers))
         self._judge()
         return self.result
@@ -115,10 +86,10 @@ class Coordinator:
         self._expect("hello")
         self._progress.phase(f"starting {count} worker{'s' if count > 1 else ''}")
         for index in range(count):
-            child = await Child.start(plan, Share(index, count), self._on_line)
-            self._children.append(child)
-            self._waiting["hello"].add(child)
-            self._watches.append(asyncio.create_task(self._watch(child)))
+            worker = await WorkerProcess.start(plan, Share(index, count), self._on_line)
+            self._workers.append(worker)
+            self._waiting["hello"].add(worker)
+            self._watches.append(asyncio.create_task(self._watch(worker)))
         await self._reached("hello", HELLO_TIMEOUT_S)
 
     async def _run_schedule(self) -> None:
@@ -207,9 +178,9 @@ class Coordinator:
     async def _stop_workers(self) -> None:
         self._progress.phase("stopping")
         self._send({"command": "stop" if self._interrupts < 2 else "abort"})
-        deadline_s = time.monotonic() + self.plan.graceful_stop_s + 2 * CLOSE_TIMEOUT_S + GRACE_S
+        deadline_s = time.monotonic() + self.plan.max_stop_s + GRACE_S
         has_aborted = self._interrupts > 1
-        while any(not child.ended.is_set() for child in self._children):
+        while any(not worker.ended.is_set() for worker in self._workers):
             if self._interrupts > 1 and not has_aborted:
                 has_aborted = True
                 self._send({"command": "abort"})
@@ -219,15 +190,15 @@ class Coordinator:
                 await asyncio.wait_for(self._changed.wait(), max(0.0, deadline_s - time.monotonic()))
             except TimeoutError:
                 break
-        for child in self._children:
-            if not child.ended.is_set() and not self.result.interrupted:
-                self._fail(child, "did not stop in time and was killed")
+        for worker in self._workers:
+            if not worker.ended.is_set() and not self.result.interrupted:
+                self._fail(worker, "did not stop in time and was killed")
         self._close_seconds(everything=True)
         self.result.run_s = self._ran_s
 
     # -- lines
 
-    def _on_line(self, child: Child, line: dict[str, Any]) -> None:
+    def _on_line(self, worker: WorkerProcess, line: dict[str, Any]) -> None:
         kind = line["type"]
         if kind in ("ready", "stats", "final"):
             # A stats line tells of the second that ends with it, the others of the one they come in.
@@ -248,24 +219,24 @@ class Coordinator:
             self.result.add_final(line)
         if kind == "ready":
             self.result.rss_bytes += line["rss_bytes"]
-        if child in self._waiting.get(kind, ()):
-            self._waiting[kind].discard(child)
+        if worker in self._waiting.get(kind, ()):
+            self._waiting[kind].discard(worker)
             self._changed.set()
 
     def _close_seconds(self, *, everything: bool = False) -> None:
         newest = max(self.result.seconds, default=0)
         before = newest + 1 if everything else newest - 1
-        for row in self.result.close_seconds(before, len(self._children)):
+        for row in self.result.close_seconds(before, len(self._workers)):
             self._progress.row(row, self.result)
 
     # -- waiting
 
     def _send(self, command: dict[str, Any]) -> None:
-        for child in self._children:
-            child.send(command)
+        for worker in self._workers:
+            worker.send(command)
 
     def _expect(self, kind: str) -> None:
-        self._waiting[kind] = set(self._children)
+        self._waiting[kind] = set(self._workers)
 
     def _is_over(self) -> bool:
         return bool(self._interrupts or self.result.failures)
@@ -279,18 +250,18 @@ class Coordinator:
                 await asyncio.wait_for(self._changed.wait(), max(0.0, deadline_s - time.monotonic()))
             except TimeoutError:
                 if is_fatal:
-                    for child in self._waiting[kind]:
-                        self._fail(child, f"did not answer within {timeout_s:g}s")
+                    for worker in self._waiting[kind]:
+                        self._fail(worker, f"did not answer within {timeout_s:g}s")
                 return
 
-    async def _watch(self, child: Child) -> None:
-        await child.ended.wait()
-        if not child.has_final and not self.result.interrupted:
-            self._fail(child, child.why_it_died)
+    async def _watch(self, worker: WorkerProcess) -> None:
+        await worker.ended.wait()
+        if not worker.has_final and not self.result.interrupted:
+            self._fail(worker, worker.why_it_died)
         self._changed.set()
 
-    def _fail(self, child: Child, why: str) -> None:
-        prefix = f"worker {child.share.index} (of {child.share.workers}) "
+    def _fail(self, worker: WorkerProcess, why: str) -> None:
+        prefix = f"worker {worker.share.index} (of {worker.share.workers}) "
         if not any(failure.startswith(prefix) for failure in self.result.failures):
             self.result.failures.append(prefix + why)
 

@@ -22,11 +22,10 @@ from urllib.parse import urlsplit
 
 from fastphx.errors import FastphxError, clip
 from fastphx.load.control.coordinator import Coordinator
+from fastphx.load.control.progress import QuietProgress
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.figures import HIGHER_IS_BETTER, LOWER_IS_BETTER, figure_of
 from fastphx.load.plan.plan import Plan
-from fastphx.load.plan.threshold import figure_of
-from fastphx.load.report.terminal import QuietProgress
-from fastphx.load.result.comparison import HIGHER_IS_BETTER, LOWER_IS_BETTER
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
@@ -164,7 +163,7 @@ async def run_once(command: str, plan: Plan) -> dict[str, Any]:
     return mapping
 
 
-async def duel(
+async def compare_servers(
     a: str, b: str, plan: Plan, repeat: int, tolerance: float, on_round: Callable[[int, str], object]
 ) -> list[Ratio]:
     """*repeat* rounds of *a* and *b* under *plan*. Raises PlanError and FastphxError."""

@@ -17,7 +17,14 @@ LINE_LIMIT_BYTES = 64 << 20
 STDERR_LIMIT_BYTES = 4096
 
 
-class Child:
+def why_it_died(code: int | None, stderr: bytes) -> str:
+    """One clause: a worker's exit code or signal, and the last line of its stderr."""
+    how = f"was killed by signal {-code}" if code is not None and code < 0 else f"left with code {code}"
+    last = stderr.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
+    return f"{how} ({last[:200]})" if last else how
+
+
+class WorkerProcess:
     """A worker process. *on_line* gets every line that it writes; `ended` is set when it is gone."""
 
     def __init__(self, share: Share, process: asyncio.subprocess.Process) -> None:
@@ -30,7 +37,7 @@ class Child:
 
     @classmethod
     async def start(
-        cls, plan: Plan, share: Share, on_line: Callable[[Child, dict[str, Any]], object]
+        cls, plan: Plan, share: Share, on_line: Callable[[WorkerProcess, dict[str, Any]], object]
     ) -> Self:
         """Start a worker and give it its plan."""
         process = await asyncio.create_subprocess_exec(
@@ -44,10 +51,10 @@ class Child:
             # Ctrl-C in a terminal goes to the parent alone.
             start_new_session=True,
         )
-        child = cls(share, process)
-        child._task = asyncio.create_task(child._read(on_line))
-        child.send({"plan": plan.to_mapping(), "share": share.to_mapping()})
-        return child
+        worker = cls(share, process)
+        worker._task = asyncio.create_task(worker._read(on_line))
+        worker.send({"plan": plan.to_mapping(), "share": share.to_mapping()})
+        return worker
 
     def send(self, command: dict[str, Any]) -> None:
         """Send one command; a worker that is gone is not told."""
@@ -56,7 +63,7 @@ class Child:
         if not stdin.is_closing():
             stdin.write(orjson.dumps(command, option=orjson.OPT_APPEND_NEWLINE))
 
-    async def _read(self, on_line: Callable[[Child, dict[str, Any]], object]) -> None:
+    async def _read(self, on_line: Callable[[WorkerProcess, dict[str, Any]], object]) -> None:
         stdout, stderr = self.process.stdout, self.process.stderr
         assert stdout is not None
         assert stderr is not None
@@ -79,11 +86,7 @@ class Child:
 
     @property
     def why_it_died(self) -> str:
-        """One clause: its exit code or signal, and the last line of its stderr."""
-        code = self.process.returncode
-        how = f"was killed by signal {-code}" if code is not None and code < 0 else f"left with code {code}"
-        last = self.stderr.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
-        return f"{how} ({last[:200]})" if last else how
+        return why_it_died(self.process.returncode, self.stderr)
 
     async def stop(self, timeout_s: float) -> None:
         """End it: the end of its stdin first, a kill after *timeout_s*."""

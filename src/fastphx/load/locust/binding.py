@@ -20,11 +20,11 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from fastphx.errors import FastphxError
 from fastphx.load.control.open_files import raise_open_files
 from fastphx.load.locust.plan import ANY_HOST
-from fastphx.load.locust.sockets import GAUGES, Sockets
+from fastphx.load.locust.sockets import Sockets
 from fastphx.load.locust.sockets_tab import show_sockets_tab
 from fastphx.load.locust.statistics import Row, merge, rows_of
 from fastphx.load.plan.error import PlanError
-from fastphx.load.worker.runner import CLOSE_TIMEOUT_S
+from fastphx.load.plan.figures import GAUGES
 
 logger = logging.getLogger(__name__)
 
@@ -275,8 +275,8 @@ class Binding:
 
     def _drain_timeout_s(self) -> float:
         # With any host: the one that was typed in may be why the test ends.
-        stops_s = [user_class.socket_plan(ANY_HOST).graceful_stop_s for user_class in self.user_classes]
-        return max(stops_s, default=0.0) + 2 * CLOSE_TIMEOUT_S + GRACE_S
+        stops_s = [user_class.socket_plan(ANY_HOST).max_stop_s for user_class in self.user_classes]
+        return max(stops_s, default=0.0) + GRACE_S
 
     def _drain_asked(self, msg: Message, **_: Any) -> None:
         self._drain()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fastphx.errors import clip
+from fastphx.load.control.preflight import preflight
+from fastphx.load.plan.defaults import defaults_of
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.plan import MAX_DURATION_S, MAX_RATE_PER_S, Plan
-from fastphx.load.scenarios import scenario_class
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.units import MAX_DURATION_S, MAX_RATE_PER_S
 
 NOT_JUDGED = "whether the client kept up is not judged here: Locust warns of its own CPU"
 NOT_HERE = {
@@ -55,8 +57,8 @@ def socket_plan(mapping: Mapping[str, object], host: str | None) -> Plan:
         )
     if rate is None and not mapping.get("think_time"):
         # Only the scenarios that push by a schedule have another default than 0.
-        rate = 0.0 if scenario_class(str(name)).defaults.get("rate") == 0.0 else 1.0
-    return Plan.from_mapping(
+        rate = 0.0 if defaults_of(str(name)).get("rate") == 0.0 else 1.0
+    plan = Plan.from_mapping(
         {
             "connect_rate": MAX_RATE_PER_S,
             **mapping,
@@ -67,6 +69,8 @@ def socket_plan(mapping: Mapping[str, object], host: str | None) -> Plan:
             "connections": publishers + 1 if isinstance(publishers, int) else 2,
         }
     )
+    preflight(plan)
+    return plan
 
 
 def rate_of_socket(plan: Plan) -> float:

@@ -10,15 +10,15 @@ from typing import Any
 import gevent
 from gevent.lock import RLock
 
+from fastphx.load.locust.gevent_worker_process import GeventWorkerProcess
 from fastphx.load.locust.plan import rate_of_socket
-from fastphx.load.locust.worker_process import WorkerProcess
+from fastphx.load.plan.figures import GAUGES
 from fastphx.load.plan.plan import Plan
 
 NUMBERS_A_WORKER = 1_000_000
 """Sockets' numbers of one Locust worker; those of the next one follow."""
 DISPATCH_NS = 1_000_000_000
 """Locust hands out users once a second; their sockets are due evenly over it, as the spawn rate says."""
-GAUGES = ("connected", "joined", "in_flight", "rss_bytes")
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Sockets:
     ) -> None:
         self.name = name
         self.plan: Plan | None = None
-        self.process: WorkerProcess | None = None
+        self.process: GeventWorkerProcess | None = None
         self.count = 0
         self.gauges: dict[str, int] = dict.fromkeys(GAUGES, 0)
         self._on_line = on_line
@@ -62,7 +62,7 @@ class Sockets:
         # A test may start while the process does.
         with self._preparing:
             if self.process is None or self.process.ended.is_set():
-                self.process = WorkerProcess(self._read, self._died)
+                self.process = GeventWorkerProcess(self._read, self._died)
 
     def give_plan(self, plan: Plan, worker_index: int) -> None:
         """A test starts: tell the process what its sockets do."""

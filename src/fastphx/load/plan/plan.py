@@ -1,99 +1,24 @@
-"""What a load run does: one frozen, validated :class:`Plan`, from flags, a mapping or a file."""
+"""What a load run does: one frozen :class:`Plan`, from flags, a mapping or a file."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from decimal import Decimal
 from typing import Any, Self
 
 import orjson
 
 from fastphx.errors import clip
+from fastphx.load.plan.defaults import defaults_of
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.rows import read_payload
-from fastphx.load.plan.target import Target
-from fastphx.load.plan.template import Template
 from fastphx.load.plan.threshold import Threshold
-from fastphx.load.scenarios import scenario_class, scenario_of
+from fastphx.load.plan.units import RateStep, duration_s, part, rate_per_s, rate_steps
 
 VSNS = ("2.0.0", "1.0.0")
-PAYLOAD_NAMES = frozenset({"i", "n", "row."})
 MAX_CONNECTIONS = 10_000_000
-MAX_RATE_PER_S = 10_000_000.0
 MAX_SEED = (1 << 63) - 1
-MAX_BINARY_FIELD_BYTES = 255
-MAX_DURATION_S = 30 * 86400.0
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)?")
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
-_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/\s*(s|m|h))?")
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(%)?")
-
-
-def duration_s(value: object, what: str = "the duration") -> float:
-    """``"500ms"``, ``"30s"``, ``"2m"``, ``"1h"`` or a number of seconds, in seconds. Raises PlanError."""
-    seconds = math.nan
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
-    elif isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        seconds = float(match[1]) * _SECONDS[match[2]]
-    if not 0 <= seconds <= MAX_DURATION_S:
-        raise PlanError(f"{what} is {clip(str(value))}: give a time like 500ms, 30s or 2m, at most 30 days")
-    return seconds
-
-
-def rate_per_s(value: object, what: str = "the rate") -> float:
-    """``"100/s"``, ``"30/m"`` or a number a second, in units a second. Raises PlanError."""
-    rate = math.nan
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        rate = float(value)
-    elif isinstance(value, str) and (match := _RATE.fullmatch(value.strip())):
-        rate = float(match[1]) / _SECONDS[match[2] or "s"]
-    if not 0 <= rate <= MAX_RATE_PER_S:
-        raise PlanError(
-            f"{what} is {clip(str(value))}: give a number a second like 500 or 500/s, "
-            f"at most {MAX_RATE_PER_S:g}"
-        )
-    return rate
-
-
-def _plain(number: float) -> str:
-    """The number without an exponent, and without loss."""
-    return format(Decimal(repr(number)).normalize(), "f")
-
-
-@dataclass(frozen=True, slots=True)
-class RateStep:
-    """*rate* arrivals a second, over all connections, for *duration_s* seconds."""
-
-    rate: float
-    duration_s: float
-
-    def __str__(self) -> str:
-        return f"{_plain(self.rate)}/s:{_plain(self.duration_s)}s"
-
-
-def rate_steps(rate: object, duration: object) -> tuple[RateStep, ...]:
-    """A constant *rate* over *duration*, or the steps of ``"100/s:30s,500/s:60s"``. Raises PlanError."""
-    if not (isinstance(rate, str) and ":" in rate):
-        steps = [RateStep(rate_per_s(rate), duration_s(10.0 if duration is None else duration))]
-    else:
-        steps = [
-            RateStep(rate_per_s(each), duration_s(length, "a step's duration"))
-            for each, _, length in (part.partition(":") for part in rate.split(","))
-        ]
-        total_s = sum(step.duration_s for step in steps)
-        if duration is not None and not math.isclose(duration_s(duration), total_s, abs_tol=1e-6):
-            raise PlanError(
-                f"the duration is {clip(str(duration))} and the steps of the rate last {total_s:g}s: "
-                "leave it out"
-            )
-    if any(step.duration_s <= 0 for step in steps):
-        raise PlanError("the duration is 0: give a time like 10s")
-    return tuple(steps)
+CLOSE_TIMEOUT_S = 5.0
+"""What leaving a topic and closing a socket may take each, at the end."""
 
 
 def _pairs(value: object, what: str) -> tuple[tuple[str, str], ...]:
@@ -162,34 +87,8 @@ def _seconds(value: object) -> float:
     return duration_s(value, "the time")
 
 
-def _part(value: object) -> float:
-    """``"95%"`` or ``0.95``: a part of the whole. Raises PlanError."""
-    part = math.nan
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        part = float(value)
-    elif isinstance(value, str) and (match := _PART.fullmatch(value.strip())):
-        part = float(match[1]) / (100 if match[2] else 1)
-    if not 0 < part <= 100:
-        raise PlanError(f"{clip(str(value))} is not a part like 95% or 0.95")
-    return part
-
-
 def _with_think_time(given: dict[str, object]) -> dict[str, object]:
     return {**given, "rate": 0.0} if given.get("think_time") else given
-
-
-def _payload_template(source: bytes, what: str) -> Template:
-    try:
-        return Template(source.decode(), PAYLOAD_NAMES, is_json=True)
-    except UnicodeDecodeError as error:
-        raise PlanError(f"the {what} is not UTF-8 ({error.reason}): send it with --binary") from None
-
-
-def _check_json(text: str, what: str) -> None:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise PlanError(f"the {what} {clip(text)} is not JSON ({error})") from None
 
 
 def _check_text(value: object, key: str) -> None:
@@ -213,7 +112,8 @@ class Plan:
     """Everything that a load run does. Times are in seconds, rates in arrivals a second over all
     connections; each key of :meth:`from_mapping` is the flag of that name.
 
-    Raises PlanError for any value that is not valid, in one sentence.
+    Raises PlanError for any value that is not valid, in one sentence. It is pure data: whether its files,
+    texts and scenario go together is what ``fastphx.load.control.preflight`` finds out.
     """
 
     url: str | None = _key(_optional_text, None)
@@ -289,7 +189,7 @@ class Plan:
     """A schedule whose p99 lags more behind its clock is not the plan's load: the run is invalid."""
     max_loop_lag_s: float = _key(_seconds, 0.5, "max_loop_lag")
     """A worker that did not run for longer cannot tell its own pause from the server's: invalid."""
-    max_cpu: float = _key(_part, 0.95)
+    max_cpu: float = _key(part, 0.95)
     """A worker that uses more of its core may be what is being measured: invalid."""
     seed: int = _key(_number, 0)
 
@@ -316,39 +216,6 @@ class Plan:
             )
         for text in self.thresholds:
             Threshold.parse(text)
-        self._check_connections(range(1))
-
-    def check_rows(self) -> None:
-        """Raises PlanError where a row of the plan's files does not suit it: each that a connection takes,
-        not only the first."""
-        self._check_connections(range(self.connections))
-
-    def _check_connections(self, own: range) -> None:
-        target, scenario = Target(self), scenario_of(self)
-        sources = {
-            "payload": scenario.payload(),
-            "join payload": read_payload(self.join_payload, "join payload"),
-        }
-        if self.is_binary:
-            del sources["payload"]
-            if self.vsn == "1.0.0":
-                raise PlanError("binary payloads need vsn 2.0.0")
-        templates = {what: _payload_template(source, what) for what, source in sources.items()}
-        for i in own[: target.row_count]:
-            row = target.row(i)
-            target.url(i)
-            target.options(i)
-            for topic in scenario.topics(i, row):
-                if not topic:
-                    raise PlanError("a topic is empty")
-                if self.is_binary and len(topic.encode()) > MAX_BINARY_FIELD_BYTES:
-                    raise PlanError(
-                        f"the topic {clip(topic)} is longer than the {MAX_BINARY_FIELD_BYTES} bytes of a "
-                        "binary push"
-                    )
-            for what, template in templates.items():
-                if i == 0 or "row" in template.uses:
-                    _check_json(template.render({"i": i, "n": 0, "row": row}), what)
 
     def _between(self, name: str, low: int, high: int, key: str | None = None) -> None:
         if not low <= getattr(self, name) <= high:
@@ -359,6 +226,11 @@ class Plan:
     def duration_s(self) -> float:
         """How long the schedule runs, without ramp and stop."""
         return sum(step.duration_s for step in self.rate)
+
+    @property
+    def max_stop_s(self) -> float:
+        """The longest that stopping gracefully takes."""
+        return self.graceful_stop_s + 2 * CLOSE_TIMEOUT_S
 
     @classmethod
     def keys(cls) -> tuple[str, ...]:
@@ -373,8 +245,7 @@ class Plan:
             raise PlanError(f"{clip(unknown[0])} is not part of a plan: there are {', '.join(cls.keys())}")
         if given.get("think_time") and given.get("rate"):
             raise PlanError("give either a rate or a think time: with a think time the replies set the pace")
-        scenario = scenario_class(_text(given.get("scenario", "echo")))
-        given = {**scenario.defaults, **_with_think_time(given)}
+        given = {**defaults_of(_text(given.get("scenario", "echo"))), **_with_think_time(given)}
         values: dict[str, Any] = {}
         for each in fields(cls):
             key = each.metadata["key"] or each.name

@@ -5,16 +5,14 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from fastphx.errors import clip
+from fastphx.load.plan.connection_value import ConnectionValue
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.rows import Row, Value, read_rows
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.rows import Row, read_rows
 from fastphx.transports.endpoint import endpoint_url, shown_url, split_url
 from fastphx.transports.options import ConnectOptions
-
-if TYPE_CHECKING:
-    from fastphx.load.plan.plan import Plan
 
 MAX_SOURCES = 65536
 
@@ -59,8 +57,8 @@ class Target:
     def __init__(self, plan: Plan) -> None:
         self._rows: tuple[Row, ...] = read_rows(plan.data) if plan.data is not None else ({},)
         self._url = websocket_url(plan.url) if plan.url is not None else "ws://127.0.0.1/socket/websocket"
-        self._params = [(name, Value(value)) for name, value in plan.params]
-        self._headers = [(name, Value(value)) for name, value in plan.headers]
+        self._params = [(name, ConnectionValue(value)) for name, value in plan.params]
+        self._headers = [(name, ConnectionValue(value)) for name, value in plan.headers]
         self._vsn = plan.vsn
         self._sources = source_addresses(plan.source)
         try:

@@ -11,9 +11,7 @@ import orjson
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
 
-Value = int | str
-Names = Mapping[str, Value | Mapping[str, str]]
-
+Names = Mapping[str, int | str | Mapping[str, str]]
 
 # JSON's own braces stay what they are: in JSON an opening brace is never followed by a letter or digit.
 _PLACEHOLDER = re.compile(r"\{\s*([A-Za-z0-9_(-][^{}\"]*)\}")
@@ -52,7 +50,7 @@ def _check(node: ast.expr, names: frozenset[str], source: str) -> None:
             raise PlanError(f"{{{source}}} is not a placeholder: use {allowed}, whole numbers and + - * // %")
 
 
-def _value(node: ast.expr, names: Names) -> Value:
+def _value(node: ast.expr, names: Names) -> int | str:
     match node:
         case ast.Constant(value=int(number)):
             return number

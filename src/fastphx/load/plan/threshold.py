@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
-from fastphx.load.worker.meter import COUNTS
+from fastphx.load.plan.figures import LATENCIES, SECTIONS, figure_of, names_in
 
 _EXPRESSION = re.compile(
     r"\s*([a-z_][a-z0-9_.]*)\s*(<=|>=|==|!=|<|>)\s*(\d+(?:\.\d+)?(?:e-?\d+)?)\s*"
@@ -28,42 +28,6 @@ _UNITS = {
     None: 1.0, "/s": 1.0, "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
     "%": 0.01, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1024.0, "MiB": 1024.0**2, "GiB": 1024.0**3,
 }  # fmt: skip
-_FIGURES = ("count", "mean", "min", "p50", "p90", "p95", "p99", "p999", "max")
-_LATENCIES = ("connect", "join", "rtt", "rtt_uncorrected", "delivery", "rejoin")
-TOTALS = (
-    *COUNTS,
-    "expected_deliveries",
-    "missing_deliveries",
-    "surplus_deliveries",
-    "lost",
-    "alive_at_end",
-)
-SECTIONS: dict[str, tuple[str, ...]] = {
-    "totals": TOTALS,
-    "throughput": ("duration_s", "pushes_per_s", "replies_per_s", "deliveries_per_s"),
-    "client": (
-        "workers",
-        "cpu_s",
-        "cpu_share_max",
-        "cpu_s_per_message",
-        "rss_bytes",
-        "rss_bytes_per_connection",
-        "schedule_lag_p99_s",
-        "loop_lag_max_s",
-    ),
-    "storm": (
-        "rejoined",
-        "rejoined_50_s",
-        "rejoined_99_s",
-        "rejoined_100_s",
-        "attempts",
-        "attempt_p5_s",
-        "attempt_p50_s",
-        "attempt_p95_s",
-        "peak_attempts_per_s",
-    ),
-}
-"""What the sections of a result's figures have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +52,16 @@ class Threshold:
             raise PlanError(f"the threshold {clip(text)} is not like rtt.p99<50ms or lost==0")
         figure, comparison, number, unit = match.groups()
         section, dot, name = figure.partition(".")
-        names = _FIGURES if section in _LATENCIES else SECTIONS.get(section)
+        names = names_in(section)
         if dot and names is None:
-            known = ", ".join((*_LATENCIES, *SECTIONS))
+            known = ", ".join((*LATENCIES, *SECTIONS))
             raise PlanError(f"the threshold {clip(text)}: there are {known}, and totals by name")
         if dot and names is not None and name not in names:
             raise PlanError(f"the threshold {clip(text)}: {section} has {', '.join(names)}")
-        if not dot and figure not in TOTALS:
+        totals = SECTIONS["totals"]
+        if not dot and figure not in totals:
             raise PlanError(
-                f"the threshold {clip(text)}: {figure} is no total: there are {', '.join(TOTALS)}"
+                f"the threshold {clip(text)}: {figure} is no total: there are {', '.join(totals)}"
             )
         return cls(text.strip(), figure, comparison, float(number) * _UNITS[unit], unit)
 
@@ -114,13 +79,3 @@ def shown_value(checked: Mapping[str, Any]) -> str:
         return "-"
     unit = Threshold.parse(checked["expr"]).unit
     return f"{checked['value'] / _UNITS[unit]:.6g}{unit or ''}"
-
-
-def figure_of(result: Mapping[str, Any], figure: str) -> float | None:
-    """A figure of a result's mapping by its name; None where there is none."""
-    section, dot, name = figure.partition(".")
-    found: Any = result
-    path = ("totals", figure) if not dot else (section, name)
-    for key in ("latency", *path) if dot and section in _LATENCIES else path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None

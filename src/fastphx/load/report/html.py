@@ -11,16 +11,15 @@ from typing import Any
 import orjson
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
+from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import Threshold
-from fastphx.load.report.figures import count, per_second, seconds, shown, size
-from fastphx.load.report.terminal import TITLES
+from fastphx.load.report.readable import count, per_second, seconds, shown, size
 from fastphx.load.result.hdr import to_hdr
 from fastphx.load.result.histogram import Histogram
-from fastphx.load.result.result import LATENCIES, Result
+from fastphx.load.result.result import Result
 
 TICKS_PER_HALF_DISTANCE = 5
 MAX_ROWS_SHOWN = 100
-COLUMNS = (("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p999", "p99.9"), ("max", "max"))
 
 
 def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
@@ -29,8 +28,8 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
     data = {
         "series": mapping["series"],
         "distributions": {
-            TITLES[name]: distribution(result.histograms[name])
-            for name in LATENCIES
+            title: distribution(result.histograms[name])
+            for name, title in LATENCIES.items()
             if result.histograms.get(name, Histogram()).count
         },
     }
@@ -73,7 +72,7 @@ def _tiles(mapping: Mapping[str, Any]) -> str:
     tiles = [("connections", count(totals["connections"]))]
     for name in ("rtt", "delivery", "rejoin", "connect"):
         if mapping["latency"][name]["count"]:
-            tiles.append((f"{TITLES[name]} p99", seconds(mapping["latency"][name]["p99"])))
+            tiles.append((f"{LATENCIES[name]} p99", seconds(mapping["latency"][name]["p99"])))
             break
     if totals["casts"]:
         tiles.append(
@@ -93,10 +92,10 @@ def _percent(part: int, whole: int) -> str:
 
 
 def _latencies(mapping: Mapping[str, Any]) -> str:
-    head = "".join(f"<th>{title}</th>" for _, title in COLUMNS)
+    head = "".join(f"<th>{title}</th>" for title in LATENCY_COLUMNS.values())
     rows = "".join(
-        f"<tr><th>{escape(TITLES[name])}</th><td>{count(figures['count'])}</td>"
-        + "".join(f"<td>{seconds(figures[key])}</td>" for key, _ in COLUMNS)
+        f"<tr><th>{escape(LATENCIES[name])}</th><td>{count(figures['count'])}</td>"
+        + "".join(f"<td>{seconds(figures[key])}</td>" for key in LATENCY_COLUMNS)
         + "</tr>"
         for name, figures in mapping["latency"].items()
         if figures["count"]

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import shown_value
-from fastphx.load.report.figures import count, per_second, seconds, size
-from fastphx.load.report.terminal import TITLES
+from fastphx.load.report.readable import count, per_second, seconds, size
 from fastphx.load.result.result import Result
-
-KEYS = ("p50", "p90", "p99", "p999", "max")
 
 
 def markdown(mapping: Mapping[str, Any]) -> str:
@@ -21,12 +19,16 @@ def markdown(mapping: Mapping[str, Any]) -> str:
     lines += [f"- {_cell(sentence)}" for sentence in mapping["sentences"]]
     lines += [
         "",
-        "| latency | count | p50 | p90 | p99 | p99.9 | max |",
-        "| --- | --: | --: | --: | --: | --: | --: |",
+        f"| latency | count | {' | '.join(LATENCY_COLUMNS.values())} |",
+        f"| --- | --: |{' --: |' * len(LATENCY_COLUMNS)}",
     ]
     for name, figures in mapping["latency"].items():
         if figures["count"]:
-            cells = [TITLES[name], count(figures["count"]), *(seconds(figures[key]) for key in KEYS)]
+            cells = [
+                LATENCIES[name],
+                count(figures["count"]),
+                *(seconds(figures[key]) for key in LATENCY_COLUMNS),
+            ]
             lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "| figure | value |", "| --- | --: |"]
     rows = [

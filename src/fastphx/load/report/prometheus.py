@@ -7,8 +7,9 @@ import contextlib
 from typing import Self
 
 from fastphx.errors import FastphxError
+from fastphx.load.plan.figures import LATENCIES
 from fastphx.load.result.histogram import Histogram
-from fastphx.load.result.result import LATENCIES, Result
+from fastphx.load.result.result import Result
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 REQUEST_TIMEOUT_S = 5.0

@@ -10,19 +10,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from fastphx.load.control.progress import QuietProgress
+from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS, LOST, ODD
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.threshold import shown_value
-from fastphx.load.report.figures import count, per_second, seconds, size
-from fastphx.load.result.result import LATENCIES, Result
+from fastphx.load.report.readable import count, per_second, seconds, size
+from fastphx.load.result.result import Result
 
-TITLES = {
-    "connect": "connect",
-    "join": "join",
-    "rtt": "RTT",
-    "rtt_uncorrected": "RTT, uncorrected",
-    "delivery": "delivery",
-    "rejoin": "rejoin",
-}
+MAX_EVENTS_SHOWN = 20
 
 
 def progress_text(row: dict[str, Any]) -> str:
@@ -49,19 +44,6 @@ def progress_text(row: dict[str, Any]) -> str:
     if row["unsent"]:
         parts.append(f"{count(row['unsent'])} unsent")
     return ", ".join(parts)
-
-
-class QuietProgress:
-    """Shows nothing."""
-
-    def phase(self, text: str) -> None:
-        pass
-
-    def row(self, row: dict[str, Any], result: Result) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 class PlainProgress:
@@ -135,13 +117,13 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
     console.print(counts)
     latencies = Table(box=None, pad_edge=False)
     latencies.add_column("latency", style="bold")
-    for title in ("count", "p50", "p90", "p99", "p99.9", "max"):
+    for title in ("count", *LATENCY_COLUMNS.values()):
         latencies.add_column(title, justify="right")
-    for name in LATENCIES:
+    for name, title in LATENCIES.items():
         figures = mapping["latency"][name]
         if figures["count"]:
-            keys = ("p50", "p90", "p99", "p999", "max")
-            latencies.add_row(TITLES[name], count(figures["count"]), *(seconds(figures[key]) for key in keys))
+            cells = [seconds(figures[key]) for key in LATENCY_COLUMNS]
+            latencies.add_row(title, count(figures["count"]), *cells)
     console.print()
     console.print(latencies)
     if mapping["events"]:
@@ -158,7 +140,7 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
 
 def _counted(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
     totals, client, throughput = mapping["totals"], mapping["client"], mapping["throughput"]
-    lost = ", ".join(f"{count(totals[name])} {name[5:]}" for name in _LOST if totals[name])
+    lost = ", ".join(f"{count(totals[name])} {name[5:]}" for name in LOST if totals[name])
     rows = [
         ("connections", count(totals["connections"]), f"{count(totals['alive_at_end'])} alive at the end"),
         ("connect errors", count(totals["connect_errors"]), _reasons(mapping, "connect")),
@@ -186,7 +168,7 @@ def _counted(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
             )
     why = "no joined socket, or a bound was reached" if totals["unsent"] else ""
     rows.append(("unsent", count(totals["unsent"]), why))
-    rows += [(title, count(totals[name]), "") for name, title in _ODD if totals[name]]
+    rows += [(title, count(totals[name]), "") for name, title in ODD.items() if totals[name]]
     workers = f"{client['workers']} worker{'s' if client['workers'] > 1 else ''}"
     rows += [
         ("CPU a message", seconds(client["cpu_s_per_message"]), f"{client['cpu_s']:.3g} s in {workers}"),
@@ -218,21 +200,6 @@ def _print_storm(storm: dict[str, Any], console: Console) -> None:
     console.print(
         f"{count(storm['attempts'])} attempts, 90 % of them from {spread}, at most {peak}", highlight=False
     )
-
-
-MAX_EVENTS_SHOWN = 20
-_LOST = ("lost_timeout", "lost_disconnected", "lost_closed", "lost_errored", "lost_at_stop")
-_ODD = (
-    ("late", "late replies"),
-    ("duplicates", "duplicate replies"),
-    ("unexpected", "unexpected replies"),
-    ("decode_errors", "decode errors"),
-    ("stale", "stale messages"),
-    ("unknown_topic", "unknown topics"),
-    ("channel_errors", "channel crashes"),
-    ("channel_closes", "channel closes"),
-    ("heartbeat_timeouts", "heartbeats unanswered"),
-)
 
 
 def _reasons(mapping: dict[str, Any], kind: str) -> str:

@@ -12,29 +12,8 @@ import orjson
 
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.threshold import figure_of
+from fastphx.load.plan.figures import HIGHER_IS_BETTER, LOWER_IS_BETTER, figure_of
 from fastphx.load.result.result import SCHEMA
-
-LOWER_IS_BETTER = (
-    "rtt.p50",
-    "rtt.p99",
-    "rtt_uncorrected.p99",
-    "delivery.p50",
-    "delivery.p99",
-    "rejoin.p99",
-    "connect.p99",
-    "join.p99",
-    "client.cpu_s_per_message",
-    "client.rss_bytes_per_connection",
-    "connect_errors",
-    "join_errors",
-    "disconnects",
-    "error_replies",
-    "lost",
-    "missing_deliveries",
-    "decode_errors",
-)
-HIGHER_IS_BETTER = ("throughput.replies_per_s", "throughput.deliveries_per_s")
 
 
 @dataclass(frozen=True, slots=True)

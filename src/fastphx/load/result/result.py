@@ -7,20 +7,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastphx.load.plan.figures import COUNTS, GAUGES, LATENCIES, LOST, MESSAGES, PERCENTILES
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.threshold import Threshold, shown_value
 from fastphx.load.result.hdr import to_hdr
 from fastphx.load.result.histogram import Histogram
-from fastphx.load.result.series import GAUGES, LOST, Second
+from fastphx.load.result.series import Second
 from fastphx.load.scenarios import scenario_class
-from fastphx.load.worker.meter import COUNTS
 
 SCHEMA = "fastphx.load/1"
 EXIT_CODES = {"ok": 0, "thresholds_failed": 99, "invalid": 4, "failed": 5, "interrupted": 130}
 EXIT_NO_CONNECTION = 3
-MESSAGES = ("pushes", "casts", "replies", "error_replies", "deliveries")
-LATENCIES = ("connect", "join", "rtt", "rtt_uncorrected", "delivery", "rejoin")
-PERCENTILES = (("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0), ("p999", 99.9))
 
 
 def latency_mapping(histogram: Histogram) -> dict[str, float]:
@@ -28,13 +25,13 @@ def latency_mapping(histogram: Histogram) -> dict[str, float]:
     if not histogram.count:
         return {"count": 0}
     hdr = to_hdr(histogram)
-    found = hdr.get_percentile_to_value_dict([level for _, level in PERCENTILES])
+    found = hdr.get_percentile_to_value_dict(list(PERCENTILES.values()))
     figures: dict[str, float] = {
         "count": histogram.count,
         "mean": histogram.mean_ns / 1e9,
         "min": histogram.min_ns / 1e9,
     }
-    figures |= {name: min(found[level], histogram.max_ns) / 1e9 for name, level in PERCENTILES}
+    figures |= {name: min(found[level], histogram.max_ns) / 1e9 for name, level in PERCENTILES.items()}
     figures["max"] = histogram.max_ns / 1e9
     return figures
 

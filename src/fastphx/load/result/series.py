@@ -5,26 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from fastphx.load.plan.figures import GAUGES, LOST, SERIES_COUNTS, SERIES_LATENCIES, SERIES_PERCENTILES
 from fastphx.load.result.histogram import Histogram
-
-GAUGES = ("connected", "joined", "in_flight", "rss_bytes")
-COUNTED = (
-    "connections",
-    "connect_errors",
-    "disconnects",
-    "joins",
-    "join_errors",
-    "arrivals",
-    "unsent",
-    "pushes",
-    "casts",
-    "replies",
-    "error_replies",
-    "deliveries",
-)
-LOST = ("lost_timeout", "lost_disconnected", "lost_closed", "lost_errored", "lost_at_stop")
-TIMED = ("connect", "join", "rtt", "rtt_uncorrected", "delivery", "schedule_lag", "loop_lag", "rejoin")
-PERCENTILES = (("p50", 50.0), ("p99", 99.0), ("max", 100.0))
 
 
 class Second:
@@ -52,10 +34,12 @@ class Second:
     def to_mapping(self) -> dict[str, Any]:
         """The row as JSON values: counts of this second, latencies in seconds."""
         row: dict[str, Any] = {"t": self.number + 1, **self.gauges, "cpu_s": round(self.cpu_s, 6)}
-        row |= {name: self.counts[name] for name in COUNTED}
+        row |= {name: self.counts[name] for name in SERIES_COUNTS}
         row["lost"] = sum(self.counts[name] for name in LOST)
-        for name in TIMED:
+        for name in SERIES_LATENCIES:
             histogram = self.histograms.get(name)
             if histogram is not None and histogram.count:
-                row[name] = {key: histogram.percentile_ns(level) / 1e9 for key, level in PERCENTILES}
+                row[name] = {
+                    key: histogram.percentile_ns(level) / 1e9 for key, level in SERIES_PERCENTILES.items()
+                }
         return row

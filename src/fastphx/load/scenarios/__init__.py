@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan
 from fastphx.load.scenarios.base import Scenario
 from fastphx.load.scenarios.churn import Churn
 from fastphx.load.scenarios.custom import Custom
@@ -14,9 +13,6 @@ from fastphx.load.scenarios.fanout import Fanout
 from fastphx.load.scenarios.idle import Idle
 from fastphx.load.scenarios.listen import Listen
 from fastphx.load.scenarios.storm import Storm
-
-if TYPE_CHECKING:
-    from fastphx.load.plan.plan import Plan
 
 __all__ = ["SCENARIOS", "Scenario", "scenario_class", "scenario_of"]
 

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.rows import read_payload
+from fastphx.load.plan.payload import read_payload
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.rows import Row
 from fastphx.load.plan.template import Template
-
-if TYPE_CHECKING:
-    from fastphx.load.plan.plan import Plan
-    from fastphx.load.plan.rows import Row
 
 
 class Scenario:
-    """One scenario with its plan. Raises PlanError where the plan does not suit it.
-
-    ``defaults`` are plan keys that this scenario has other defaults for.
-    """
+    """One scenario with its plan. Raises PlanError where the plan does not suit it."""
 
     name: ClassVar[str] = ""
-    defaults: ClassVar[Mapping[str, object]] = {}
     holds: ClassVar[bool] = True
     """The connections are opened before the schedule starts, and stay to its end."""
     expects_reply: ClassVar[bool] = True

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan
 from fastphx.load.scenarios.base import Scenario
-
-if TYPE_CHECKING:
-    from fastphx.load.plan.plan import Plan
 
 
 class Churn(Scenario):
@@ -20,7 +17,6 @@ class Churn(Scenario):
     """
 
     name: ClassVar[str] = "churn"
-    defaults: ClassVar[Mapping[str, object]] = {"rate": 50.0, "connections": 10_000}
     holds: ClassVar[bool] = False
 
     def __init__(self, plan: Plan) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from hashlib import blake2s
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from uuid import getnode
 
 import orjson
 
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.rows import Row
 from fastphx.load.scenarios.base import Scenario
-
-if TYPE_CHECKING:
-    from fastphx.load.plan.plan import Plan
-    from fastphx.load.plan.rows import Row
 
 STAMP_KEY = "fastphx"
 STAMP_DIGITS = 20
@@ -24,10 +21,10 @@ STAMP_DIGITS = 20
 def host_id() -> str:
     """Eight hexadecimal digits of this machine since it booted: who shares them shares the clock."""
     try:
-        seed = Path("/proc/sys/kernel/random/boot_id").read_text()
+        machine = Path("/proc/sys/kernel/random/boot_id").read_text()
     except OSError:
-        seed = str(getnode())
-    return blake2s(seed.encode(), digest_size=4).hexdigest()
+        machine = str(getnode())
+    return blake2s(machine.encode(), digest_size=4).hexdigest()
 
 
 class Fanout(Scenario):
@@ -39,7 +36,6 @@ class Fanout(Scenario):
     """
 
     name: ClassVar[str] = "fanout"
-    defaults: ClassVar[Mapping[str, object]] = {"topic": "fan:{t}", "event": "msg", "rate": 10.0}
     expects_reply: ClassVar[bool] = False
     is_stamped: ClassVar[bool] = True
     topic_names: ClassVar[frozenset[str]] = frozenset({"t"})

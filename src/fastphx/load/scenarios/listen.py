@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from fastphx.load.scenarios.idle import Idle
@@ -12,5 +11,4 @@ class Listen(Idle):
     """Measures what the server sends by itself: how often, how much, of which event."""
 
     name: ClassVar[str] = "listen"
-    defaults: ClassVar[Mapping[str, object]] = {"rate": 0.0, "topic": "room:lobby"}
     counts_events: ClassVar[bool] = True

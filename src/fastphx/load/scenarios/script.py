@@ -23,16 +23,27 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from fastphx.errors import DisconnectedError, NotJoinedError, OverloadedError, clip
 from fastphx.load.plan.error import PlanError
 from fastphx.timing.wheel import CallbackTimer, TimerWheel
 
-if TYPE_CHECKING:
-    from fastphx.load.worker.scripted import ScriptedSession
-
 HOOKS = ("setup", "on_joined", "on_message", "on_reply")
+
+
+class ScriptedSocket(Protocol):
+    """The socket that a script acts on."""
+
+    script: Any
+
+    @property
+    def i(self) -> int: ...
+    @property
+    def topics(self) -> tuple[str, ...]: ...
+    def use_script(self, script: Any) -> object: ...
+    def send(self, topic: str, event: str, payload: Any, awaits: bool) -> int: ...
+    def close(self) -> object: ...
 
 
 class ScriptOwner(Protocol):
@@ -44,15 +55,15 @@ class ScriptOwner(Protocol):
 class Script:
     """What a file's class ``Scenario`` is given, for one socket.
 
-    ``i`` is the connection's number, ``row`` its row of the data file, ``random`` its own generator (seeded
-    by the plan's seed and ``i``), ``topics`` what it joins.
+    ``i`` is the connection's number, ``row`` its row of the data file, ``random`` its own generator (the
+    same for the same plan's ``seed`` and ``i``), ``topics`` what it joins.
     """
 
     i: int
     row: Mapping[str, str]
     random: Random
     topics: tuple[str, ...]
-    _session: ScriptedSession
+    _session: ScriptedSocket
     _wheel: TimerWheel
     _owner: ScriptOwner
     _timers: list[CallbackTimer]
@@ -121,7 +132,7 @@ def load_script(path: str) -> type[Script]:
 
 def make_script(
     script: type[Script],
-    session: ScriptedSession,
+    session: ScriptedSocket,
     row: Mapping[str, str],
     seed: int,
     wheel: TimerWheel,
@@ -147,7 +158,7 @@ def make_script(
             owner.script_failed("setup", error)
 
 
-def end_script(session: ScriptedSession) -> None:
+def end_script(session: ScriptedSocket) -> None:
     """The session is over: cancel the script's timers."""
     if session.script is not None:
         for timer in session.script._timers:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan
 from fastphx.load.scenarios.idle import Idle
-
-if TYPE_CHECKING:
-    from fastphx.load.plan.plan import Plan
 
 STORMS = ("kill", "drain", "roll")
 
@@ -24,7 +21,6 @@ class Storm(Idle):
     """
 
     name: ClassVar[str] = "storm"
-    defaults: ClassVar[Mapping[str, object]] = {"rate": 0.0, "duration": 20.0}
     has_herd: ClassVar[bool] = True
 
     def __init__(self, plan: Plan) -> None:

@@ -31,10 +31,10 @@ from typing import Any
 
 import orjson
 
-from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.worker.event_loop import run_on_uvloop
-from fastphx.load.worker.runner import CLOSE_TIMEOUT_S, Runner, rss_bytes
+from fastphx.load.worker.runner import Runner, rss_bytes
 
 LINE_LIMIT_BYTES = 1 << 20
 MAX_UNREAD_BYTES = 64 << 20

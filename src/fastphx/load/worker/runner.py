@@ -13,8 +13,9 @@ from typing import Any
 
 from fastphx.errors import ConnectError
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.plan import PAYLOAD_NAMES, Plan
-from fastphx.load.plan.rows import Row, read_payload
+from fastphx.load.plan.payload import PAYLOAD_NAMES, read_payload
+from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
+from fastphx.load.plan.rows import Row
 from fastphx.load.plan.share import Share
 from fastphx.load.plan.target import Target
 from fastphx.load.plan.template import Template
@@ -34,7 +35,6 @@ from fastphx.transports.connector import connect
 
 STATS_INTERVAL_S = 1.0
 LAG_INTERVAL_S = 0.05
-CLOSE_TIMEOUT_S = 5.0
 ABORT_TIMEOUT_S = 1.0
 QUIET_S = 1.0
 """At the end deliveries that other workers may have published are waited for until none came for so long."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fastphx.load.plan.figures import LATENCY_FIGURES
+
 
 def seconds(value: float | None) -> str:
     """A time, in the unit that suits it."""
@@ -38,11 +40,7 @@ def shown(figure: str, value: float) -> str:
     if "bytes" in figure:
         return size(value)
     name = figure.rpartition(".")[2]
-    if (
-        name.endswith("_s")
-        or "_s_" in name
-        or name in ("mean", "min", "p50", "p90", "p95", "p99", "p999", "max")
-    ):
+    if name.endswith("_s") or "_s_" in name or name in LATENCY_FIGURES[1:]:
         return seconds(value)
     return count(value) if value == int(value) else _digits(value)
 

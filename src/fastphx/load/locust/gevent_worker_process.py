@@ -17,12 +17,13 @@ from gevent import subprocess
 from gevent.event import Event
 from gevent.queue import SimpleQueue
 
-STDERR_LIMIT_BYTES = 4096
+from fastphx.load.control.worker_process import STDERR_LIMIT_BYTES, why_it_died
+
 MAX_LINES_A_WRITE = 500
 CLOSE_TIMEOUT_S = 1.0
 
 
-class WorkerProcess:
+class GeventWorkerProcess:
     """*on_line* gets each line; *on_death* is called once it is gone without having sent its last one."""
 
     def __init__(
@@ -89,11 +90,7 @@ class WorkerProcess:
 
     @property
     def why_it_died(self) -> str:
-        """One clause: its exit code or signal, and the last line of its stderr."""
-        code = self._process.returncode
-        how = f"was killed by signal {-code}" if code is not None and code < 0 else f"left with code {code}"
-        last = self._stderr.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
-        return f"{how} ({last[:200]})" if last else how
+        return why_it_died(self._process.returncode, self._stderr)
 
     def close(self) -> None:
         """End it, if it has not ended: the end of its stdin first, a kill after CLOSE_TIMEOUT_S."""

@@ -1,0 +1,61 @@
+"""What is checked before a run begins: that the plan's files, texts and scenario go together."""
+
+from __future__ import annotations
+
+import orjson
+
+from fastphx.errors import clip
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.payload import PAYLOAD_NAMES, read_payload
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.target import Target
+from fastphx.load.plan.template import Template
+from fastphx.load.scenarios import scenario_of
+
+MAX_BINARY_FIELD_BYTES = 255
+
+
+def preflight(plan: Plan) -> None:
+    """Read the plan's files, ask its scenario, and fill in what each connection takes of them, each row that
+    is taken, not only the first. Raises PlanError, in one sentence."""
+    target, scenario = Target(plan), scenario_of(plan)
+    sources = {
+        "payload": scenario.payload(),
+        "join payload": read_payload(plan.join_payload, "join payload"),
+    }
+    if plan.is_binary:
+        del sources["payload"]
+        if plan.vsn == "1.0.0":
+            raise PlanError("binary payloads need vsn 2.0.0")
+    templates = {what: _payload_template(source, what) for what, source in sources.items()}
+    for i in range(min(plan.connections, target.row_count)):
+        row = target.row(i)
+        target.url(i)
+        target.options(i)
+        for topic in scenario.topics(i, row):
+            if not topic:
+                raise PlanError("a topic is empty")
+            if plan.is_binary and len(topic.encode()) > MAX_BINARY_FIELD_BYTES:
+                raise PlanError(
+                    f"the topic {clip(topic)} is longer than the {MAX_BINARY_FIELD_BYTES} bytes of a "
+                    "binary push"
+                )
+        for what, template in templates.items():
+            if i == 0 or "row" in template.uses:
+                _check_json(template.render({"i": i, "n": 0, "row": row}), what)
+    if scenario.has_herd and plan.url is not None and plan.storm_command is None:
+        raise PlanError("a storm on a server of yours needs --storm-command, which disturbs it")
+
+
+def _payload_template(source: bytes, what: str) -> Template:
+    try:
+        return Template(source.decode(), PAYLOAD_NAMES, is_json=True)
+    except UnicodeDecodeError as error:
+        raise PlanError(f"the {what} is not UTF-8 ({error.reason}): send it with --binary") from None
+
+
+def _check_json(text: str, what: str) -> None:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise PlanError(f"the {what} {clip(text)} is not JSON ({error})") from None

@@ -1,0 +1,33 @@
+"""What is told of a run while it goes."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from fastphx.load.result.result import Result
+
+
+class Progress(Protocol):
+    """Shows how a run goes."""
+
+    def phase(self, text: str) -> object:
+        """A new part of the run begins."""
+
+    def row(self, row: dict[str, Any], result: Result) -> object:
+        """One more second of the run is merged."""
+
+    def close(self) -> object:
+        """The run has ended."""
+
+
+class QuietProgress:
+    """Shows nothing."""
+
+    def phase(self, text: str) -> None:
+        pass
+
+    def row(self, row: dict[str, Any], result: Result) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,164 @@
+"""The names of what a run counts, times and comes to. Thresholds, results and reports take them from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+LOST = ("lost_timeout", "lost_disconnected", "lost_closed", "lost_errored", "lost_at_stop")
+COUNTS = (
+    "connect_attempts",
+    "connections",
+    "connect_errors",
+    "disconnects",
+    "closed",
+    "join_attempts",
+    "joins",
+    "join_errors",
+    "channel_closes",
+    "channel_errors",
+    "arrivals",
+    "unsent",
+    "pushes",
+    "replies",
+    "error_replies",
+    *LOST,
+    "late",
+    "duplicates",
+    "unexpected",
+    "casts",
+    "cast_replies",
+    "deliveries",
+    "delivery_bytes",
+    "foreign_deliveries",
+    "own_deliveries",
+    "unstamped",
+    "stale",
+    "unknown_topic",
+    "decode_errors",
+    "heartbeats_answered",
+    "heartbeat_timeouts",
+)
+"""What a worker's sockets count, in the order of the compiled meter's ``Counts``, which says what each is."""
+ODD = {
+    "late": "late replies",
+    "duplicates": "duplicate replies",
+    "unexpected": "unexpected replies",
+    "decode_errors": "decode errors",
+    "stale": "stale messages",
+    "unknown_topic": "unknown topics",
+    "channel_errors": "channel crashes",
+    "channel_closes": "channel closes",
+    "heartbeat_timeouts": "heartbeats unanswered",
+}
+"""The counts that are worth a line only where they are not 0, with their titles."""
+MESSAGES = ("pushes", "casts", "replies", "error_replies", "deliveries")
+"""The counts that are messages."""
+GAUGES = ("connected", "joined", "in_flight", "rss_bytes")
+"""How things stand in a worker at one time."""
+
+LATENCIES = {
+    "connect": "connect",
+    "join": "join",
+    "rtt": "RTT",
+    "rtt_uncorrected": "RTT, uncorrected",
+    "delivery": "delivery",
+    "rejoin": "rejoin",
+}
+"""What is timed of the server, with its title."""
+LAGS = ("schedule_lag", "loop_lag")
+"""What is timed of the client itself."""
+PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9}
+LATENCY_FIGURES = ("count", "mean", "min", *PERCENTILES, "max")
+LATENCY_COLUMNS = {"p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9", "max": "max"}
+"""The figures of a latency that tables show, with their titles."""
+
+SERIES_COUNTS = (
+    "connections",
+    "connect_errors",
+    "disconnects",
+    "joins",
+    "join_errors",
+    "arrivals",
+    "unsent",
+    "pushes",
+    "casts",
+    "replies",
+    "error_replies",
+    "deliveries",
+)
+"""The counts of each second of a run."""
+SERIES_LATENCIES = ("connect", "join", "rtt", "rtt_uncorrected", "delivery", *LAGS, "rejoin")
+SERIES_PERCENTILES = {"p50": 50.0, "p99": 99.0, "max": 100.0}
+
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "totals": (
+        *COUNTS,
+        "expected_deliveries",
+        "missing_deliveries",
+        "surplus_deliveries",
+        "lost",
+        "alive_at_end",
+    ),
+    "throughput": ("duration_s", "pushes_per_s", "replies_per_s", "deliveries_per_s"),
+    "client": (
+        "workers",
+        "cpu_s",
+        "cpu_share_max",
+        "cpu_s_per_message",
+        "rss_bytes",
+        "rss_bytes_per_connection",
+        "schedule_lag_p99_s",
+        "loop_lag_max_s",
+    ),
+    "storm": (
+        "rejoined",
+        "rejoined_50_s",
+        "rejoined_99_s",
+        "rejoined_100_s",
+        "attempts",
+        "attempt_p5_s",
+        "attempt_p50_s",
+        "attempt_p95_s",
+        "peak_attempts_per_s",
+    ),
+}
+"""What the sections of a result's figures have."""
+
+LOWER_IS_BETTER = (
+    "rtt.p50",
+    "rtt.p99",
+    "rtt_uncorrected.p99",
+    "delivery.p50",
+    "delivery.p99",
+    "rejoin.p99",
+    "connect.p99",
+    "join.p99",
+    "client.cpu_s_per_message",
+    "client.rss_bytes_per_connection",
+    "connect_errors",
+    "join_errors",
+    "disconnects",
+    "error_replies",
+    "lost",
+    "missing_deliveries",
+    "decode_errors",
+)
+HIGHER_IS_BETTER = ("throughput.replies_per_s", "throughput.deliveries_per_s")
+"""With LOWER_IS_BETTER, the figures that two results are compared by."""
+
+
+def names_in(section: str) -> tuple[str, ...] | None:
+    """The figures of a section or of a latency; None where there is no such."""
+    return LATENCY_FIGURES if section in LATENCIES else SECTIONS.get(section)
+
+
+def figure_of(result: Mapping[str, Any], figure: str) -> float | None:
+    """A figure of a result's mapping by its name: ``LATENCY.FIGURE``, ``SECTION.NAME``, or a total; None
+    where there is none."""
+    section, dot, name = figure.partition(".")
+    found: Any = result
+    path = ("totals", figure) if not dot else (section, name)
+    for key in ("latency", *path) if dot and section in LATENCIES else path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None

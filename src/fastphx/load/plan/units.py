@@ -1,0 +1,94 @@
+"""Times, rates and parts as people write them, in base units: seconds, a second, the whole."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from fastphx.errors import clip
+from fastphx.load.plan.error import PlanError
+
+MAX_RATE_PER_S = 10_000_000.0
+MAX_DURATION_S = 30 * 86400.0
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)?")
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/\s*(s|m|h))?")
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(%)?")
+
+
+def duration_s(value: object, what: str = "the duration") -> float:
+    """``"500ms"``, ``"30s"``, ``"2m"``, ``"1h"`` or a number of seconds, in seconds. Raises PlanError."""
+    seconds = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    elif isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        seconds = float(match[1]) * _SECONDS[match[2]]
+    if not 0 <= seconds <= MAX_DURATION_S:
+        raise PlanError(f"{what} is {clip(str(value))}: give a time like 500ms, 30s or 2m, at most 30 days")
+    return seconds
+
+
+def rate_per_s(value: object, what: str = "the rate") -> float:
+    """``"100/s"``, ``"30/m"`` or a number a second, in units a second. Raises PlanError."""
+    rate = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        rate = float(value)
+    elif isinstance(value, str) and (match := _RATE.fullmatch(value.strip())):
+        rate = float(match[1]) / _SECONDS[match[2] or "s"]
+    if not 0 <= rate <= MAX_RATE_PER_S:
+        raise PlanError(
+            f"{what} is {clip(str(value))}: give a number a second like 500 or 500/s, "
+            f"at most {MAX_RATE_PER_S:g}"
+        )
+    return rate
+
+
+def part(value: object) -> float:
+    """``"95%"`` or ``0.95``: a part of the whole. Raises PlanError."""
+    found = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        found = float(value)
+    elif isinstance(value, str) and (match := _PART.fullmatch(value.strip())):
+        found = float(match[1]) / (100 if match[2] else 1)
+    if not 0 < found <= 100:
+        raise PlanError(f"{clip(str(value))} is not a part like 95% or 0.95")
+    return found
+
+
+def _plain(number: float) -> str:
+    """The number without an exponent, and without loss."""
+    return format(Decimal(repr(number)).normalize(), "f")
+
+
+@dataclass(frozen=True, slots=True)
+class RateStep:
+    """*rate* arrivals a second, over all connections, for *duration_s* seconds."""
+
+    rate: float
+    duration_s: float
+
+    def __str__(self) -> str:
+        return f"{_plain(self.rate)}/s:{_plain(self.duration_s)}s"
+
+
+def rate_steps(rate: object, duration: object) -> tuple[RateStep, ...]:
+    """A constant *rate* over *duration*, or the steps of ``"100/s:30s,500/s:60s"``. Raises PlanError."""
+    if not (isinstance(rate, str) and ":" in rate):
+        steps = [RateStep(rate_per_s(rate), duration_s(10.0 if duration is None else duration))]
+    else:
+        steps = [
+            RateStep(rate_per_s(each), duration_s(length, "a step's duration"))
+            for each, _, length in (step.partition(":") for step in rate.split(","))
+        ]
+        total_s = sum(step.duration_s for step in steps)
+        if duration is not None and not math.isclose(duration_s(duration), total_s, abs_tol=1e-6):
+            raise PlanError(
+                f"the duration is {clip(str(duration))} and the steps of the rate last {total_s:g}s: "
+                "leave it out"
+            )
+    if any(step.duration_s <= 0 for step in steps):
+        raise PlanError("the duration is 0: give a time like 10s")
+    return tuple(steps)
