@@ -126,7 +126,9 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @click.option(
     "--source", multiple=True, metavar="A-B", help="Local addresses to spread the connections over."
 )
-@click.option("--workers", metavar="N", help="Worker processes.  [default: one a core]")
+@click.option(
+    "--workers", metavar="N", help="Worker processes.  [default: 1, more where the plan would fill it]"
+)
 @click.option("--threshold", multiple=True, metavar="EXPR", help='Must hold, or exit 99: "rtt.p99<50ms".')
 @click.option(
     "--max-schedule-lag", metavar="TIME", help="Invalid where the schedule's p99 lags more.  [default: 100ms]"

@@ -17,7 +17,7 @@ from fastphx.load.control.embedded_server import EmbeddedServer
 from fastphx.load.control.open_files import raise_open_files
 from fastphx.load.control.progress import Progress
 from fastphx.load.control.worker_process import WorkerProcess
-from fastphx.load.control.workers import workers_for
+from fastphx.load.control.workers import Workers, workers_for
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.result.result import Result
@@ -57,8 +57,8 @@ class Coordinator:
     async def run(self) -> Result:
         """Run the plan to its end. Raises PlanError where it cannot be started."""
         plan = self.plan
-        count = workers_for(plan)
-        raise_open_files(-(-plan.connections // count))
+        workers = workers_for(plan)
+        raise_open_files(-(-plan.connections // workers.count))
         if plan.url is None:
             raise_open_files(plan.connections, "the embedded server")
         try:
@@ -66,7 +66,7 @@ class Coordinator:
                 self._progress.phase("starting the embedded server")
                 server = await self._start_server()
                 plan = self.plan.with_url(server.url)
-            await self._start_workers(plan, count)
+            await self._start_workers(plan, workers)
             await self._run_schedule()
             await self._stop_workers()
         finally:
@@ -81,12 +81,12 @@ class Coordinator:
         self._servers.append(server)
         return server
 
-    async def _start_workers(self, plan: Plan, count: int) -> None:
-        self.result.workers = count
+    async def _start_workers(self, plan: Plan, workers: Workers) -> None:
+        self.result.workers = workers.count
         self._expect("hello")
-        self._progress.phase(f"starting {count} worker{'s' if count > 1 else ''}")
-        for index in range(count):
-            worker = await WorkerProcess.start(plan, Share(index, count), self._on_line)
+        self._progress.phase(f"starting {workers}")
+        for index in range(workers.count):
+            worker = await WorkerProcess.start(plan, Share(index, workers.count), self._on_line)
             self._workers.append(worker)
             self._waiting["hello"].add(worker)
             self._watches.append(asyncio.create_task(self._watch(worker)))

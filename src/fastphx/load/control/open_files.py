@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import resource
+import sys
 
 from fastphx.load.plan.error import PlanError
 
 SPARE_FILES = 64
 """Descriptors of a process that are no connections."""
+
+
+def max_connections() -> int:
+    """How many connections a process may hold, once its limit is raised."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if hard == resource.RLIM_INFINITY else max(1, hard - SPARE_FILES)
 
 
 def raise_open_files(connections: int, what: str = "a worker") -> None:
