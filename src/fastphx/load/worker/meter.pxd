@@ -3,6 +3,9 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from fastphx.load.result.histogram cimport Histogram
+from fastphx.load.worker.backlog cimport Backlog
+from fastphx.load.worker.lost_refs cimport LostRefs
+from fastphx.load.worker.stamp cimport Stamp
 from fastphx.protocol.codec cimport Header
 from fastphx.protocol.joins cimport Join
 from fastphx.protocol.refs cimport RefEntry
@@ -79,9 +82,7 @@ cdef class Meter:
     cdef bytes payload                      # None: the owner renders each
     cdef bint is_binary
     cdef bint expects_reply
-    cdef char* stamped                      # the payload with a stamp to write into; NULL: none
-    cdef Py_ssize_t stamp_at                # where its digits begin
-    cdef bytes stamp_host                   # what stands before them
+    cdef Stamp stamp                        # None: pushes carry none
     cdef readonly dict topics               # topic -> TopicCount, where pushes are stamped
     cdef readonly dict events               # event -> EventCount, where they are counted
     cdef readonly bint opens                # an arrival is a connection, not a push
@@ -123,14 +124,8 @@ cdef class MeterSession(Session):
     cdef Py_ssize_t ready_at                # in meter.ready; -1: not there
     cdef Py_ssize_t turn
     cdef int64_t joining_since_ns
-    cdef uint64_t* lost                     # a bit for each of the latest refs: set where its push was lost
-    cdef uint64_t lost_bits                 # how many refs that are: 0, or a power of two
-    cdef uint64_t lost_first                # the lowest and the highest ref that was remembered
-    cdef uint64_t lost_last
-    cdef int64_t* backlog                   # due times of pushes that max_in_flight holds back; a ring
-    cdef Py_ssize_t backlog_capacity
-    cdef Py_ssize_t backlog_first
-    cdef Py_ssize_t backlog_size
+    cdef LostRefs lost                      # None: no push was lost since it connected
+    cdef Backlog backlog                    # of pushes that max_in_flight holds back; None: there were none
 
     cdef int push(self, int64_t due_ns, int64_t now_ns) except -1
     cdef int _send_due(self, Join join, int64_t due_ns, int64_t now_ns) except -1
@@ -141,11 +136,6 @@ cdef class MeterSession(Session):
     cdef int _hold_back(self, int64_t due_ns) except -1
     cdef int _drop_backlog(self) except -1
     cdef int _remember_lost(self, uint64_t ref) except -1
-    cdef int _widen_lost(self, uint64_t bits) except -1
-    cdef bint _is_lost(self, uint64_t ref) noexcept
-    cdef void _clear(self, uint64_t ref) noexcept
-    cdef bint _forget_lost(self, uint64_t ref) noexcept
-    cdef void _forget_all_lost(self) noexcept
     cdef int _answered(self, int64_t now_ns) except -1
     cdef int _unjoin(self, Join join) except -1
     cdef int _join_failed(self, object reason) except -1

@@ -2,6 +2,7 @@ from typing import Any, Final, final
 
 from fastphx.errors import DisconnectReason
 from fastphx.load.result.histogram import Histogram
+from fastphx.load.worker.stamp import Stamp
 from fastphx.protocol.session import Session
 from fastphx.timing.wheel import Timer, TimerWheel
 from fastphx.transports.websocket import WebSocketLink
@@ -42,7 +43,7 @@ class Meter:
         max_in_flight: int = 0,
         is_binary: bool = False,
         expects_reply: bool = True,
-        is_stamped: bool = False,
+        stamp: Stamp | None = None,
         counts_events: bool = False,
         opens: bool = False,
         think_time_s: float = 0.0,

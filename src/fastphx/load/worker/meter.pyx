@@ -2,10 +2,11 @@ import cython
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcmp, memcpy
 
 from fastphx.load.result.histogram cimport Histogram
+from fastphx.load.worker.backlog cimport Backlog
+from fastphx.load.worker.lost_refs cimport LostRefs
+from fastphx.load.worker.stamp cimport STAMPED_FOREIGN, STAMPED_NOT, Stamp, Stamped
 from fastphx.protocol.codec cimport (
     REF_NUMBER, STATUS_OK, Header, RawJson, intern_event, message_from_header, reply_status,
 )
@@ -14,19 +15,12 @@ from fastphx.protocol.refs cimport RefEntry
 from fastphx.protocol.session cimport FAIL_CLOSED, FAIL_DISCONNECTED, Session
 from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
 
-cdef extern from "<string.h>" nogil:
-    void* memmem(const void* data, size_t size, const void* wanted, size_t wanted_size)
-
 from orjson import loads
 
 from fastphx.errors import AlreadyJoinedError, DecodeError, DisconnectedError, OverloadedError, clip
 
 cdef enum:
-    MIN_LOST = 512              # refs a socket looks back on to tell a late reply from a second one:
-    MAX_LOST = 65536            # a bit each, so at most 8 KiB, and none before a push was lost
-    MAX_BACKLOG = 65536         # pushes a socket holds back
     MAX_EVENTS = 1000           # different events that are counted; the rest is counted as ""
-    STAMP_DIGITS = 20
 
 # Zero in every field: static memory.
 cdef Counts _nothing
@@ -46,7 +40,7 @@ cdef class Meter:
 
     def __init__(self, owner, TimerWheel wheel not None, *, bytes event not None, bytes payload,
                  double timeout_s, double join_timeout_s, Py_ssize_t max_in_flight=0, bint is_binary=False,
-                 bint expects_reply=True, bint is_stamped=False, bint counts_events=False, bint opens=False,
+                 bint expects_reply=True, Stamp stamp=None, bint counts_events=False, bint opens=False,
                  double think_time_s=0.0):
         self.owner = owner
         self.wheel = wheel
@@ -63,29 +57,16 @@ cdef class Meter:
         self.expects_reply = expects_reply
         self.opens = opens
         self.think_ns = <int64_t>(think_time_s * 1e9)
-        if is_stamped:
-            self._use_stamp()
+        self.stamp = stamp
+        if stamp is not None:
+            if payload is None:
+                raise ValueError("a stamped payload is the same for all")
+            self.topics = {}
         if counts_events:
             self.events = {}
         self.timeout_ns = <int64_t>(timeout_s * 1e9)
         self.join_timeout_ns = <int64_t>(join_timeout_s * 1e9)
         self.max_in_flight = max_in_flight
-
-    def __dealloc__(self):
-        free(self.stamped)
-
-    def _use_stamp(self):
-        cdef Py_ssize_t size = len(self.payload)
-        cdef bytes digits = b"0" * STAMP_DIGITS + b'"'
-        self.stamp_at = self.payload.find(digits)
-        if self.stamp_at < 0:
-            raise ValueError("a stamped payload has no place for the stamp")
-        self.stamp_host = self.payload[self.payload.rindex(b'"', 0, self.stamp_at) + 1:self.stamp_at]
-        self.stamped = <char*>malloc(<size_t>size)
-        if self.stamped == NULL:
-            raise MemoryError
-        memcpy(self.stamped, PyBytes_AS_STRING(self.payload), <size_t>size)
-        self.topics = {}
 
     @property
     def counts(self):
@@ -176,7 +157,7 @@ cdef class Meter:
 
     def count_events(self):
         """Count messages by event from now on, where they are not stamped."""
-        if self.stamped == NULL and self.events is None:
+        if self.stamp is None and self.events is None:
             self.events = {}
 
     def stop_thinking(self):
@@ -187,32 +168,18 @@ cdef class Meter:
                 self.wheel.cancel(session.think)
 
     cdef int _count_stamped(self, const Header* header, Join join) except -1:
-        cdef const char* found
-        cdef const char* end = header.payload + header.payload_size
-        cdef Py_ssize_t host_size = PyBytes_GET_SIZE(self.stamp_host)
         cdef int64_t stamp_ns = 0
-        cdef int at
-        found = <const char*>memmem(header.payload, <size_t>header.payload_size, b'"fastphx"', 9)
-        if found != NULL:
-            found += 9
-            while found < end and (found[0] == c" " or found[0] == c":"):
-                found += 1
-        # The opening quote, the host and its colon, the digits.
-        if found == NULL or end - found < 1 + host_size + STAMP_DIGITS or found[0] != c'"' \
-                or found[host_size] != c":":
+        cdef Stamped stamped = self.stamp.read(header, &stamp_ns)
+        if stamped == STAMPED_NOT:
             self.counts.unstamped += 1
             return 0
-        found += 1
         self.counts.deliveries += 1
         self.counts.delivery_bytes += <uint64_t>header.payload_size
         if join.owner is not None:
             (<TopicCount>join.owner).received += 1
-        if memcmp(found, PyBytes_AS_STRING(self.stamp_host), <size_t>host_size) != 0:
+        if stamped == STAMPED_FOREIGN:
             self.counts.foreign_deliveries += 1
             return 0
-        found += host_size
-        for at in range(STAMP_DIGITS):
-            stamp_ns = stamp_ns * 10 + (found[at] - c"0")
         if stamp_ns >= self.measure_from_ns:
             self.delivery.record_ns(header.now_ns - stamp_ns)
         return 0
@@ -227,14 +194,6 @@ cdef class Meter:
         found.count += 1
         found.size_bytes += <uint64_t>header.payload_size
         return 0
-
-
-cdef inline void write_digits(char* out, int64_t value) noexcept nogil:
-    """*value*, 0 or more, in STAMP_DIGITS digits."""
-    cdef int at
-    for at in range(STAMP_DIGITS):
-        out[STAMP_DIGITS - 1 - at] = <char>(48 + value % 10)
-        value //= 10
 
 
 cdef inline double spread(int64_t i) noexcept nogil:
@@ -284,10 +243,6 @@ cdef class MeterSession(Session):
         self.topics = topics
         self._wheel = meter.wheel
 
-    def __dealloc__(self):
-        free(self.lost)
-        free(self.backlog)
-
     # -- a LinkOwner
 
     def on_link_connected(self, link):
@@ -329,7 +284,7 @@ cdef class MeterSession(Session):
             self.joined = None
         self.leaving = 0
         self.disconnect()
-        self._forget_all_lost()
+        self.lost = None
         self.meter.owner.session_disconnected(self, reason)
 
     def on_link_error(self, exc):
@@ -456,9 +411,10 @@ cdef class MeterSession(Session):
                 join, PyBytes_AS_STRING(meter.event), PyBytes_GET_SIZE(meter.event), data, size,
                 meter.is_binary, now_ns, now_ns + meter.timeout_ns, due_ns)
             return 0
-        if meter.stamped != NULL:
-            write_digits(meter.stamped + meter.stamp_at, due_ns)
-            data = meter.stamped
+        if meter.stamp is not None:
+            meter.stamp.write(due_ns)
+            data = meter.stamp.payload
+            size = meter.stamp.size
         self._write(join.join_ref, self._next_ref, join.key, join.key_size,
                     PyBytes_AS_STRING(meter.event), PyBytes_GET_SIZE(meter.event), data, size,
                     meter.is_binary)
@@ -487,103 +443,32 @@ cdef class MeterSession(Session):
         return self.meter.wheel.schedule(self.think, due_ns)
 
     cdef int _hold_back(self, int64_t due_ns) except -1:
-        cdef Py_ssize_t capacity, at
-        cdef int64_t* backlog
-        if self.backlog_size >= MAX_BACKLOG:
+        if self.backlog is None:
+            self.backlog = Backlog.__new__(Backlog)
+        if not self.backlog.add(due_ns):
             self.meter.counts.unsent += 1
-            return 0
-        if self.backlog_size == self.backlog_capacity:
-            capacity = max(8, 2 * self.backlog_capacity)
-            backlog = <int64_t*>malloc(<size_t>capacity * sizeof(int64_t))
-            if backlog == NULL:
-                raise MemoryError
-            for at in range(self.backlog_size):
-                backlog[at] = self.backlog[(self.backlog_first + at) % self.backlog_capacity]
-            free(self.backlog)
-            self.backlog = backlog
-            self.backlog_capacity = capacity
-            self.backlog_first = 0
-        self.backlog[(self.backlog_first + self.backlog_size) % self.backlog_capacity] = due_ns
-        self.backlog_size += 1
         return 0
 
     cdef int _send_backlog(self, int64_t now_ns) except -1:
-        cdef int64_t due_ns
-        while self.backlog_size and self.ready_at >= 0 and self.refs.size < self.meter.max_in_flight:
-            due_ns = self.backlog[self.backlog_first]
-            self.backlog_first = (self.backlog_first + 1) % self.backlog_capacity
-            self.backlog_size -= 1
-            self.push(due_ns, now_ns)
+        while self.backlog.size and self.ready_at >= 0 and self.refs.size < self.meter.max_in_flight:
+            self.push(self.backlog.take_first(), now_ns)
         return 0
 
     cdef int _drop_backlog(self) except -1:
-        self.meter.counts.unsent += <uint64_t>self.backlog_size
-        self.backlog_size = 0
-        self.backlog_first = 0
+        if self.backlog is not None:
+            self.meter.counts.unsent += <uint64_t>self.backlog.drop_all()
         return 0
 
     cdef int _remember_lost(self, uint64_t ref) except -1:
-        cdef uint64_t stale, looks_back
-        if self.lost == NULL:
-            self.lost_first = self.lost_last = ref
-        self.lost_first = min(self.lost_first, ref)
-        looks_back = max(ref, self.lost_last) - self.lost_first + 1
-        if self.lost_bits < MAX_LOST and looks_back > self.lost_bits:
-            self._widen_lost(looks_back)
-        if ref > self.lost_last:
-            # The refs in between take the places of those that are too old by now.
-            for stale in range(max(self.lost_last, ref - min(ref, self.lost_bits)) + 1, ref + 1):
-                self._clear(stale)
-            self.lost_last = ref
-        elif self.lost_last - ref >= self.lost_bits:
-            return 0
-        self.lost[(ref & (self.lost_bits - 1)) >> 6] |= (<uint64_t>1) << (ref & 63)
-        return 0
-
-    cdef int _widen_lost(self, uint64_t bits) except -1:
-        """Look back on at least so many refs, as far as that is allowed."""
-        cdef uint64_t* wider
-        cdef uint64_t size = MIN_LOST, ref, first
-        while size < bits and size < MAX_LOST:
-            size *= 2
-        wider = <uint64_t*>calloc(size // 64, sizeof(uint64_t))
-        if wider == NULL:
-            raise MemoryError
-        if self.lost != NULL:
-            first = self.lost_last - min(self.lost_last, self.lost_bits - 1)
-            for ref in range(first, self.lost_last + 1):
-                if self._is_lost(ref):
-                    wider[(ref & (size - 1)) >> 6] |= (<uint64_t>1) << (ref & 63)
-            free(self.lost)
-        self.lost = wider
-        self.lost_bits = size
-        return 0
-
-    cdef inline bint _is_lost(self, uint64_t ref) noexcept:
-        return self.lost[(ref & (self.lost_bits - 1)) >> 6] >> (ref & 63) & 1
-
-    cdef inline void _clear(self, uint64_t ref) noexcept:
-        self.lost[(ref & (self.lost_bits - 1)) >> 6] &= ~((<uint64_t>1) << (ref & 63))
-
-    cdef bint _forget_lost(self, uint64_t ref) noexcept:
-        """Whether the ref's push was lost, once."""
-        if self.lost == NULL or ref > self.lost_last or self.lost_last - ref >= self.lost_bits:
-            return False
-        if not self._is_lost(ref):
-            return False
-        self._clear(ref)
-        return True
-
-    cdef void _forget_all_lost(self) noexcept:
-        free(self.lost)
-        self.lost = NULL
-        self.lost_bits = 0
+        if self.lost is None:
+            self.lost = LostRefs.__new__(LostRefs)
+        return self.lost.remember(ref)
 
     cdef int _answered(self, int64_t now_ns) except -1:
         self.meter.in_flight -= 1
         if self.meter.thinking and not self.meter.pace_ns and self.ready_at >= 0:
             return self._think((now_ns if now_ns else monotonic_ns()) + self.meter.think_ns)
-        if self.backlog_size:
+        if self.backlog is not None and self.backlog.size:
             # One reading more: the reply may have waited behind others of the same read.
             return self._send_backlog(monotonic_ns())
         return 0
@@ -609,7 +494,7 @@ cdef class MeterSession(Session):
             meter.counts.unexpected += 1
         elif not meter.expects_reply:
             meter.counts.cast_replies += 1
-        elif self._forget_lost(ref):
+        elif self.lost is not None and self.lost.forget(ref):
             meter.counts.late += 1
         else:
             meter.counts.duplicates += 1
@@ -617,7 +502,7 @@ cdef class MeterSession(Session):
 
     cdef int on_message(self, const Header* header, Join join) except -1:
         cdef Meter meter = self.meter
-        if meter.stamped != NULL:
+        if meter.stamp is not None:
             if not self.pushes:
                 return meter._count_stamped(header, join)
             meter.counts.own_deliveries += 1

@@ -34,7 +34,8 @@ import orjson
 from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.worker.event_loop import run_on_uvloop
-from fastphx.load.worker.runner import Runner, rss_bytes
+from fastphx.load.worker.memory import rss_bytes
+from fastphx.load.worker.runner import Runner
 
 LINE_LIMIT_BYTES = 1 << 20
 MAX_UNREAD_BYTES = 64 << 20
@@ -71,7 +72,7 @@ async def work() -> None:
         return
     runner = Runner(Plan.from_mapping(first["plan"]), Share(**first["share"]), output.write)
     output.write({"type": "hello", "pid": os.getpid(), "rss_bytes": rss_bytes()})
-    tasks = {asyncio.create_task(runner.watch_lag())}
+    tasks = {asyncio.create_task(runner.loop_lag.watch())}
     stopping: asyncio.Task[None] | None = None
     reading = asyncio.create_task(_next_line(commands))
     while True:

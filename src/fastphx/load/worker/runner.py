@@ -4,71 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import resource
 import time
-from collections import Counter
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from fastphx.errors import ConnectError
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.payload import PAYLOAD_NAMES, read_payload
+from fastphx.load.plan.payload import read_payload
 from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
-from fastphx.load.plan.rows import Row
 from fastphx.load.plan.share import Share
 from fastphx.load.plan.target import Target
-from fastphx.load.plan.template import Template
-from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.reasons import Reasons
 from fastphx.load.scenarios import scenario_of
 from fastphx.load.scenarios.custom import Custom
+from fastphx.load.scenarios.fanout import STAMP_KEY
 from fastphx.load.scenarios.script import end_script, make_script
-from fastphx.load.worker.meter import HISTOGRAMS, Meter, MeterSession
+from fastphx.load.worker.herd import Herd
+from fastphx.load.worker.loop_lag import LoopLag
+from fastphx.load.worker.meter import Meter, MeterSession
 from fastphx.load.worker.opener import Opener
 from fastphx.load.worker.pacer import Pacer
+from fastphx.load.worker.payload import Payload
 from fastphx.load.worker.scripted import ScriptedSession
+from fastphx.load.worker.stamp import Stamp
+from fastphx.load.worker.stats import Stats
+from fastphx.load.worker.timeouts import ABORT_TIMEOUT_S, QUIET_S
 from fastphx.serializers import JsonV1
 from fastphx.timing.backoff import DEFAULT_BASE_S, full_jitter
 from fastphx.timing.wheel import CallbackTimer, wheel_for
 from fastphx.transports.connector import connect
 
 STATS_INTERVAL_S = 1.0
-LAG_INTERVAL_S = 0.05
-ABORT_TIMEOUT_S = 1.0
-QUIET_S = 1.0
-"""At the end deliveries that other workers may have published are waited for until none came for so long."""
-HERD_BIN_NS = 100_000_000
-
-
-def rss_bytes() -> int:
-    """This process' resident memory."""
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
-
-
-class _Text:
-    """A payload: the same for all, the same for each push of a connection, or different each time."""
-
-    def __init__(self, source: bytes, *, is_binary: bool) -> None:
-        self.template: Template | None = None
-        self.constant: bytes | None = source
-        if not is_binary:
-            template = Template(source.decode(), PAYLOAD_NAMES, is_json=True)
-            if template.uses:
-                self.template, self.constant = template, None
-
-    def of_connection(self, i: int, row: Row) -> bytes | None:
-        """The bytes of a connection's every push; None where they differ, or where all have the same."""
-        if self.template is None or "n" in self.template.uses:
-            return None
-        return self.template.render({"i": i, "row": row}).encode()
-
-    def of_push(self, i: int, n: int, row: Row) -> bytes:
-        if self.template is None:
-            assert self.constant is not None
-            return self.constant
-        return self.template.render({"i": i, "n": n, "row": row}).encode()
 
 
 class Runner:
@@ -86,8 +53,9 @@ class Runner:
         self._wheel = wheel_for(self._loop)
         self._random = Random(f"{plan.seed}/{share.index}")
         self._target = Target(plan)
-        self._payload = _Text(self.scenario.payload(), is_binary=plan.is_binary)
-        self._join_payload = _Text(read_payload(plan.join_payload, "join payload"), is_binary=False)
+        payload = self.scenario.payload()
+        self._payload = Payload(payload, is_binary=plan.is_binary)
+        self._join_payload = Payload(read_payload(plan.join_payload, "join payload"))
         self._serializer = JsonV1() if plan.vsn == "1.0.0" else None
         own = share.connections(plan)
         self.meter = Meter(
@@ -100,7 +68,7 @@ class Runner:
             max_in_flight=plan.in_flight,
             is_binary=plan.is_binary,
             expects_reply=self.scenario.expects_reply,
-            is_stamped=self.scenario.is_stamped,
+            stamp=Stamp(payload, STAMP_KEY) if self.scenario.is_stamped else None,
             counts_events=self.scenario.counts_events,
             opens=not self.scenario.holds,
             think_time_s=plan.think_time_s,
@@ -117,25 +85,11 @@ class Runner:
         self._next_i = share.index
         self._sessions: dict[int, MeterSession] = {}
         self._reopening: dict[int, int] = {}
-        self._last_events: dict[str, tuple[int, int]] = {}
         self._unsettled: set[int] = set()
         self._reasons = Reasons()
-        self._rejoin = Histogram()
-        self._attempts = Histogram()
-        self._herd: Counter[int] = Counter()
-        self._rejoined: set[int] = set()
-        self._storm_ns = 0
-        self._subscribers: dict[str, int] = {}
-        self._loop_lag = Histogram()
-        self._measured = {name: getattr(self.meter, name) for name in HISTOGRAMS}
-        self._measured |= {"loop_lag": self._loop_lag, "rejoin": self._rejoin, "attempt": self._attempts}
-        self._totals = {name: Histogram() for name in self._measured}
-        self._last_counts = self.meter.counts
-        self._last_cpu_s = time.process_time()
-        self._start_counts = self._last_counts
-        self._start_cpu_s = self._last_cpu_s
-        self._run_lag_ns = 0
-        self._lag_due_ns = 0
+        self._herd = Herd()
+        self.loop_lag = LoopLag()
+        self.stats = Stats(self.meter, self._reasons, self.loop_lag, self._herd)
         self._started_ns = 0
         self._stopping = False
 
@@ -152,7 +106,7 @@ class Runner:
         """Open all connections of the share, evenly over the ramp, or at the plan's connect rate."""
         plan = self.plan
         if not self.scenario.holds:
-            self._write({**self.stats("ready")})
+            self._write(self.stats.line("ready"))
             return
         interval_ns = 1e9 / plan.connect_rate
         if plan.ramp_s:
@@ -214,11 +168,7 @@ class Runner:
         """Start the schedule at *at_ns*."""
         if self.plan.warm_up_s:
             self.meter.measure_from_ns = at_ns + int(self.plan.warm_up_s * 1e9)
-        if self.meter.topics is not None:
-            self._subscribers = {topic: count.subscribers for topic, count in self.meter.topics.items()}
-        self._start_counts = self.meter.counts
-        self._start_cpu_s = time.process_time()
-        self._run_lag_ns = 0
+        self.stats.start_schedule()
         self._started_ns = at_ns
         if not self.scenario.holds:
             self.opener.is_limited = False
@@ -227,7 +177,7 @@ class Runner:
 
     def storm(self, at_ns: int) -> None:
         """The server is disturbed at *at_ns*: time how the connections return, and do not limit them."""
-        self._storm_ns = at_ns
+        self._herd.start(at_ns)
         self.opener.is_limited = False
 
     async def stop(self) -> None:
@@ -290,7 +240,7 @@ class Runner:
 
     def _is_delivery_due(self) -> bool:
         return self.share.workers > 1 or any(
-            count.received < count.published * self._subscribers.get(topic, 0)
+            count.received < count.published * self.stats.subscribers.get(topic, 0)
             for topic, count in (self.meter.topics or {}).items()
         )
 
@@ -317,10 +267,7 @@ class Runner:
         if session.closing:
             return
         self.meter.count_connect_attempt()
-        if self._storm_ns:
-            since_ns = time.monotonic_ns() - self._storm_ns
-            self._attempts.record(since_ns)
-            self._herd[since_ns // HERD_BIN_NS] += 1
+        self._herd.attempted()
         try:
             await connect(self._target.url(session.i), session, session, self._target.options(session.i))
         except ConnectError as error:
@@ -380,29 +327,16 @@ class Runner:
                 gc.collect()
                 gc.freeze()
                 # The first attempts' counts come with it, so that nobody has to wait for the next line.
-                self._write(self.stats("ready"))
+                self._write(self.stats.line("ready"))
 
     def _schedule_ended(self) -> None:
         """The schedule is over, or was stopped before its end: tell what was counted while it ran, once."""
         self.meter.stop_thinking()
         if not self._started_ns:
             return
-        now_ns = time.monotonic_ns()
-        counts = self.meter.counts
-        # A pause that has just ended: this may run before the task that measures it.
-        if self._lag_due_ns:
-            self._run_lag_ns = max(self._run_lag_ns, now_ns - self._lag_due_ns)
-        self._write(
-            {
-                "type": "scheduled",
-                "at_ns": now_ns,
-                "run_s": min(self.plan.duration_s, max(0, now_ns - self._started_ns) / 1e9),
-                "alive": sum(session.is_joined for session in self._sessions.values()),
-                "run_lag_ns": self._run_lag_ns,
-                "run_cpu_s": time.process_time() - self._start_cpu_s,
-                "run_counts": {name: count - self._start_counts[name] for name, count in counts.items()},
-            }
-        )
+        run_s = min(self.plan.duration_s, max(0, time.monotonic_ns() - self._started_ns) / 1e9)
+        alive = sum(session.is_joined for session in self._sessions.values())
+        self._write(self.stats.scheduled(run_s, alive))
         self._started_ns = 0
 
     # -- what the meter and scripts tell
@@ -412,9 +346,7 @@ class Runner:
         self._settled(session)
         if not self.scenario.holds:
             self._after(session, lambda: self._leave(session), self.plan.stay_s)
-        if self._storm_ns and session.i not in self._rejoined:
-            self._rejoined.add(session.i)
-            self._rejoin.record(time.monotonic_ns() - self._storm_ns)
+        self._herd.joined(session.i)
 
     def session_join_failed(self, session: MeterSession, reason: str) -> None:
         self._reasons.add("join", reason)
@@ -453,63 +385,11 @@ class Runner:
 
     # -- stats
 
-    def stats(self, kind: str = "stats") -> dict[str, Any]:
-        """What was counted and timed since the last line, and how things stand."""
-        meter = self.meter
-        counts = meter.counts
-        cpu_s = time.process_time()
-        histograms: dict[str, Any] = {}
-        for name, histogram in self._measured.items():
-            if histogram.count:
-                histograms[name] = histogram.export()
-                self._totals[name].add(histogram)
-                histogram.reset()
-        line = {
-            "type": kind,
-            "at_ns": time.monotonic_ns(),
-            "counts": {
-                name: count - self._last_counts[name]
-                for name, count in counts.items()
-                if count != self._last_counts[name]
-            },
-            "histograms": histograms,
-            "reasons": self._reasons.take(),
-            "connected": meter.connected,
-            "joined": meter.joined,
-            "in_flight": meter.in_flight,
-            "cpu_s": cpu_s - self._last_cpu_s,
-            "rss_bytes": rss_bytes(),
-        }
-        events = {event: (count.count, count.size_bytes) for event, count in (meter.events or {}).items()}
-        if events:
-            line["event_counts"] = {
-                event: [count - last[0], size_bytes - last[1]]
-                for event, (count, size_bytes) in events.items()
-                if count != (last := self._last_events.get(event, (0, 0)))[0]
-            }
-        self._last_events = events
-        self._last_counts = counts
-        self._last_cpu_s = cpu_s
-        return line
-
     def final(self) -> dict[str, Any]:
-        """The last line: what stands since the last one, and the totals of everything."""
+        """The last line."""
         for session in self._sessions.values():
             session.settle()
-        line = self.stats("final")
-        line["totals"] = self.meter.counts
-        line["total_histograms"] = {
-            name: total.export() for name, total in self._totals.items() if total.count
-        }
-        line["topics"] = {
-            topic: [count.published, count.received, self._subscribers.get(topic, 0)]
-            for topic, count in (self.meter.topics or {}).items()
-        }
-        line["events"] = {
-            event: [count.count, count.size_bytes] for event, count in (self.meter.events or {}).items()
-        }
-        line["herd"] = {str(bin_): count for bin_, count in self._herd.items()}
-        return line
+        return self.stats.final()
 
     async def report(self, from_ns: int) -> None:
         """Write a line a second from *from_ns* on, until cancelled."""
@@ -517,13 +397,4 @@ class Runner:
         while True:
             second += 1
             await asyncio.sleep((from_ns - time.monotonic_ns()) / 1e9 + second * STATS_INTERVAL_S)
-            self._write(self.stats())
-
-    async def watch_lag(self) -> None:
-        """Measure how late the loop wakes: a stalled client shows here, whatever it was doing."""
-        while True:
-            self._lag_due_ns = time.monotonic_ns() + int(LAG_INTERVAL_S * 1e9)
-            await asyncio.sleep(LAG_INTERVAL_S)
-            lag_ns = time.monotonic_ns() - self._lag_due_ns
-            self._loop_lag.record(lag_ns)
-            self._run_lag_ns = max(self._run_lag_ns, lag_ns)
+            self._write(self.stats.line())

@@ -1,0 +1,110 @@
+"""The lines in which a worker tells what it counted."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.reasons import Reasons
+from fastphx.load.worker.herd import Herd
+from fastphx.load.worker.loop_lag import LoopLag
+from fastphx.load.worker.memory import rss_bytes
+from fastphx.load.worker.meter import HISTOGRAMS, Meter
+
+
+class Stats:
+    """Makes the lines of one worker: of what was counted since the last line, while the schedule ran, and in
+    all."""
+
+    def __init__(self, meter: Meter, reasons: Reasons, loop_lag: LoopLag, herd: Herd) -> None:
+        self._meter = meter
+        self._reasons = reasons
+        self._loop_lag = loop_lag
+        self._herd = herd
+        self._measured: dict[str, Histogram] = {name: getattr(meter, name) for name in HISTOGRAMS}
+        self._measured |= {"loop_lag": loop_lag.histogram, "rejoin": herd.rejoins, "attempt": herd.attempts}
+        self._totals = {name: Histogram() for name in self._measured}
+        self._last_events: dict[str, tuple[int, int]] = {}
+        self._last_counts = self._start_counts = meter.counts
+        self._last_cpu_s = self._start_cpu_s = time.process_time()
+        self.subscribers: dict[str, int] = {}
+        """Of each topic when the schedule started, where pushes are stamped."""
+
+    def start_schedule(self) -> None:
+        """The schedule starts: `scheduled` counts from here."""
+        self.subscribers = {topic: count.subscribers for topic, count in (self._meter.topics or {}).items()}
+        self._start_counts = self._meter.counts
+        self._start_cpu_s = time.process_time()
+        self._loop_lag.restart()
+
+    def line(self, kind: str = "stats") -> dict[str, Any]:
+        """What was counted and timed since the last line, and how things stand."""
+        meter = self._meter
+        counts = meter.counts
+        cpu_s = time.process_time()
+        histograms: dict[str, Any] = {}
+        for name, histogram in self._measured.items():
+            if histogram.count:
+                histograms[name] = histogram.export()
+                self._totals[name].add(histogram)
+                histogram.reset()
+        line = {
+            "type": kind,
+            "at_ns": time.monotonic_ns(),
+            "counts": {
+                name: count - self._last_counts[name]
+                for name, count in counts.items()
+                if count != self._last_counts[name]
+            },
+            "histograms": histograms,
+            "reasons": self._reasons.take(),
+            "connected": meter.connected,
+            "joined": meter.joined,
+            "in_flight": meter.in_flight,
+            "cpu_s": cpu_s - self._last_cpu_s,
+            "rss_bytes": rss_bytes(),
+        }
+        events = {event: (count.count, count.size_bytes) for event, count in (meter.events or {}).items()}
+        if events:
+            line["event_counts"] = {
+                event: [count - last[0], size_bytes - last[1]]
+                for event, (count, size_bytes) in events.items()
+                if count != (last := self._last_events.get(event, (0, 0)))[0]
+            }
+        self._last_events = events
+        self._last_counts = counts
+        self._last_cpu_s = cpu_s
+        return line
+
+    def scheduled(self, run_s: float, alive: int) -> dict[str, Any]:
+        """The line of a schedule that has ended after *run_s*, with *alive* sockets joined."""
+        now_ns = time.monotonic_ns()
+        return {
+            "type": "scheduled",
+            "at_ns": now_ns,
+            "run_s": run_s,
+            "alive": alive,
+            "run_lag_ns": self._loop_lag.longest_ns(now_ns),
+            "run_cpu_s": time.process_time() - self._start_cpu_s,
+            "run_counts": {
+                name: count - self._start_counts[name] for name, count in self._meter.counts.items()
+            },
+        }
+
+    def final(self) -> dict[str, Any]:
+        """The last line: what stands since the last one, and the totals of everything."""
+        line = self.line("final")
+        line["totals"] = self._meter.counts
+        line["total_histograms"] = {
+            name: total.export() for name, total in self._totals.items() if total.count
+        }
+        line["topics"] = {
+            topic: [count.published, count.received, self.subscribers.get(topic, 0)]
+            for topic, count in (self._meter.topics or {}).items()
+        }
+        line["events"] = {
+            event: [count.count, count.size_bytes] for event, count in (self._meter.events or {}).items()
+        }
+        line["herd"] = {str(bin_): count for bin_, count in self._herd.bins.items()}
+        return line
