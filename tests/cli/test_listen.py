@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fastphx.protocol.codec import RawJson
-from fastphx.testing import Channel, Server, Stop, demo_server
+from fastphx.testing import Server, ServerChannel, ServerStop, demo_server
 from tests.cli.command import COMMAND, TIMEOUT_S, Running, run, sentence
 from tests.free_port import free_port
 
@@ -106,9 +106,9 @@ async def test_a_connection_that_the_server_ends_for_good() -> None:
 
 
 async def test_a_topic_that_the_server_closes() -> None:
-    class Short(Channel):
-        def handle_info(self, message: Any) -> Stop:
-            return Stop("normal")
+    class Short(ServerChannel):
+        def handle_info(self, message: Any) -> ServerStop:
+            return ServerStop("normal")
 
         def join(self, topic: str, payload: Any) -> None:
             self.send_info("end")

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from fastphx.protocol.codec import Message
-from fastphx.testing import Channel, Server, Stop, demo_server
+from fastphx.testing import Server, ServerChannel, ServerStop, demo_server
 
 CHAT = Path(__file__).parents[2] / "examples" / "chat.py"
 TIMEOUT_S = 20.0
@@ -63,9 +63,9 @@ async def test_two_people_talk() -> None:
 
 
 async def test_a_closed_room_ends_the_chat() -> None:
-    class Closing(Channel):
-        def handle_in(self, event: str, message: Message) -> Stop:
-            return Stop("normal")
+    class Closing(ServerChannel):
+        def handle_in(self, event: str, message: Message) -> ServerStop:
+            return ServerStop("normal")
 
     async with Server(channels={"room:*": Closing}) as server:
         ann = Person(server.url, "ann")

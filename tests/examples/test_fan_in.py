@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from fastphx.testing import Channel, Server
+from fastphx.testing import Server, ServerChannel
 
 FAN_IN = Path(__file__).parents[2] / "examples" / "fan_in.py"
 TIMEOUT_S = 20.0
@@ -19,7 +19,7 @@ TOPICS = [f"fan:{number}" for number in range(12)]
 async def test_every_message_becomes_a_row(tmp_path: Path) -> None:
     joins: list[Any] = []
 
-    class Fan(Channel):
+    class Fan(ServerChannel):
         def join(self, topic: str, payload: Any) -> None:
             joins.append(payload["since"])
 

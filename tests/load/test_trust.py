@@ -17,8 +17,9 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
 from fastphx.protocol.codec import Message, encode, encode_reply
-from fastphx.testing.channel import Channel, Reply
+from fastphx.testing.channel import ServerChannel
 from fastphx.testing.demo import demo_server
+from fastphx.testing.responses import ServerReply
 from fastphx.testing.server import Server
 from tests.transports.raw_server import TEXT, Peer, RawServer, frame
 
@@ -92,13 +93,13 @@ def test_warm_up_is_counted_and_not_timed(server: Server, tmp_path: Path) -> Non
     assert run.result["latency"]["rtt"]["count"] == 100
 
 
-class Chatty(Channel):
+class Chatty(ServerChannel):
     """Answers each push twice, and once where nobody asked."""
 
-    def handle_in(self, event: str, message: Message) -> Reply:
-        self.reply(message, Reply("ok"))
+    def handle_in(self, event: str, message: Message) -> ServerReply:
+        self.reply(message, ServerReply("ok"))
         self.push("phx_reply", {"status": "ok", "response": {}})
-        return Reply("ok")
+        return ServerReply("ok")
 
 
 def test_duplicate_and_unexpected_replies_have_buckets_of_their_own(tmp_path: Path) -> None:

@@ -5,15 +5,17 @@ from typing import Any
 
 import pytest
 
+import fastphx
+import fastphx.testing
 from fastphx.errors import EncodingError
 from fastphx.protocol.codec import Message, RawJson
-from fastphx.testing import Channel, Connection, Reply, Server, Stop
+from fastphx.testing import Server, ServerChannel, ServerConnection, ServerReply, ServerStop
 from tests.testing.raw_socket import RawSocket
 
 VSN2 = "?vsn=2.0.0"
 
 
-class Room(Channel):
+class Room(ServerChannel):
     """Does what each test's event asks for, and notes how it ended."""
 
     ended: list[Any] = []  # noqa: RUF012 - each test clears it
@@ -23,11 +25,11 @@ class Room(Channel):
             return self.slow_join(payload["slow"])
         return payload["answer"](self) if callable(payload.get("answer")) else None
 
-    async def slow_join(self, milliseconds: float) -> Reply:
+    async def slow_join(self, milliseconds: float) -> ServerReply:
         await asyncio.sleep(milliseconds / 1000)
         if milliseconds > 40:
             raise RuntimeError("too slow")
-        return Reply("ok", {"slow": True})
+        return ServerReply("ok", {"slow": True})
 
     async def slow(self, message: Message) -> Any:
         try:
@@ -37,22 +39,22 @@ class Room(Channel):
             raise
         if message.payload.get("crash"):
             raise RuntimeError("crashed while it was slow")
-        return Reply("ok", {"slow": message.payload["n"]})
+        return ServerReply("ok", {"slow": message.payload["n"]})
 
     def handle_in(self, event: str, message: Message) -> Any:
         match event:
             case "slow":
                 return self.slow(message)
             case "fast":
-                return Reply("ok", {"fast": message.payload["n"]})
+                return ServerReply("ok", {"fast": message.payload["n"]})
             case "info":
                 self.send_info({"n": message.payload["n"]})
-                return Reply("ok")
+                return ServerReply("ok")
             case "stall":
                 self.socket.stall(0.05)
-                return Reply("ok")
+                return ServerReply("ok")
             case "later":
-                asyncio.get_running_loop().call_soon(self.reply, message, Reply("ok", {"later": True}))
+                asyncio.get_running_loop().call_soon(self.reply, message, ServerReply("ok", {"later": True}))
                 return None
             case "after":
                 self.send_after(0.01, {"n": "after"})
@@ -61,26 +63,26 @@ class Room(Channel):
                 assert self.broadcast_from("from_other", message.payload) == 1
                 return None
             case "raw":
-                return Reply("ok", RawJson('{"z": 1,"a":2}'))
+                return ServerReply("ok", RawJson('{"z": 1,"a":2}'))
             case "sorted":
-                return Reply("ok", {"z": 1, "a": {"y": 2, "b": 3}})
+                return ServerReply("ok", {"z": 1, "a": {"y": 2, "b": 3}})
             case "status":
-                return Reply("teapot", {})
+                return ServerReply("teapot", {})
             case "binary":
-                return Reply("ok", b"\x00\xff")
+                return ServerReply("ok", b"\x00\xff")
             case "unencodable":
-                return Reply("ok", {"it": object()})
+                return ServerReply("ok", {"it": object()})
             case "wrong":
                 return 42
             case "odd_stop":
-                return Stop("tired", Reply("ok", {"bye": 1}))
+                return ServerStop("tired", ServerReply("ok", {"bye": 1}))
             case "shutdown":
-                return Stop(("shutdown", "for a reason"))
+                return ServerStop(("shutdown", "for a reason"))
         return super().handle_in(event, message)
 
     def handle_info(self, message: Any) -> Any:
         if message.get("n") == "stop":
-            return Stop("normal")
+            return ServerStop("normal")
         self.push("info", message)
         return None
 
@@ -149,7 +151,7 @@ async def test_the_old_channel_is_closed_after_the_reply_to_a_slow_join_of_its_t
 
 
 async def test_a_channel_that_cannot_be_made_is_a_join_that_crashed() -> None:
-    def make() -> Channel:
+    def make() -> ServerChannel:
         raise ZeroDivisionError("in the constructor")
 
     async with Server({"made": make, "no": object}, sockets=None) as server:  # type: ignore[dict-item]
@@ -345,7 +347,7 @@ async def test_a_monitor_is_called_before_terminate() -> None:
     async with room_server() as server, RawSocket(server.websocket_url + VSN2) as socket:
         await socket.join()
         [connection] = server.connections
-        assert isinstance(connection, Connection)
+        assert isinstance(connection, ServerConnection)
         connection.channels["room:a"].monitor(lambda reason: Room.ended.append(("monitor", reason)))
         socket.send_json("1", "2", "room:a", "phx_leave", {})
         await socket.recv()
@@ -353,7 +355,7 @@ async def test_a_monitor_is_called_before_terminate() -> None:
 
 
 async def test_terminate_that_raises_ends_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
-    class Rude(Channel):
+    class Rude(ServerChannel):
         def terminate(self, reason: Any) -> None:
             raise RuntimeError("not like this")
 
@@ -369,3 +371,35 @@ async def test_wait_until_says_what_it_waited_for() -> None:
     async with room_server() as server:
         with pytest.raises(TimeoutError, match="'joins': 0"):
             await server.wait_until(lambda stats: stats["joins"] == 1, 0.01)
+
+
+async def test_a_channel_has_no_socket_before_its_join() -> None:
+    room = Room()
+    for use in (
+        lambda: room.push("early"),
+        lambda: room.broadcast("early"),
+        lambda: room.broadcast_from("early"),
+        lambda: room.send_info("early"),
+        lambda: room.send_after(1, "early"),
+    ):
+        with pytest.raises(RuntimeError, match="Room has no socket before its join"):
+            use()
+
+
+async def test_a_route_that_makes_no_channel_is_a_join_that_crashes() -> None:
+    routes: dict[str, Any] = {"room:*": lambda: None, "text:*": str}
+    async with Server(routes) as server, RawSocket(server.websocket_url + VSN2) as socket:
+        for ref, topic in enumerate(["room:a", "text:a"]):
+            socket.send_json(str(ref), str(ref), topic, "phx_join", {})
+            assert (await socket.recv_json())[4] == {
+                "response": {"reason": "join crashed"},
+                "status": "error",
+            }
+        assert server.stats["crashes"] == 2
+
+
+@pytest.mark.parametrize("name", ["Channel", "Connection", "Presence", "Reply", "Stop"])
+def test_the_short_names_are_there_too(name: str) -> None:
+    assert getattr(fastphx.testing, name) is getattr(fastphx.testing, f"Server{name}")
+    assert name in fastphx.testing.__all__
+    assert fastphx.testing.JoinRefusedError is fastphx.JoinError

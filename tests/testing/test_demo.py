@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fastphx.testing import Channel, Presence, Reply, Server, demo_server
+from fastphx.testing import Server, ServerChannel, ServerPresence, ServerReply, demo_server
 from tests.testing.raw_socket import RawSocket
 
 VSN2 = "?vsn=2.0.0"
@@ -89,15 +89,15 @@ async def _refused(server: Server) -> Any:
 
 
 async def test_a_presence_is_tracked_once_a_channel() -> None:
-    presence = Presence()
+    presence = ServerPresence()
 
-    class Tracked(Channel):
-        def join(self, topic: str, payload: Any) -> Reply:
+    class Tracked(ServerChannel):
+        def join(self, topic: str, payload: Any) -> ServerReply:
             presence.track(self, "k", {"n": 1})
             with pytest.raises(ValueError, match="tracked already"):
                 presence.track(self, "k", {"n": 2})
             presence.untrack(self, "nobody")
-            return Reply("error" if payload.get("refuse") else "ok", presence.list(topic))
+            return ServerReply("error" if payload.get("refuse") else "ok", presence.list(topic))
 
     async with Server({"t": Tracked}) as server:
         async with RawSocket(server.websocket_url + VSN2) as socket:

@@ -14,7 +14,7 @@ import pytest
 from yarl import URL
 
 from fastphx.protocol.codec import encode_binary_push
-from fastphx.testing import Channel, Server, demo_server
+from fastphx.testing import Server, ServerChannel, demo_server
 from tests.testing.raw_socket import RawSocket
 
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "longpoll.json").read_text())["exchanges"]
@@ -196,7 +196,7 @@ async def test_parameters_are_those_of_a_websocket(query: str) -> None:
         seen.append((handshake.path, handshake.pairs))
         return {}
 
-    server = Server(channels={"room:*": Channel}, connect=connect, longpoll=True)
+    server = Server(channels={"room:*": ServerChannel}, connect=connect, longpoll=True)
     async with server, aiohttp.ClientSession() as http:
         poller = Poller(http, server, f"vsn=2.0.0&{query}")
         await poller.open()

@@ -16,7 +16,7 @@ import pytest
 import trustme
 from picows import WSMsgType
 
-from fastphx.testing import Channel, Handshake, Reply, Server, SocketHandler, demo_server
+from fastphx.testing import Handshake, Server, ServerChannel, ServerReply, SocketHandler, demo_server
 from fastphx.testing.demo import RoomChannel
 from tests.testing.raw_socket import RawSocket
 
@@ -81,9 +81,9 @@ async def test_what_connect_is_told_and_what_it_decides() -> None:
             raise RuntimeError("connect crashed")
         return {"name": handshake.params.get("name")}
 
-    class Who(Channel):
-        def join(self, topic: str, payload: Any) -> Reply:
-            return Reply("ok", self.socket.assigns)
+    class Who(ServerChannel):
+        def join(self, topic: str, payload: Any) -> ServerReply:
+            return ServerReply("ok", self.socket.assigns)
 
     async with Server({"who": Who}, connect=connect, id=lambda assigns: assigns["name"]) as server:
         token = base64.urlsafe_b64encode(b"s\xc3\xa9cret?>").decode().rstrip("=")

@@ -20,7 +20,7 @@ from fastphx import (
     StoppedError,
 )
 from fastphx.serializers import JsonV1
-from fastphx.testing import JoinRefusedError, Server, TestSocket, demo_server
+from fastphx.testing import JoinError, Server, TestSocket, demo_server
 
 
 def test_joins_pushes_and_leaves(phoenix_socket: TestSocket) -> None:
@@ -56,7 +56,7 @@ def test_messages_wait_for_the_one_who_asks_for_them(
 
 
 def test_what_is_refused(phoenix_socket: TestSocket, phoenix_server: Server) -> None:
-    with pytest.raises(JoinRefusedError, match="denied") as caught:
+    with pytest.raises(JoinError, match="denied") as caught:
         phoenix_socket.join("room:denied")
     assert caught.value.response == {"reason": "denied"}
     with pytest.raises(NotJoinedError):

@@ -6,28 +6,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastphx.testing.channel import Channel, Reply, Stop
-    from fastphx.testing.connection import Connection
+    from fastphx.errors import JoinError
+    from fastphx.testing.channel import ServerChannel
+    from fastphx.testing.connection import ServerConnection
     from fastphx.testing.demo import demo_server
     from fastphx.testing.faults import Faults
     from fastphx.testing.handshake import Handshake
-    from fastphx.testing.presence import Presence
+    from fastphx.testing.presence import ServerPresence
+    from fastphx.testing.responses import ServerReply, ServerStop
     from fastphx.testing.server import Server
     from fastphx.testing.server_process import ServerProcess
     from fastphx.testing.socket_handler import SocketHandler
-    from fastphx.testing.test_socket import JoinRefusedError, Received, TestSocket
+    from fastphx.testing.test_socket import Received, TestSocket
+
+    Channel = ServerChannel
+    Connection = ServerConnection
+    JoinRefusedError = JoinError
+    Presence = ServerPresence
+    Reply = ServerReply
+    Stop = ServerStop
 
 __all__ = [
     "Channel",
     "Connection",
     "Faults",
     "Handshake",
+    "JoinError",
     "JoinRefusedError",
     "Presence",
     "Received",
     "Reply",
     "Server",
+    "ServerChannel",
+    "ServerConnection",
+    "ServerPresence",
     "ServerProcess",
+    "ServerReply",
+    "ServerStop",
     "SocketHandler",
     "Stop",
     "TestSocket",
@@ -35,25 +50,36 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Channel": "channel",
-    "Connection": "connection",
-    "Faults": "faults",
-    "Handshake": "handshake",
-    "JoinRefusedError": "test_socket",
-    "Presence": "presence",
-    "Received": "test_socket",
-    "Reply": "channel",
-    "Server": "server",
-    "ServerProcess": "server_process",
-    "SocketHandler": "socket_handler",
-    "Stop": "channel",
-    "TestSocket": "test_socket",
-    "demo_server": "demo",
+    "Faults": "fastphx.testing.faults",
+    "Handshake": "fastphx.testing.handshake",
+    "JoinError": "fastphx.errors",
+    "Received": "fastphx.testing.test_socket",
+    "Server": "fastphx.testing.server",
+    "ServerChannel": "fastphx.testing.channel",
+    "ServerConnection": "fastphx.testing.connection",
+    "ServerPresence": "fastphx.testing.presence",
+    "ServerProcess": "fastphx.testing.server_process",
+    "ServerReply": "fastphx.testing.responses",
+    "ServerStop": "fastphx.testing.responses",
+    "SocketHandler": "fastphx.testing.socket_handler",
+    "TestSocket": "fastphx.testing.test_socket",
+    "demo_server": "fastphx.testing.demo",
 }
+
+_ALIASES = {
+    "Channel": "ServerChannel",
+    "Connection": "ServerConnection",
+    "JoinRefusedError": "JoinError",
+    "Presence": "ServerPresence",
+    "Reply": "ServerReply",
+    "Stop": "ServerStop",
+}
+"""Other names for what the client or the behaviour has under the same one."""
 
 
 def __getattr__(name: str) -> Any:
     # Imported when used: the pytest plugin is loaded in every run of pytest.
-    if name not in _MODULES:
+    own = _ALIASES.get(name, name)
+    if own not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(import_module(_MODULES[own]), own)

@@ -1,55 +1,16 @@
-import cython
+from fastphx.protocol.codec cimport Message
+from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
+from fastphx.testing.channel_process cimport CHANNEL_JOINED, ChannelProcess
+from fastphx.testing.replies cimport answer, characters
+from fastphx.testing.responses cimport ServerReply
+from fastphx.testing.server_socket cimport ServerSocket
+from fastphx.testing.text_frame cimport encode_payload, text_frame
 
-from fastphx.protocol.codec cimport RawJson
-
-import orjson
-
-from fastphx.errors import EncodingError, clip
-
-cdef object _dumps = orjson.dumps
-cdef int _SORT_KEYS = orjson.OPT_SORT_KEYS
-
-
-cdef bytes encode_payload(object payload):
-    if payload is None:
-        return b"{}"
-    if type(payload) is RawJson:
-        return (<RawJson>payload).data
-    try:
-        return _dumps(payload, None, _SORT_KEYS)
-    except (TypeError, ValueError) as error:
-        raise EncodingError(f"a payload cannot be encoded ({error}): {clip(repr(payload))}") from error
+from fastphx.errors import EncodingError
+from fastphx.protocol.codec import encode_binary_server_push
 
 
-@cython.final
-@cython.freelist(64)
-cdef class Reply:
-    """An answer: a status and a response (a JSON value, RawJson, bytes for a binary frame, None for {})."""
-
-    def __cinit__(self, str status="ok", object response=None):
-        self.status = status
-        self.response = response
-
-    def __repr__(self):
-        return f"Reply({self.status!r}, {self.response!r})"
-
-
-@cython.final
-cdef class Stop:
-    """Ends the channel, after *reply* where there is one.
-
-    Reasons "normal" and "shutdown" send phx_close, anything else phx_error, as in Phoenix.
-    """
-
-    def __cinit__(self, object reason="normal", Reply reply=None):
-        self.reason = reason
-        self.reply = reply
-
-    def __repr__(self):
-        return f"Stop({self.reason!r}, {self.reply!r})"
-
-
-cdef class Channel:
+cdef class ServerChannel(ChannelProcess):
     """A channel, as a Phoenix.Channel module: subclass it and route topics to it.
 
     An instance lives from its join to its end. Callbacks run on the server's loop; one that returns a
@@ -58,20 +19,20 @@ cdef class Channel:
     """
 
     def join(self, topic, payload):
-        """Called with the join's payload. Returns None (ok, response {}) or a Reply."""
+        """Called with the join's payload. Returns None (ok, response {}) or a ServerReply."""
 
     def handle_in(self, event, message):
-        """Called for a client's message; ``message.payload`` decodes its payload. Returns None, a Reply
-        or a Stop. By default crashes, as a Phoenix channel without a clause for the event does."""
+        """Called for a client's message; ``message.payload`` decodes its payload. Returns None, a ServerReply
+        or a ServerStop. By default crashes, as a Phoenix channel without a clause for the event does."""
         raise LookupError(f"{type(self).__name__} has no handle_in for {event!r}")
 
     def handle_info(self, message):
-        """Called for what ``send_info`` was given. Returns None or a Stop."""
+        """Called for what ``send_info`` was given. Returns None or a ServerStop."""
         raise LookupError(f"{type(self).__name__} has no handle_info for {message!r}")
 
     def terminate(self, reason):
         """Called when the channel ends: "left", "closed" (the connection ended), "duplicate_join", a
-        Stop's reason, or the exception of a crash."""
+        ServerStop's reason, or the exception of a crash."""
 
     @property
     def is_joined(self):
@@ -80,28 +41,41 @@ cdef class Channel:
 
     def push(self, str event not None, payload=None):
         """Send a message to this socket. Raises EncodingError."""
-        self.socket.push(self, event, payload)
+        cdef ServerSocket socket = self._socket()
+        cdef int sent
+        if isinstance(payload, bytes):
+            if socket.vsn == 1:
+                raise EncodingError("vsn 1.0.0 has no binary frames: push a payload that is JSON")
+            sent = socket.send_bytes(OPCODE_BINARY, encode_binary_server_push(
+                characters(self.join_ref), self.topic, event, payload))
+        else:
+            sent = socket.send_bytes(OPCODE_TEXT, text_frame(
+                socket.vsn, self.join_ref, None, self.topic, event, encode_payload(payload)))
+        if sent:
+            socket.hub.counters.server_pushes += 1
 
     def broadcast(self, str event not None, payload=None):
         """Send a message to every subscriber of the topic, this one included. Returns how many."""
-        return self.socket.pubsub.broadcast(self.topic, event, payload)
+        return self._socket().pubsub.broadcast(self.topic, event, payload)
 
     def broadcast_from(self, str event not None, payload=None):
         """Send a message to every other subscriber of the topic. Returns how many."""
-        return self.socket.pubsub.broadcast(self.topic, event, payload, self)
+        cdef ServerSocket socket = self._socket()
+        return socket.pubsub.broadcast(self.topic, event, payload, socket)
 
-    def reply(self, message, Reply reply not None):
+    def reply(self, Message message not None, ServerReply reply not None):
         """Answer *message* later than its ``handle_in`` returned. Raises EncodingError."""
-        self.socket.reply(self, message, reply)
+        answer(self._socket(), message.join_ref, message.ref, self.topic, reply.status, reply.response, True)
 
     def send_info(self, message):
         """Have ``handle_info(message)`` called once this callback has returned and its reply is sent.
         Does nothing when the channel has ended."""
-        self.socket.send_info(self, message)
+        self._socket()
+        self.send_info_later(message)
 
     def send_after(self, double delay_s, message):
         """As ``send_info``, *delay_s* seconds from now. Returns the loop's timer handle."""
-        return self.socket.loop.call_later(delay_s, self.send_info, message)
+        return self._socket().hub.loop.call_later(delay_s, self.send_info, message)
 
     def monitor(self, callback):
         """Have ``callback(reason)`` called when the channel ends, before ``terminate``, and
@@ -109,6 +83,11 @@ cdef class Channel:
         if self.monitors is None:
             self.monitors = []
         self.monitors.append(callback)
+
+    cdef ServerSocket _socket(self):
+        if self.socket is None:
+            raise RuntimeError(f"{type(self).__name__} has no socket before its join")
+        return self.socket
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.topic!r}>"

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from fastphx.protocol.codec import Message, RawJson
-from fastphx.testing.channel import Channel, Reply, Stop
+from fastphx.testing.channel import ServerChannel
 from fastphx.testing.handshake import Handshake
-from fastphx.testing.presence import Presence
+from fastphx.testing.presence import ServerPresence
+from fastphx.testing.responses import ServerReply, ServerStop
 from fastphx.testing.server import Server
 from fastphx.testing.socket_handler import SocketHandler
 
@@ -30,7 +31,7 @@ def compact(message: Message) -> Any:
     return RawJson(raw) if _NOT_COMPACT(raw) is None else message.payload
 
 
-class RoomChannel(Channel):
+class RoomChannel(ServerChannel):
     """``room:*``: answers ``echo``, ``echo_error``, ``status``, ``slow`` (after ``ms`` milliseconds),
     ``stop_reply``; pushes ``pushed`` for ``push``; broadcasts ``new_msg``; does nothing for ``noreply``;
     ends for ``crash``, ``stop``, ``stop_shutdown``; ends the socket for ``kick`` and ``kill_socket``.
@@ -38,64 +39,64 @@ class RoomChannel(Channel):
 
     __slots__ = ()
 
-    def join(self, topic: str, payload: Any) -> Reply:
+    def join(self, topic: str, payload: Any) -> ServerReply:
         if topic == "room:denied":
-            return Reply("error", {"reason": "denied"})
+            return ServerReply("error", {"reason": "denied"})
         if topic == "room:crash_join":
             raise RuntimeError("joining room:crash_join crashes")
-        return Reply("ok", {"joined": payload})
+        return ServerReply("ok", {"joined": payload})
 
     def handle_in(self, event: str, message: Message) -> Any:
         if event == "echo":
-            return Reply("ok", compact(message))
+            return ServerReply("ok", compact(message))
         return _ROOM_EVENTS[event](self, message)
 
 
-def _new_msg(channel: Channel, message: Message) -> None:
+def _new_msg(channel: ServerChannel, message: Message) -> None:
     channel.broadcast("new_msg", compact(message))
 
 
-def _push(channel: Channel, message: Message) -> None:
+def _push(channel: ServerChannel, message: Message) -> None:
     channel.push("pushed", compact(message))
 
 
-async def _slow(_channel: Channel, message: Message) -> Reply:
+async def _slow(_channel: ServerChannel, message: Message) -> ServerReply:
     payload = message.payload
     milliseconds = payload.get("ms") if isinstance(payload, dict) else None
     delay_s = milliseconds / 1000 if isinstance(milliseconds, int | float) else SLOW_S
     await asyncio.sleep(min(max(delay_s, 0.0), MAX_SLOW_S))
-    return Reply("ok", compact(message))
+    return ServerReply("ok", compact(message))
 
 
-def _crash(_channel: Channel, _message: Message) -> None:
+def _crash(_channel: ServerChannel, _message: Message) -> None:
     raise RuntimeError("the event crash crashes the channel")
 
 
-def _kick(channel: Channel, _message: Message) -> None:
+def _kick(channel: ServerChannel, _message: Message) -> None:
     channel.socket.disconnect()
 
 
-def _kill_socket(channel: Channel, _message: Message) -> None:
+def _kill_socket(channel: ServerChannel, _message: Message) -> None:
     channel.socket.cut()
 
 
-_ROOM_EVENTS: dict[str, Callable[[Channel, Message], Any]] = {
-    "echo_error": lambda _channel, message: Reply("error", compact(message)),
-    "status": lambda _channel, _message: Reply("ok"),
+_ROOM_EVENTS: dict[str, Callable[[ServerChannel, Message], Any]] = {
+    "echo_error": lambda _channel, message: ServerReply("error", compact(message)),
+    "status": lambda _channel, _message: ServerReply("ok"),
     "noreply": lambda _channel, _message: None,
     "push": _push,
     "new_msg": _new_msg,
     "slow": _slow,
     "crash": _crash,
-    "stop": lambda _channel, _message: Stop("normal"),
-    "stop_shutdown": lambda _channel, _message: Stop("shutdown"),
-    "stop_reply": lambda _channel, message: Stop("normal", Reply("ok", compact(message))),
+    "stop": lambda _channel, _message: ServerStop("normal"),
+    "stop_shutdown": lambda _channel, _message: ServerStop("shutdown"),
+    "stop_reply": lambda _channel, message: ServerStop("normal", ServerReply("ok", compact(message))),
     "kick": _kick,
     "kill_socket": _kill_socket,
 }
 
 
-class FanChannel(Channel):
+class FanChannel(ServerChannel):
     """``fan:*``: every event is broadcast to all subscribers, its sender included."""
 
     __slots__ = ()
@@ -104,20 +105,20 @@ class FanChannel(Channel):
         self.broadcast(event, compact(message))
 
 
-class PresenceChannel(Channel):
+class PresenceChannel(ServerChannel):
     """``presence:*``: tracks the join's ``user``; ``update`` changes its ``status``."""
 
-    def __init__(self, presence: Presence) -> None:
+    def __init__(self, presence: ServerPresence) -> None:
         self.presence = presence
         self.user = ""
 
-    def join(self, topic: str, payload: Any) -> Reply:
+    def join(self, topic: str, payload: Any) -> ServerReply:
         user = payload.get("user") if isinstance(payload, dict) else None
         if not isinstance(user, str) or not user:
-            return Reply("error", {"reason": "no user"})
+            return ServerReply("error", {"reason": "no user"})
         self.user = user
         self.send_info("after_join")
-        return Reply("ok")
+        return ServerReply("ok")
 
     def handle_info(self, message: Any) -> None:
         self.presence.track(self, self.user, {"online_at": 1, "status": "on"})
@@ -128,7 +129,7 @@ class PresenceChannel(Channel):
             raise LookupError(f"presence:* has no event {event!r}")
         status = message.payload.get("status", "on")
         # Phoenix' tracker works beside the channel: the reply goes out before the diff.
-        self.reply(message, Reply("ok"))
+        self.reply(message, ServerReply("ok"))
         self.presence.update(self, self.user, {"online_at": 1, "status": status})
 
 
@@ -148,8 +149,8 @@ def demo_sockets(
     *, idle_timeout_s: float = 60.0, max_channels_per_transport: int = 100
 ) -> dict[str, SocketHandler]:
     """``/socket``, and ``/short`` that is the same with an idle timeout of a second."""
-    presence = Presence()
-    channels: dict[str, Callable[[], Channel]] = {
+    presence = ServerPresence()
+    channels: dict[str, Callable[[], ServerChannel]] = {
         "room:*": RoomChannel,
         "fan:*": FanChannel,
         "presence:*": lambda: PresenceChannel(presence),

@@ -41,10 +41,8 @@ cdef class Hub:
     cdef Counters counters
     cdef readonly Faults faults
     cdef readonly object loop
-    cdef readonly object pubsub
-    cdef readonly set connections
-    cdef readonly dict ids              # socket id -> set of connections
-    cdef public object on_empty         # called when the last connection is gone, or None
+    cdef object on_open
+    cdef object on_end
     cdef readonly Py_ssize_t max_write_buffer
     cdef int64_t close_timeout_ns       # how long a client may take to answer a close
     cdef int64_t stalled_until_ns

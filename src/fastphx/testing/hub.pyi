@@ -1,27 +1,23 @@
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from typing import final
+from typing import Any, final
 
-from fastphx.testing.connection import Connection
 from fastphx.testing.faults import Faults
-from fastphx.testing.pubsub import PubSub
 
 @final
 class Hub:
-    on_empty: Callable[[], object] | None
     def __init__(
-        self, loop: AbstractEventLoop, pubsub: PubSub, max_write_buffer: int, close_timeout_s: float
+        self,
+        loop: AbstractEventLoop,
+        max_write_buffer: int,
+        close_timeout_s: float,
+        on_open: Callable[[Any], object],
+        on_end: Callable[[Any], object],
     ) -> None: ...
     @property
     def faults(self) -> Faults: ...
     @property
     def loop(self) -> AbstractEventLoop: ...
-    @property
-    def pubsub(self) -> PubSub: ...
-    @property
-    def connections(self) -> set[Connection]: ...
-    @property
-    def ids(self) -> dict[str, set[Connection]]: ...
     @property
     def max_write_buffer(self) -> int: ...
     @property

@@ -18,17 +18,19 @@ cdef int64_t to_ns(double seconds) noexcept:
 
 @cython.final
 cdef class Hub:
-    """Counters, fault switches, the send buffer and the connections of one server."""
+    """Counters, fault switches, limits and the send buffer of one server.
 
-    def __init__(self, loop, pubsub, Py_ssize_t max_write_buffer, double close_timeout_s):
+    *on_open* and *on_end* are called with each connection that opens, and that is gone.
+    """
+
+    def __init__(self, loop, Py_ssize_t max_write_buffer, double close_timeout_s, on_open, on_end):
         memset(&self.counters, 0, sizeof(self.counters))
         self.faults = Faults()
         self.loop = loop
-        self.pubsub = pubsub
-        self.connections = set()
-        self.ids = {}
         self.max_write_buffer = max_write_buffer
         self.close_timeout_ns = to_ns(close_timeout_s)
+        self.on_open = on_open
+        self.on_end = on_end
 
     def __dealloc__(self):
         PyMem_Free(self._memory)

@@ -55,7 +55,7 @@ class LongPoll:
         self._websocket = websocket
         self._window_s = window_s
         self._ping_interval_s = min(idle_timeout_s / 3, window_s)
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, LongPollSession] = {}
         self._web = web.Server(
             self._handle, request_factory=_request, access_log=None, handler_cancellation=True
         )
@@ -92,7 +92,7 @@ class LongPoll:
     async def _open(self, request: web.BaseRequest) -> web.Response:
         if self.is_draining:
             return web.Response(status=503)
-        session = Session(secrets.token_urlsafe(24))
+        session = LongPollSession(secrets.token_urlsafe(24))
         try:
             await session.connect(self._websocket(), request)
         except picows.WSHandshakeError as error:
@@ -102,7 +102,7 @@ class LongPoll:
         session.on_end = lambda: self._sessions.pop(session.token, None)
         return _answer({"messages": [], "status": 410, "token": session.token})
 
-    async def _poll(self, session: Session) -> web.Response:
+    async def _poll(self, session: LongPollSession) -> web.Response:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._window_s
         while not session.messages and session.is_open:
@@ -117,7 +117,7 @@ class LongPoll:
         status = 200 if messages else 204
         return _answer({"messages": messages, "status": status, "token": session.token})
 
-    def _publish(self, session: Session, body: bytes, content_type: str | None) -> web.Response:
+    def _publish(self, session: LongPollSession, body: bytes, content_type: str | None) -> web.Response:
         try:
             frames = _frames(body, content_type)
             for data, opcode in frames:
@@ -133,7 +133,7 @@ class LongPoll:
         return _answer({"status": 200})
 
 
-class Session(WSListener):
+class LongPollSession(WSListener):
     """One long-polling session: a client's WebSocket on the server itself, and what it has not polled yet."""
 
     def __init__(self, token: str) -> None:

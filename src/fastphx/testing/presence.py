@@ -8,22 +8,22 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from fastphx.testing.channel import Channel
+from fastphx.testing.channel import ServerChannel
 
 Metas = dict[str, dict[str, list[dict[str, Any]]]]
 
 
-class Presence:
+class ServerPresence:
     """The presences of every topic, by key; a key holds one meta for each channel that tracks it.
 
     Each change broadcasts ``presence_diff`` on the topic at once. A channel's presences end with it.
     """
 
     def __init__(self) -> None:
-        self._topics: dict[str, dict[str, dict[Channel, dict[str, Any]]]] = {}
+        self._topics: dict[str, dict[str, dict[ServerChannel, dict[str, Any]]]] = {}
         self._refs = itertools.count(int.from_bytes(os.urandom(4), "big"))
 
-    def track(self, channel: Channel, key: str, meta: Mapping[str, Any]) -> str:
+    def track(self, channel: ServerChannel, key: str, meta: Mapping[str, Any]) -> str:
         """Add *key*'s presence on the channel's topic. Returns its phx_ref. Raises ValueError where this
         channel tracks it already."""
         keys = self._topics.setdefault(channel.topic, {})
@@ -36,7 +36,7 @@ class Presence:
         self._broadcast_diff(channel, {key: {"metas": [metas[channel]]}}, {})
         return ref
 
-    def update(self, channel: Channel, key: str, meta: Mapping[str, Any]) -> str:
+    def update(self, channel: ServerChannel, key: str, meta: Mapping[str, Any]) -> str:
         """Replace *key*'s meta. Returns its new phx_ref. Raises KeyError where it is not tracked."""
         metas = self._topics[channel.topic][key]
         old = metas[channel]
@@ -45,7 +45,7 @@ class Presence:
         self._broadcast_diff(channel, {key: {"metas": [metas[channel]]}}, {key: {"metas": [old]}})
         return ref
 
-    def untrack(self, channel: Channel, key: str) -> None:
+    def untrack(self, channel: ServerChannel, key: str) -> None:
         """Take *key*'s presence away; nothing happens where there is none."""
         keys = self._topics.get(channel.topic, {})
         meta = keys.get(key, {}).pop(channel, None)
@@ -61,7 +61,7 @@ class Presence:
         """The topic's presences, as ``presence_state`` carries them."""
         return {key: {"metas": list(metas.values())} for key, metas in self._topics.get(topic, {}).items()}
 
-    def _broadcast_diff(self, channel: Channel, joins: Metas, leaves: Metas) -> None:
+    def _broadcast_diff(self, channel: ServerChannel, joins: Metas, leaves: Metas) -> None:
         channel.broadcast("presence_diff", {"joins": joins, "leaves": leaves})
 
     def _next_ref(self) -> str:

@@ -14,13 +14,15 @@ import picows
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from fastphx.errors import clip
-from fastphx.testing.channel import Channel
-from fastphx.testing.connection import Connection, sweep
+from fastphx.testing.channel import ServerChannel
+from fastphx.testing.connection import ServerConnection
+from fastphx.testing.connections import Connections
 from fastphx.testing.faults import Faults
 from fastphx.testing.handshake import parse_handshake
 from fastphx.testing.hub import Hub
 from fastphx.testing.loop_thread import LoopThread
 from fastphx.testing.pubsub import PubSub
+from fastphx.testing.server_socket import sweep
 from fastphx.testing.socket_handler import SocketHandler
 from fastphx.transports.deflate import DeflateOptions, NegotiationError, agree_as_server
 
@@ -60,7 +62,7 @@ class Server:
 
     def __init__(
         self,
-        channels: Mapping[str, Callable[[], Channel]] | None = None,
+        channels: Mapping[str, Callable[[], ServerChannel]] | None = None,
         *,
         sockets: Mapping[str, SocketHandler] | None = None,
         idle_timeout_s: float = 60.0,
@@ -111,6 +113,8 @@ class Server:
         self._longpoll_window_s = longpoll_window_s
         self._longpoll: LongPoll | None = None
         self._hub: Hub | None = None
+        self._pubsub: PubSub
+        self._connections = Connections()
         self._listener: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._thread: LoopThread | None = None
@@ -121,10 +125,14 @@ class Server:
         """Listen on the running loop."""
         if self._hub is not None:
             raise RuntimeError("the server has been started already")
-        pubsub = PubSub()
-        hub = Hub(asyncio.get_running_loop(), pubsub, self._max_write_buffer, self._close_timeout_s)
-        pubsub.attach(hub)
-        self._hub = hub
+        self._hub = Hub(
+            asyncio.get_running_loop(),
+            self._max_write_buffer,
+            self._close_timeout_s,
+            self._connections.add,
+            self._connections.discard,
+        )
+        self._pubsub = PubSub(self._hub)
         try:
             listener = await self._listen(self._port)
             port = listener.sockets[0].getsockname()[1]
@@ -144,17 +152,15 @@ class Server:
         """Stop listening and cut every connection that is still there."""
         if self._listener is None:
             return
-        assert self._hub is not None
-        hub, listener = self._hub, self._listener
-        self._listener = None
+        listener, self._listener = self._listener, None
         listener.close()
         if self._sweep is not None:
             self._sweep.cancel()
         empty = asyncio.Event()
-        hub.on_empty = empty.set
-        for connection in list(hub.connections):
+        self._connections.on_empty = empty.set
+        for connection in list(self._connections.all):
             connection.cut()
-        if hub.connections:
+        if self._connections.all:
             await asyncio.wait_for(empty.wait(), STOP_TIMEOUT_S)
         if self._longpoll is not None:
             await self._longpoll.stop()
@@ -220,25 +226,26 @@ class Server:
         return self._running_hub().faults
 
     @property
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[ServerConnection]:
         """The open connections."""
-        return self._on_loop(lambda: list(self._running_hub().connections))
+        self._running_hub()
+        return self._on_loop(lambda: list(self._connections.all))
 
     @property
     def topics(self) -> dict[str, int]:
         """How many subscribers each topic has."""
-        return self._on_loop(lambda: self._running_hub().pubsub.topics)
+        return self._on_loop(lambda: self._running_pubsub().topics)
 
     def broadcast(self, topic: str, event: str, payload: Any = None) -> int:
         """Send a message to every subscriber of *topic*; returns to how many. Raises EncodingError."""
-        return self._on_loop(lambda: self._running_hub().pubsub.broadcast(topic, event, payload))
+        return self._on_loop(lambda: self._running_pubsub().broadcast(topic, event, payload))
 
     def disconnect(self, id: str | None = None, code: int = 1001) -> int:  # noqa: A002
         """Close the open sockets of that id (of all without one) with *code*; returns how many."""
 
         def close() -> int:
-            hub = self._running_hub()
-            named = hub.connections if id is None else hub.ids.get(id, ())
+            self._running_hub()
+            named = self._connections.all if id is None else self._connections.of_id(id)
             chosen = [connection for connection in named if connection.is_open]
             for connection in chosen:
                 connection.disconnect(code)
@@ -264,7 +271,8 @@ class Server:
         """Reset the TCP connection of *count* sockets, or of all; returns of how many."""
 
         def reset() -> int:
-            chosen = list(self._running_hub().connections)[:count]
+            self._running_hub()
+            chosen = list(self._connections.all)[:count]
             for connection in chosen:
                 connection.cut()
             return len(chosen)
@@ -277,9 +285,8 @@ class Server:
         ``max_write_buffer``, as ever."""
 
         def stall() -> None:
-            hub = self._running_hub()
-            hub.stall(seconds)
-            for connection in list(hub.connections):
+            self._running_hub().stall(seconds)
+            for connection in list(self._connections.all):
                 connection.stall(seconds)
 
         self._on_loop(stall)
@@ -288,7 +295,8 @@ class Server:
         """Have every channel of *topic*, or of any, crash; returns how many."""
 
         def crash() -> int:
-            return sum(connection.crash_channels(topic) for connection in self._running_hub().connections)
+            self._running_hub()
+            return sum(connection.crash_channels(topic) for connection in list(self._connections.all))
 
         return self._on_loop(crash)
 
@@ -307,6 +315,10 @@ class Server:
             raise RuntimeError("the server has not been started: use `async with` or `with`")
         return self._hub
 
+    def _running_pubsub(self) -> PubSub:
+        self._running_hub()
+        return self._pubsub
+
     def _on_loop(self, function: Callable[[], T]) -> T:
         """Call *function* on the server's loop, from whatever thread this is."""
         if self._thread is None:
@@ -314,9 +326,8 @@ class Server:
         return self._thread.call(function, CALL_TIMEOUT_S)
 
     def _sweep_later(self) -> None:
-        hub = self._running_hub()
-        sweep(hub)
-        self._sweep = hub.loop.call_later(self._sweep_interval_s, self._sweep_later)
+        sweep(self._connections.all)
+        self._sweep = self._running_hub().loop.call_later(self._sweep_interval_s, self._sweep_later)
 
     async def _listen(self, port: int) -> asyncio.Server:
         if self._serves_longpoll:
@@ -403,14 +414,14 @@ class Server:
         if handshake.asks_for_upgrade:
             # picows takes the token alone, as RFC 6455 section 4.2.1 does not: Firefox sends keep-alive too.
             request.headers["Connection"] = "Upgrade"
-        connection = Connection(hub, handler, handshake.params, assigns, name, vsn, handler.idle_timeout_s)
+        connection = ServerConnection(hub, self._pubsub, handler, handshake.params, assigns, name, vsn)
         headers = {"Sec-WebSocket-Protocol": "phoenix"} if "phoenix" in handshake.subprotocols else {}
         if self._deflate_options is not None:
             self._agree_on_deflate(request, connection, headers)
         response = picows.WSUpgradeResponse.create_101_response(headers)
         return picows.WSUpgradeResponseWithListener(response, connection)
 
-    def _agree_on_deflate(self, request: Any, connection: Connection, headers: dict[str, str]) -> None:
+    def _agree_on_deflate(self, request: Any, connection: ServerConnection, headers: dict[str, str]) -> None:
         assert self._deflate_options is not None
         offers = request.headers.getall("Sec-WebSocket-Extensions", ())
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastphx.testing.channel import Channel
+from fastphx.testing.channel import ServerChannel
 from fastphx.testing.handshake import Handshake
 
 
@@ -14,20 +14,20 @@ from fastphx.testing.handshake import Handshake
 class SocketHandler:
     """A user socket, as Phoenix calls it.
 
-    ``channels`` maps a topic pattern (``room:lobby``, or ``room:*`` for a prefix) to a Channel subclass or
-    a callable that makes one; the first pattern that matches wins. ``connect`` gets the Handshake and
-    returns the socket's assigns, or False to refuse with 403. ``id`` makes the name by which
+    ``channels`` maps a topic pattern (``room:lobby``, or ``room:*`` for a prefix) to a ServerChannel
+    subclass or a callable that makes one; the first pattern that matches wins. ``connect`` gets the
+    Handshake and returns the socket's assigns, or False to refuse with 403. ``id`` makes the name by which
     ``Server.disconnect`` knows the socket from its assigns. ``idle_timeout_s`` is how long a silent socket
     is kept (``math.inf``: for ever); ``max_channels_per_transport`` how many topics one may have joined.
     """
 
-    channels: Mapping[str, Callable[[], Channel]]
+    channels: Mapping[str, Callable[[], ServerChannel]]
     connect: Callable[[Handshake], Any] | None = None
     id: Callable[[Any], str | None] | None = None
     idle_timeout_s: float = 60.0
     max_channels_per_transport: int = 100
     max_message_size: int = 8 * 1024 * 1024
-    _patterns: list[tuple[str, bool, Callable[[], Channel]]] = field(init=False, repr=False)
+    _patterns: list[tuple[str, bool, Callable[[], ServerChannel]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.idle_timeout_s > 0:
@@ -39,7 +39,7 @@ class SocketHandler:
             wild = pattern.endswith("*")
             self._patterns.append((pattern[:-1] if wild else pattern, wild, factory))
 
-    def route(self, topic: str) -> Callable[[], Channel] | None:
+    def route(self, topic: str) -> Callable[[], ServerChannel] | None:
         """What makes the topic's channel, or None where no pattern matches."""
         for text, wild, factory in self._patterns:
             if topic.startswith(text) if wild else topic == text:

@@ -14,6 +14,7 @@ from fastphx.errors import (
     DisconnectedError,
     DisconnectReason,
     FastphxError,
+    JoinError,
     NotJoinedError,
     StoppedError,
     clip,
@@ -47,15 +48,6 @@ class Received(NamedTuple):
     topic: str
     event: str
     payload: Any
-
-
-class JoinRefusedError(FastphxError):
-    """The server refused a join; ``response`` says why."""
-
-    def __init__(self, topic: str, response: Any) -> None:
-        self.topic = topic
-        self.response = response
-        super().__init__(f"the server refused to let {topic!r} be joined: {response!r}")
 
 
 class TestSocket:
@@ -121,7 +113,7 @@ class TestSocket:
         return found
 
     def join(self, topic: str, payload: Any = None, timeout: float | None = None) -> Any:
-        """Join *topic* and return the join's response. Raises JoinRefusedError."""
+        """Join *topic* and return the join's response. Raises JoinError."""
         return self._ask(("join", topic, payload), timeout)
 
     def leave(self, topic: str, payload: Any = None, timeout: float | None = None) -> Any:
@@ -271,7 +263,7 @@ class _Client(GenSocketClient):
         _answer(self._joins, topic, payload)
 
     def handle_join_error(self, topic: str, payload: Any, transport: TransportHandle) -> None:
-        _answer(self._joins, topic, _Failure(JoinRefusedError(topic, payload)))
+        _answer(self._joins, topic, _Failure(JoinError(topic, payload)))
 
     def handle_channel_closed(self, topic: str, payload: Any, transport: TransportHandle) -> None:
         gone = _Failure(NotJoinedError(f"{clip(topic)} was closed before it had answered: {payload!r}"))

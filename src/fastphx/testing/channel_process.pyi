@@ -1,0 +1,9 @@
+from fastphx.testing.server_socket import ServerSocket
+
+class ChannelProcess:
+    @property
+    def topic(self) -> str: ...
+    @property
+    def join_ref(self) -> str | int | None: ...
+    @property
+    def socket(self) -> ServerSocket: ...

@@ -1,0 +1,300 @@
+from fastphx.protocol.codec cimport Header, Message, REF_NUMBER
+from fastphx.protocol.sink cimport OPCODE_TEXT
+from fastphx.testing.replies cimport answer, answer_push, send_reply
+from fastphx.testing.responses cimport ServerReply, ServerStop
+from fastphx.testing.server_socket cimport STATE_OPEN, ServerSocket
+from fastphx.testing.text_frame cimport encode_payload, reply_frame, text_frame
+
+import logging
+from collections import deque
+from types import CoroutineType
+
+import orjson
+
+from fastphx.errors import DecodeError, EncodingError, OverloadedError, clip
+
+cdef object _dumps = orjson.dumps
+cdef object _logger = logging.getLogger("fastphx.testing")
+
+cdef enum ItemKind:
+    ITEM_IN = 0
+    ITEM_INFO = 1
+    ITEM_LEAVE = 2
+    ITEM_JOIN = 3
+
+cdef enum:
+    MAILBOX_LIMIT = 65536           # messages that wait for a channel's coroutine
+
+
+cdef int refuse_join(ServerSocket socket, Message message, object response) except -1:
+    socket.hub.counters.join_errors += 1
+    return answer(socket, message.join_ref, message.ref, message.topic, "error", response, False)
+
+
+cdef int report_crashed_join(ServerSocket socket, Message message, object error) except -1:
+    socket.hub.counters.crashes += 1
+    _logger.error("a join of %s crashed", clip(message.topic), exc_info=error)
+    return 0
+
+
+cdef class ChannelProcess:
+    """Calls a channel's callbacks. While one that is a coroutine runs, what comes waits in the mailbox."""
+
+    cdef int start(self, ServerSocket socket, Message message, const Header* header) except -1:
+        self.topic = message.topic
+        self.topic_bytes = message.topic.encode()
+        self.topic_json = _dumps(message.topic)
+        self.join_ref = message.join_ref
+        self.join_ref_number = header.join_ref.number if header.join_ref.type == REF_NUMBER else 0
+        self.join_ref_quoted = header.join_ref.quoted if header.join_ref.type == REF_NUMBER else 0
+        self.socket = socket
+        return 0
+
+    # Joining and leaving.
+
+    cdef int run_join(self, Message message, object payload) except -1:
+        try:
+            self.running = True
+            try:
+                result = self.join(self.topic, payload)
+            finally:
+                self.running = False
+            if type(result) is CoroutineType:
+                return self.start_task(ITEM_JOIN, message, result)
+            return self.end_join(message, result)
+        except Exception as error:
+            return self.crash_join(message, error)
+
+    cdef int crash_join(self, Message message, object error) except -1:
+        report_crashed_join(self.socket, message, error)
+        return self.fail_join(message, {"reason": "join crashed"})
+
+    cdef int end_join(self, Message message, object result) except -1:
+        cdef ServerReply reply
+        if self.state == CHANNEL_CLOSED:
+            return 0
+        if result is None:
+            reply = ServerReply()
+        elif type(result) is ServerReply:
+            reply = <ServerReply>result
+        else:
+            raise TypeError(f"join returned {clip(repr(result))}: return None or a ServerReply")
+        if reply.status != "ok":
+            return self.fail_join(message, reply.response)
+        # What may fail comes first: a response that cannot be encoded is a crashed join.
+        cdef bytes response = encode_payload(reply.response)
+        self.state = CHANNEL_JOINED
+        self.socket.pubsub.subscribe(self.topic, self.socket)
+        self.socket.hub.counters.joins += 1
+        send_reply(self.socket, OPCODE_TEXT, reply_frame(
+            self.socket.vsn, message.join_ref, message.ref, message.topic, "ok", response), False)
+        return self.drain()
+
+    cdef int fail_join(self, Message message, object response) except -1:
+        if self.state != CHANNEL_CLOSED:
+            self.state = CHANNEL_CLOSED
+            self.socket.forget(self.topic, self)
+            self.call_monitors("join failed")
+        return refuse_join(self.socket, message, response)
+
+    cdef int leave(self, Message message) except -1:
+        if self.task is not None or self.running:
+            return self.post(ITEM_LEAVE, message)
+        return self.answer_leave(message)
+
+    cdef int answer_leave(self, Message message) except -1:
+        self.socket.hub.counters.leaves += 1
+        answer(self.socket, message.join_ref, message.ref, message.topic, "ok", None, False)
+        self.end("left")
+        return self.send_close()
+
+    # Callbacks.
+
+    cdef int receive(self, Message message, Header* header) except -1:
+        if self.task is not None or self.running:
+            return self.post(ITEM_IN, message)
+        return self.run_handle_in(message, header)
+
+    cdef int send_info_later(self, object message) except -1:
+        if self.state == CHANNEL_CLOSED:
+            return 0
+        self.post(ITEM_INFO, message)
+        if not self.running and self.task is None:
+            self.socket.hub.loop.call_soon(_drain, self)
+        return 0
+
+    cdef int run_handle_in(self, Message message, Header* header) except -1:
+        self.running = True
+        try:
+            result = self.handle_in(message.event, message)
+        except DecodeError as error:
+            return self.socket.bad_frame(error)
+        except Exception as error:
+            return self.crash(error)
+        finally:
+            self.running = False
+        if result is not None:
+            if type(result) is CoroutineType:
+                return self.start_task(ITEM_IN, message, result)
+            self.finish(message, header, result)
+        # Without a header it is `drain` that has called this, and goes on by itself.
+        if self.mailbox is not None and header != NULL:
+            self.drain()
+        return 0
+
+    cdef int run_handle_info(self, object message) except -1:
+        self.running = True
+        try:
+            result = self.handle_info(message)
+        except Exception as error:
+            return self.crash(error)
+        finally:
+            self.running = False
+        if result is None:
+            return 0
+        if type(result) is CoroutineType:
+            return self.start_task(ITEM_INFO, None, result)
+        return self.finish(None, NULL, result)
+
+    cdef int finish(self, Message message, Header* header, object result) except -1:
+        """Do what a callback returned."""
+        cdef ServerStop stop
+        if result is None or self.socket.state != STATE_OPEN:
+            return 0
+        try:
+            if type(result) is ServerReply and message is not None:
+                answer_push(self.socket, message, header, self.topic, self.topic_json, <ServerReply>result)
+            elif type(result) is ServerStop:
+                stop = <ServerStop>result
+                if stop.reply is not None and message is not None:
+                    answer_push(self.socket, message, header, self.topic, self.topic_json, stop.reply)
+                self.stop(stop.reason)
+            else:
+                what = "handle_info" if message is None else "handle_in"
+                raise TypeError(
+                    f"{what} returned {clip(repr(result))}: return None, a ServerReply or a ServerStop")
+        except (EncodingError, TypeError) as error:
+            self.crash(error)
+        return 0
+
+    cdef int start_task(self, int kind, Message message, object coroutine) except -1:
+        if self.state == CHANNEL_CLOSED:
+            coroutine.close()
+            return 0
+        self.task = self.socket.hub.loop.create_task(coroutine)
+
+        def on_done(task):
+            _task_done(self, kind, message, task)
+
+        self.task.add_done_callback(on_done)
+        return 0
+
+    cdef int post(self, int kind, object item) except -1:
+        if self.mailbox is None:
+            self.mailbox = deque()
+        if len(self.mailbox) >= MAILBOX_LIMIT:
+            return self.crash(OverloadedError(
+                f"{MAILBOX_LIMIT} messages wait for the coroutine of {clip(self.topic)}"))
+        self.mailbox.append((kind, item))
+        return 0
+
+    cdef int drain(self) except -1:
+        """Handle what has waited for the channel's callback to end."""
+        while self.mailbox and self.task is None and not self.running and self.state == CHANNEL_JOINED:
+            kind, item = self.mailbox.popleft()
+            if kind == ITEM_IN:
+                self.run_handle_in(item, NULL)
+            elif kind == ITEM_LEAVE:
+                self.answer_leave(item)
+            else:
+                self.run_handle_info(item)
+        return 0
+
+    # The end.
+
+    cdef int crash(self, object error) except -1:
+        if self.state == CHANNEL_CLOSED:
+            return 0
+        _logger.error("%s crashed", self, exc_info=error)
+        return self.stop(error)
+
+    cdef int stop(self, object reason) except -1:
+        cdef bytes payload
+        if self.state == CHANNEL_CLOSED:
+            return 0
+        self.end(reason)
+        if reason in ("normal", "shutdown") or (
+                isinstance(reason, tuple) and reason and reason[0] == "shutdown"):
+            return self.send_close()
+        payload = b'{"reason":"channel_crash"}'
+        self.socket.hub.counters.crashes += 1
+        return self.socket.send_bytes(OPCODE_TEXT, text_frame(
+            self.socket.vsn, self.join_ref, self.join_ref, self.topic, "phx_error", payload))
+
+    cdef int send_close(self) except -1:
+        if self.socket.send_bytes(OPCODE_TEXT, text_frame(
+                self.socket.vsn, self.join_ref, self.join_ref, self.topic, "phx_close", b"{}")):
+            self.socket.hub.counters.closes += 1
+        return 0
+
+    cdef int close_replaced(self) except -1:
+        cdef ChannelProcess replaced = self.replaced
+        self.replaced = None
+        return 0 if replaced is None else replaced.send_close()
+
+    cdef int end(self, object reason) except -1:
+        if self.state == CHANNEL_CLOSED:
+            return 0
+        self.close_replaced()
+        if self.state == CHANNEL_JOINED:
+            self.socket.pubsub.unsubscribe(self.topic, self.socket)
+        self.state = CHANNEL_CLOSED
+        self.socket.forget(self.topic, self)
+        self.mailbox = None
+        if self.task is not None:
+            self.task.cancel()
+            self.task = None
+        self.call_monitors(reason)
+        try:
+            self.terminate(reason)
+        except Exception as error:
+            _logger.error("terminate of %s raised", self, exc_info=error)
+        return 0
+
+    cdef int call_monitors(self, object reason) except -1:
+        if self.monitors is None:
+            return 0
+        for monitor in self.monitors:
+            try:
+                monitor(reason)
+            except Exception as error:
+                _logger.error("a monitor of %s raised", self, exc_info=error)
+        return 0
+
+
+def _drain(ChannelProcess process not None):
+    process.drain()
+
+
+def _task_done(ChannelProcess process not None, int kind, Message message, task):
+    if process.state == CHANNEL_CLOSED:
+        if not task.cancelled():
+            task.exception()        # it ended on its own as the channel was being closed
+        return
+    process.task = None
+    error = TimeoutError("its coroutine was cancelled") if task.cancelled() else task.exception()
+    if isinstance(error, DecodeError):
+        process.socket.bad_frame(error)
+    elif kind == ITEM_JOIN:
+        try:
+            if error is not None:
+                raise error
+            process.end_join(message, task.result())
+        except Exception as raised:
+            process.crash_join(message, raised)
+        process.close_replaced()
+    elif error is not None:
+        process.crash(error)
+    else:
+        process.finish(message, NULL, task.result())
+        process.drain()

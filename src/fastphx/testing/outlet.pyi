@@ -1,0 +1,5 @@
+from picows import WSListener
+
+class Outlet(WSListener):
+    @property
+    def vsn(self) -> int: ...

@@ -1,0 +1,107 @@
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memcpy
+
+from fastphx.protocol.codec cimport Header, KIND_TEXT, Message, REF_NULL, Ref
+from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
+from fastphx.testing.responses cimport ServerReply
+from fastphx.testing.server_socket cimport ServerSocket
+from fastphx.testing.text_frame cimport encode_payload, reply_frame
+
+from fastphx.errors import EncodingError
+from fastphx.protocol.codec import encode_binary_reply
+
+cdef enum:
+    REPLY_OVERHEAD_BYTES = 64
+
+
+cdef inline char* put(char* out, const char* data, Py_ssize_t size) noexcept:
+    memcpy(out, data, <size_t>size)
+    return out + size
+
+
+cdef inline Py_ssize_t token_size(const Ref* ref) noexcept:
+    return 4 if ref.type == REF_NULL else ref.size
+
+
+cdef inline char* put_token(char* out, const Ref* ref) noexcept:
+    return put(out, "null", 4) if ref.type == REF_NULL else put(out, ref.data, ref.size)
+
+
+cdef str characters(object ref):
+    return "" if ref is None else str(ref)
+
+
+cdef bint drop_reply(ServerSocket socket) noexcept:
+    if socket.hub.faults.take_reply_drop() or (
+            socket._faults is not None and socket._faults.take_reply_drop()):
+        socket.hub.counters.dropped_replies += 1
+        return True
+    return False
+
+
+cdef double reply_delay_s(ServerSocket socket) noexcept:
+    cdef double delay_s = socket.hub.faults.reply_delay_s
+    if socket._faults is not None:
+        delay_s = max(delay_s, socket._faults.reply_delay_s)
+    return delay_s
+
+
+cdef int send_reply(ServerSocket socket, int opcode, bytes data, bint to_push) except -1:
+    cdef double delay_s
+    if drop_reply(socket):
+        return 0
+    delay_s = reply_delay_s(socket)
+    if delay_s > 0:
+        socket.hub.counters.delayed_replies += 1
+        socket.hub.loop.call_later(delay_s, _send_later, socket, opcode, data, to_push)
+        return 0
+    if socket.send_bytes(opcode, data) and to_push:
+        socket.hub.counters.replies += 1
+    return 0
+
+
+def _send_later(ServerSocket socket not None, int opcode, bytes data not None, bint to_push):
+    if socket.send_bytes(opcode, data) and to_push:
+        socket.hub.counters.replies += 1
+
+
+cdef int answer(ServerSocket socket, object join_ref, object ref, str topic, str status, object response,
+                bint to_push) except -1:
+    if isinstance(response, bytes):
+        if socket.vsn == 1:
+            raise EncodingError("vsn 1.0.0 has no binary frames: give a response that is JSON")
+        return send_reply(socket, OPCODE_BINARY, encode_binary_reply(
+            characters(join_ref), characters(ref), topic, status, response), to_push)
+    return send_reply(socket, OPCODE_TEXT, reply_frame(
+        socket.vsn, join_ref, ref, topic, status, encode_payload(response)), to_push)
+
+
+cdef int answer_push(ServerSocket socket, Message message, const Header* header, str topic, bytes topic_json,
+                     ServerReply reply) except -1:
+    cdef bytes response
+    cdef bytes status
+    cdef char* start
+    cdef char* out
+    status = b',"status":"ok"}]' if reply.status == "ok" else b',"status":"error"}]'
+    if (header == NULL or socket.vsn != 2 or header.kind != KIND_TEXT or type(reply.response) is bytes
+            or reply_delay_s(socket) > 0 or reply.status not in ("ok", "error")):
+        return answer(socket, message.join_ref, message.ref, topic, reply.status, reply.response, True)
+    response = encode_payload(reply.response)
+    if drop_reply(socket):
+        return 0
+    # The refs go back as the very tokens that came in. A null one has no data.
+    start = out = socket.hub.reserve(
+        token_size(&header.join_ref) + token_size(&header.ref) + PyBytes_GET_SIZE(topic_json)
+        + PyBytes_GET_SIZE(response) + REPLY_OVERHEAD_BYTES)
+    out[0] = c"["
+    out = put_token(out + 1, &header.join_ref)
+    out[0] = c","
+    out = put_token(out + 1, &header.ref)
+    out[0] = c","
+    out = put(out + 1, PyBytes_AS_STRING(topic_json), PyBytes_GET_SIZE(topic_json))
+    out = put(out, ',"phx_reply",{"response":', 25)
+    out = put(out, PyBytes_AS_STRING(response), PyBytes_GET_SIZE(response))
+    out = put(out, PyBytes_AS_STRING(status), PyBytes_GET_SIZE(status))
+    if socket.send(OPCODE_TEXT, start, out - start):
+        socket.hub.counters.replies += 1
+    return 0

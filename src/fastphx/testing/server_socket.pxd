@@ -1,0 +1,59 @@
+"""The server's side of one WebSocket: its messages, its end, and what it does wrong on purpose."""
+
+from libc.stdint cimport int64_t, uint8_t
+from picows.picows cimport WSFrame, WSTransport
+
+from fastphx.testing.faults cimport Faults
+from fastphx.testing.hub cimport Hub
+from fastphx.testing.outlet cimport Outlet
+from fastphx.testing.pubsub cimport PubSub
+
+cdef enum SocketState:
+    STATE_NEW = 0
+    STATE_OPEN = 1
+    STATE_CLOSING = 2           # we have sent our close frame
+    STATE_CLOSED = 3
+
+cdef class ServerSocket(Outlet):
+    cdef Hub hub
+    cdef WSTransport transport
+    cdef readonly PubSub pubsub
+    cdef readonly object assigns
+    cdef readonly object params
+    cdef readonly object id
+    cdef Faults _faults
+    cdef bytearray _fragments           # a message whose end has not come yet, or None
+    cdef list _held_in                  # while stalled: (opcode, fin, deflated, bytes)
+    cdef list _held_out                 # (opcode, bytes)
+    cdef Py_ssize_t _held_out_bytes
+    cdef Py_ssize_t max_message_size
+    cdef int64_t received_ns            # when the last frame came
+    cdef int64_t deadline_ns            # when a close must have been answered
+    cdef int64_t stalled_until_ns       # 0: not stalled
+    cdef int64_t idle_timeout_ns
+    cdef uint8_t state                  # SocketState
+    cdef uint8_t _fragments_opcode
+    cdef bint _fragments_deflated
+    cdef object _inflate                # DeflateStream.inflate, or None
+    cdef object _deflate                # DeflateStream.deflate, or None
+    cdef bint writing_paused
+
+    # What a connection does with it.
+
+    cdef int on_message(self, const char* data, Py_ssize_t size, int opcode) except -1
+    cdef int on_end(self) except -1
+    """Called when the socket is over, by either side; maybe more than once."""
+    cdef int forget(self, str topic, object channel) except -1
+    """Called when the channel of *topic* has ended."""
+
+    cdef int bad_frame(self, object error) except -1
+    """Count a frame that is none of the protocol's, and close with 1011, as a crash in Phoenix does."""
+
+    cdef int on_part(self, int opcode, bint fin, bint deflated, const char* data, Py_ssize_t size) except -1
+    cdef int receive(self, const char* data, Py_ssize_t size, int opcode) except -1
+    cdef int receive_deflated(self, bytes data, int opcode) except -1
+    cdef int protocol_error(self, str reason) except -1
+    cdef int answer_close(self, const char* data, Py_ssize_t size) except -1
+    cdef int overflow(self) except -1
+    cdef int cut_now(self) except -1
+    cdef int hold(self) except -1

@@ -1,0 +1,314 @@
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
+from picows.picows cimport WSCloseCode, WSFrame, WSMsgType, WSTransport
+
+from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
+from fastphx.testing.faults cimport Faults
+from fastphx.testing.hub cimport Hub, to_ns
+from fastphx.testing.outlet cimport Outlet
+from fastphx.testing.pubsub cimport PubSub
+from fastphx.timing.wheel cimport monotonic_ns
+
+import logging
+import socket
+import struct
+
+from fastphx.transports.deflate import MIN_DEFLATED_BYTES as _min_deflated_bytes, InflateError
+
+cdef Py_ssize_t _MIN_DEFLATED_BYTES = _min_deflated_bytes
+cdef object _logger = logging.getLogger("fastphx.testing")
+cdef bytes _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+cdef enum:
+    CLOCK_SLACK_NS = 5_000_000      # a loop may fire a timer a little early
+
+
+cdef class ServerSocket(Outlet):
+    """One client's socket, as its channels know it. ``assigns`` is what the handler's ``connect`` made of the
+    handshake."""
+
+    def __init__(self, Hub hub not None, PubSub pubsub not None, params, assigns, id, int vsn,
+                 double idle_timeout_s, Py_ssize_t max_message_size):
+        self.hub = hub
+        self.pubsub = pubsub
+        self.params = params
+        self.assigns = assigns
+        self.id = id
+        self.vsn = vsn
+        self.idle_timeout_ns = to_ns(idle_timeout_s)
+        self.max_message_size = max_message_size
+
+    def use_deflate(self, stream not None):
+        """Compress what is sent and inflate what is received, as the handshake agreed (a DeflateStream)."""
+        self._inflate = stream.inflate
+        self._deflate = stream.deflate
+
+    @property
+    def loop(self):
+        return self.hub.loop
+
+    @property
+    def is_open(self):
+        """True until either side has closed."""
+        return self.state == STATE_OPEN
+
+    @property
+    def faults(self):
+        """What this connection does wrong on purpose, beside the server's faults."""
+        if self._faults is None:
+            self._faults = Faults()
+        return self._faults
+
+    # For a connection.
+
+    cdef int on_message(self, const char* data, Py_ssize_t size, int opcode) except -1:
+        raise NotImplementedError
+
+    cdef int on_end(self) except -1:
+        return 0
+
+    cdef int forget(self, str topic, object channel) except -1:
+        return 0
+
+    # Of the transport.
+
+    cpdef on_ws_connected(self, WSTransport transport):
+        # The handshake's headers take kilobytes a connection, and nobody reads them any more.
+        transport.request = None
+        transport.response = None
+        self.transport = transport
+        self.state = STATE_OPEN
+        self.received_ns = monotonic_ns()
+        self.hub.counters.connections += 1
+        self.hub.counters.connections_open += 1
+        self.hub.on_open(self)
+        if self.received_ns < self.hub.stalled_until_ns:
+            self.stalled_until_ns = self.hub.stalled_until_ns
+            self.hold()
+
+    cpdef on_ws_frame(self, WSTransport transport, WSFrame frame):
+        cdef int opcode = <int>frame.msg_type
+        if self.state != STATE_OPEN:
+            if self.state == STATE_CLOSING and opcode == <int>WSMsgType.CLOSE:
+                self.state = STATE_CLOSED
+                transport.disconnect()
+            return
+        if self.stalled_until_ns:
+            # Reading is paused, but picows hands on what it had read before.
+            self._held_in.append((opcode, frame.fin, frame.rsv1, frame.payload_ptr[:frame.payload_size]))
+            return
+        self.received_ns = monotonic_ns()
+        self.on_part(opcode, frame.fin, frame.rsv1, frame.payload_ptr, frame.payload_size)
+
+    cdef int on_part(self, int opcode, bint fin, bint deflated, const char* data, Py_ssize_t size) except -1:
+        if deflated and (self._inflate is None or (opcode != OPCODE_TEXT and opcode != OPCODE_BINARY)):
+            return self.protocol_error("a reserved bit is set that no extension gives a meaning")
+        if opcode == OPCODE_TEXT or opcode == OPCODE_BINARY:
+            if fin and self._fragments is None:
+                if deflated:
+                    return self.receive_deflated(data[:size], opcode)
+                return self.receive(data, size, opcode)
+            if self._fragments is not None:
+                return self.protocol_error("a new message began before the last one's end")
+            self._fragments = bytearray(data[:size])
+            self._fragments_opcode = opcode
+            self._fragments_deflated = deflated
+        elif opcode == <int>WSMsgType.CONTINUATION:
+            if self._fragments is None:
+                return self.protocol_error("a continuation came without a beginning")
+            if len(self._fragments) + size > self.max_message_size:
+                self.disconnect(1009, "the message is too big")
+                return 0
+            self._fragments += data[:size]
+            if fin:
+                whole = bytes(self._fragments)
+                self._fragments = None
+                if self._fragments_deflated:
+                    return self.receive_deflated(whole, self._fragments_opcode)
+                return self.receive(PyBytes_AS_STRING(whole), PyBytes_GET_SIZE(whole), self._fragments_opcode)
+        elif opcode == <int>WSMsgType.PING:
+            self.transport.send_pong(data[:size])
+        elif opcode == <int>WSMsgType.CLOSE:
+            self.answer_close(data, size)
+        return 0
+
+    cdef int receive_deflated(self, bytes data, int opcode) except -1:
+        cdef bytes message
+        try:
+            message = self._inflate(data)
+        except InflateError as error:
+            self.hub.counters.bad_frames += 1
+            self.disconnect(error.code, str(error))
+            return 0
+        return self.receive(PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message), opcode)
+
+    cdef int protocol_error(self, str reason) except -1:
+        self.hub.counters.bad_frames += 1
+        self.disconnect(1002, reason)
+        return 0
+
+    cdef int answer_close(self, const char* data, Py_ssize_t size) except -1:
+        cdef int code = 1000
+        if size >= 2:
+            code = (<unsigned char>data[0] << 8) | <unsigned char>data[1]
+        self.on_end()
+        self.state = STATE_CLOSED
+        self.transport.send_close(<WSCloseCode>code)
+        self.transport.disconnect()
+        return 0
+
+    cpdef on_ws_disconnected(self, WSTransport transport):
+        if self.transport is None:
+            return
+        self.on_end()
+        self.state = STATE_CLOSED
+        self.transport = None
+        self._held_in = self._held_out = None
+        self.hub.counters.connections_open -= 1
+        self.hub.on_end(self)
+
+    cpdef pause_writing(self):
+        self.writing_paused = True
+
+    cpdef resume_writing(self):
+        self.writing_paused = False
+
+    # Frames out.
+
+    cdef int send(self, int opcode, char* data, Py_ssize_t size) except -1:
+        cdef Hub hub = self.hub
+        if self.state != STATE_OPEN:
+            return 0
+        if hub.faults.take_truncation() or (self._faults is not None and self._faults.take_truncation()):
+            hub.counters.truncated_frames += 1
+            size = size // 2
+        if self.stalled_until_ns:
+            if self._held_out_bytes + size > hub.max_write_buffer:
+                return self.overflow()
+            self._held_out_bytes += size
+            self._held_out.append((opcode, data[:size]))
+            return 1
+        if self.writing_paused and (
+                self.transport.underlying_transport.get_write_buffer_size() + size > hub.max_write_buffer):
+            return self.overflow()
+        hub.counters.frames_sent += 1
+        if self._deflate is not None and size >= _MIN_DEFLATED_BYTES:
+            deflated = self._deflate(data[:size])
+            hub.counters.bytes_sent += <uint64_t>PyBytes_GET_SIZE(deflated)
+            self.transport.send(<WSMsgType>opcode, deflated, True, True)
+            return 1
+        hub.counters.bytes_sent += size
+        self.transport.send_reuse_external_buffer(<WSMsgType>opcode, data, size)
+        return 1
+
+    cdef int overflow(self) except -1:
+        self.hub.counters.overflows += 1
+        self.cut_now()
+        return 0
+
+    cdef int send_bytes(self, int opcode, bytes data) except -1:
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        cdef char* out = self.hub.reserve(size)
+        memcpy(out, PyBytes_AS_STRING(data), <size_t>size)
+        return self.send(opcode, out, size)
+
+    # Frames in.
+
+    cdef int receive(self, const char* data, Py_ssize_t size, int opcode) except -1:
+        self.hub.counters.frames_received += 1
+        self.hub.counters.bytes_received += size
+        return self.on_message(data, size, opcode)
+
+    cdef int bad_frame(self, object error) except -1:
+        self.hub.counters.bad_frames += 1
+        _logger.info("closing a socket with code 1011: %s", error)
+        self.disconnect(1011)
+        return 0
+
+    # Of the server.
+
+    def disconnect(self, int code=1001, str reason not None=""):
+        """Close the socket with *code*; its channels end without a message of their own."""
+        if self.state != STATE_OPEN:
+            return
+        self.hub.counters.disconnects += 1
+        self.on_end()
+        self.state = STATE_CLOSING
+        self.deadline_ns = monotonic_ns() + self.hub.close_timeout_ns
+        self.transport.send_close(<WSCloseCode>code, reason.encode())
+
+    def cut(self):
+        """Reset the TCP connection: the client sees no close frame."""
+        if self.state == STATE_OPEN:
+            self.hub.counters.disconnects += 1
+        self.cut_now()
+
+    cdef int cut_now(self) except -1:
+        if self.transport is None:
+            return 0
+        self.on_end()
+        self.state = STATE_CLOSED
+        raw = self.transport.underlying_transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.transport.disconnect(False)
+        return 0
+
+    def stall(self, double seconds):
+        """Neither read nor send for *seconds*; then go on where it stopped. With 0: go on now."""
+        if self.state != STATE_OPEN:
+            return
+        cdef int64_t until_ns = monotonic_ns() + to_ns(seconds)
+        if seconds <= 0:
+            if self.stalled_until_ns:
+                self.stalled_until_ns = until_ns
+                self._resume()
+        elif not self.stalled_until_ns:
+            self.stalled_until_ns = until_ns
+            self.hold()
+        elif until_ns > self.stalled_until_ns:
+            self.stalled_until_ns = until_ns
+
+    cdef int hold(self) except -1:
+        self._held_in = []
+        self._held_out = []
+        self._held_out_bytes = 0
+        if not self.transport.underlying_transport.is_closing():
+            self.transport.underlying_transport.pause_reading()
+        self.hub.loop.call_later((self.stalled_until_ns - monotonic_ns()) / 1e9, self._resume)
+        return 0
+
+    def _resume(self):
+        cdef int64_t now = monotonic_ns()
+        cdef bytes data
+        if self.state != STATE_OPEN or not self.stalled_until_ns:
+            return
+        if now + CLOCK_SLACK_NS < self.stalled_until_ns:
+            self.hub.loop.call_later((self.stalled_until_ns - now) / 1e9, self._resume)
+            return
+        self.stalled_until_ns = 0
+        self.received_ns = now
+        held_in, held_out = self._held_in, self._held_out
+        self._held_in = self._held_out = None
+        for opcode, data in held_out:
+            self.send_bytes(opcode, data)
+        for opcode, fin, deflated, data in held_in:
+            if self.state == STATE_OPEN:
+                self.on_part(opcode, fin, deflated, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        if self.state == STATE_OPEN and not self.transport.underlying_transport.is_closing():
+            self.transport.underlying_transport.resume_reading()
+
+
+def sweep(connections):
+    """Close those of *connections* that have been silent for their idle timeout (code 1002, as Bandit does),
+    and cut those that have not answered a close."""
+    cdef ServerSocket connection
+    cdef int64_t now = monotonic_ns()
+    for connection in list(connections):
+        if connection.state == STATE_OPEN:
+            if not connection.stalled_until_ns and now - connection.received_ns > connection.idle_timeout_ns:
+                connection.hub.counters.idle_timeouts += 1
+                connection.disconnect(1002)
+        elif connection.state == STATE_CLOSING and now > connection.deadline_ns:
+            connection.cut_now()
