@@ -8,12 +8,15 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from ci.imports import sources
 
 from tests.house.checkout import PACKAGE, ROOT, own_files, own_text
 
 COMPILED = sorted(PACKAGE.rglob("*.pyx"))
 MACHINE_PATH = re.compile(r"(?<![\w./:-])/(?:work|root|home/\w+|Users/\w+)/[\w.-]+|\.\./shared\b")
 A_DRAWER = re.compile(r"^_?(?:utils?|helpers?|common|misc)$")
+LONGEST_LINES = 700
+STILL_LONGER = {"src/fastphx/protocol/codec.pyx": 1400, "src/fastphx/load/worker/meter.pyx": 760}
 
 
 def name_of(path: Path) -> str:
@@ -39,6 +42,11 @@ def test_the_classes_of_a_compiled_module_are_declared_in_its_pxd(path: Path) ->
 
 def test_a_file_is_named_after_the_one_thing_in_it() -> None:
     assert [name_of(path) for path in own_files() if A_DRAWER.match(path.name.split(".")[0])] == []
+
+
+def test_a_source_file_is_not_long() -> None:
+    lines = {name_of(path): path.read_text(encoding="utf-8").count("\n") for path in sources()}
+    assert {name: n for name, n in lines.items() if n > STILL_LONGER.get(name, LONGEST_LINES)} == {}
 
 
 def test_no_path_of_one_machine() -> None:

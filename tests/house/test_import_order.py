@@ -1,17 +1,14 @@
-"""Imports point one way: a part may import what stands left of it, in Python and in Cython."""
+"""Imports point one way: a room may import what stands left of it, in Python and in Cython."""
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-
-from tests.house.checkout import PACKAGE
+from ci.imports import PACKAGE, circles, import_graph, imported, module_of, sources
 
 ORDER = (
+    "foreign_text",
     "errors",
     "timing",
     "protocol",
@@ -24,137 +21,123 @@ ORDER = (
     "cli",
     "__main__",
 )
-ROOMS_OF_LOAD = ("plan", "scenarios", "result", "worker", "control", "report", "locust")
-"""In the order of a run."""
+ORDER_IN_LOAD = ("plan", "scenarios", "result", "worker", "control", "report", "locust")
 ABOVE_ALL = {"__init__"}
 """The public names may come from everywhere, and nothing inside asks for them."""
 
-C_IMPORT = re.compile(
-    r"^\s*(?:from\s+(?P<origin>[\w.]+)\s+c?import\s+(?P<names>[^#\n]*)|c?import\s+(?P<modules>[\w., ]+))",
-    re.M,
-)
+GRAPH = import_graph()
+
+KNOTS = [
+    {
+        f"fastphx.client.{name}"
+        for name in ("channel", "client", "delivery", "push_buffer", "shards", "socket")
+    },
+    {
+        f"fastphx.gen_socket_client.{name}"
+        for name in (
+            "behaviour",
+            "callbacks",
+            "caller",
+            "info_timer",
+            "registry",
+            "session_events",
+            "socket",
+            "transport_handle",
+        )
+    },
+    {"fastphx.transports.link_owner", "fastphx.transports.websocket"},
+]
+"""Circles that are known, and may only get smaller."""
+
+def backwards(order: tuple[str, ...], place: Callable[[str], str | None]) -> list[str]:
+    """The imports against *order*; *place* says which of it a module belongs to, or None where to none."""
+    missing = {found for found in map(place, GRAPH) if found is not None} - set(order)
+    assert missing == set(), "what has no place in the order of imports"
+    return [
+        f"{module} imports {asked}"
+        for module in sorted(GRAPH)
+        for asked in sorted(GRAPH[module])
+        if (own := place(module)) is not None
+        and (other := place(asked)) is not None
+        and order.index(own) < order.index(other)
+    ]
 
 
-def part_of(module: str) -> str | None:
-    """Which part of fastphx *module* belongs to; None where it is none of fastphx' own."""
+def room(module: str) -> str | None:
+    name = module.split(".")[1]
+    return None if name in ABOVE_ALL else name
+
+
+def room_in_load(module: str) -> str | None:
     words = module.split(".")
-    if words[0] != "fastphx":
-        return None
-    return words[1] if len(words) > 1 else "__init__"
+    return words[2] if words[1] == "load" and words[2] not in ABOVE_ALL else None
 
 
-def python_imports(path: Path) -> Iterator[str]:
-    package = ("fastphx", *path.relative_to(PACKAGE).parent.parts)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else ()
-            origin = ".".join((*base, *([node.module] if node.module else [])))
-            yield from (f"{origin}.{alias.name}" if origin == "fastphx" else origin for alias in node.names)
+def test_a_room_imports_only_what_stands_left_of_it() -> None:
+    assert backwards(ORDER, room) == []
 
 
-def cython_imports(text: str) -> Iterator[str]:
-    for found in C_IMPORT.finditer(text):
-        if found["modules"] is not None:
-            yield from (name.split()[0] for name in found["modules"].split(",") if name.split())
-        elif found["origin"] == "fastphx":
-            yield from (
-                f"fastphx.{name.split()[0]}"
-                for name in found["names"].strip("() ").split(",")
-                if name.split()
-            )
-        else:
-            yield found["origin"]
+def test_a_room_inside_load_imports_only_what_stands_left_of_it() -> None:
+    assert backwards(ORDER_IN_LOAD, room_in_load) == []
 
 
-def sources() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".pyi", ".pyx", ".pxd"})
+def test_nothing_asks_for_the_public_names() -> None:
+    assert [module for module, asked in GRAPH.items() if "fastphx.__init__" in asked] == []
 
 
-def imports(path: Path) -> Iterator[str]:
-    if path.suffix in {".py", ".pyi"}:
-        return python_imports(path)
-    return cython_imports(path.read_text(encoding="utf-8"))
+def test_no_imports_go_round() -> None:
+    assert [knot for knot in circles(GRAPH) if not any(set(knot) <= known for known in KNOTS)] == []
 
 
-def imported_parts(path: Path) -> set[str]:
-    return {part for part in map(part_of, imports(path)) if part is not None}
+def test_a_circle_is_seen() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a", "d"}, "e": set()}
+    assert circles(graph) == [["a", "b", "c"], ["d"]]
 
 
-def module_of(path: Path) -> str:
-    words = ("fastphx", *path.relative_to(PACKAGE).with_suffix("").parts)
-    return ".".join(words[:-1] if words[-1] == "__init__" else words)
+def test_a_module_is_all_of_its_files() -> None:
+    meter = PACKAGE / "load" / "worker" / "meter"
+    names = {module_of(meter.with_suffix(suffix)) for suffix in (".pyx", ".pxd", ".pyi")}
+    assert names == {"fastphx.load.worker.meter"}
+    assert {path.suffix for path in sources()} == {".py", ".pyi", ".pyx", ".pxd"}
 
 
-def circle_in(graph: dict[str, set[str]]) -> list[str]:
-    """Modules of which each imports the next, and the last the first; empty where there are none."""
-    done: set[str] = set()
-
-    def follow(module: str, way: list[str]) -> list[str]:
-        if module in way:
-            return way[way.index(module) :]
-        if module not in done:
-            for imported in sorted(graph[module]):
-                if found := follow(imported, [*way, module]):
-                    return found
-            done.add(module)
-        return []
-
-    return next((found for module in sorted(graph) if (found := follow(module, []))), [])
-
-
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_part_imports_only_what_stands_left_of_it(path: Path) -> None:
-    own = path.relative_to(PACKAGE).parts[0].split(".")[0]
-    if own in ABOVE_ALL:
-        return
-    assert own in ORDER, f"{own} has no place in the order of imports"
-    allowed = set(ORDER[: ORDER.index(own) + 1])
-    assert not imported_parts(path) - allowed
-
-
-@pytest.mark.parametrize(
-    "path", [path for path in sources() if path.relative_to(PACKAGE).parts[0] == "load"], ids=module_of
-)
-def test_a_room_of_load_imports_only_what_stands_left_of_it(path: Path) -> None:
-    room = path.relative_to(PACKAGE).parts[1]
-    imported = {words[2] for name in imports(path) if (words := name.split("."))[:2] == ["fastphx", "load"]}
-    if room in ROOMS_OF_LOAD:
-        assert not imported - set(ROOMS_OF_LOAD[: ROOMS_OF_LOAD.index(room) + 1])
-    else:
-        assert path.stem == "__init__"
-
-
-def test_no_modules_of_load_import_each_other() -> None:
-    graph: dict[str, set[str]] = {}
-    for path in sources():
-        if path.relative_to(PACKAGE).parts[0] == "load":
-            graph.setdefault(module_of(path), set()).update(imports(path))
-    for module, imported in graph.items():
-        imported &= graph.keys() - {module}
-    assert not circle_in(graph)
-
-
-def test_a_circle_is_found() -> None:
-    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
-    assert not circle_in({"a": {"b", "c"}, "b": {"c"}, "c": set()})
-
-
-def test_every_way_of_importing_is_seen() -> None:
-    text = """
-from fastphx.load.worker.meter cimport Meter, \\
+PYTHON = """
+from __future__ import annotations
+import fastphx.load.plan.plan, os
+from typing import TYPE_CHECKING
+from fastphx.client import channel, Socket
+from .sibling import name
+from . import other
+if TYPE_CHECKING:
+    from fastphx.cli.load import DEMO
+def later():
+    from fastphx import timing
+"""
+CYTHON = """
+from fastphx.load.meter cimport Meter, \\
     Other
+from fastphx.protocol cimport (
+    codec, joins,
+)
 import fastphx.client.socket as socket
 cimport fastphx.transports.websocket
     from fastphx import cli
 from libc.stdint cimport int64_t
 from fastphx.testing.server import Server
 """
-    assert {part for part in map(part_of, cython_imports(text)) if part} == {
-        "load",
-        "client",
-        "transports",
-        "cli",
-        "testing",
-    }
+
+
+SEEN_IN_PYTHON = """
+load.plan.plan client.channel client.__init__ room.sibling room.other cli.load timing.__init__
+"""
+SEEN_IN_CYTHON = """
+load.meter protocol.codec protocol.joins client.socket transports.websocket cli.__init__ testing.server
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix", "seen"), [(PYTHON, ".py", SEEN_IN_PYTHON), (CYTHON, ".pyx", SEEN_IN_CYTHON)]
+)
+def test_every_way_of_importing_is_seen(text: str, suffix: str, seen: str) -> None:
+    modules = {f"fastphx.{name}" for name in seen.split()}
+    assert imported(text, suffix, ("fastphx", "room"), modules | {"fastphx.__init__"}) == modules
