@@ -19,7 +19,7 @@ from fastphx.cli.connection import (
     write_line,
 )
 from fastphx.client import Client
-from fastphx.client.push import Reply
+from fastphx.client.push import PushReply
 
 
 @click.command(short_help="Push one message and print its reply.")
@@ -54,7 +54,7 @@ def push(url: str, topic: str, event: str, payload: str, join_payload: str, **co
     return 0 if reply.status == "ok" else EXIT_FAILED
 
 
-async def _push(client: Client, topic: str, event: str, payload: Any, join_payload: Any) -> Reply:
+async def _push(client: Client, topic: str, event: str, payload: Any, join_payload: Any) -> PushReply:
     async with client:
         channel = await client.join(topic, join_payload)
         return await channel.push(event, payload, check=False)

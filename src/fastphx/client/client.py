@@ -9,15 +9,16 @@ from types import TracebackType
 from typing import Any, Literal, Self, cast
 
 from fastphx.client.channel import Channel
+from fastphx.client.context import Context
 from fastphx.client.delivery import Decoder, is_async
 from fastphx.client.endpoint import shown_host
-from fastphx.client.options import Options, reconnects_by_default
+from fastphx.client.options import Options
+from fastphx.client.pool import Pool
 from fastphx.client.queue_policy import Policy
-from fastphx.client.shards import learn_cap, roomiest
-from fastphx.client.socket import CLOSE_TIMEOUT_S, Socket
+from fastphx.client.socket import CLOSE_TIMEOUT_S, ClientSocket
 from fastphx.client.state import ClientState, StateCallback, StateChanges, StateFeed
 from fastphx.client.stats import Stats
-from fastphx.errors import ClosedError, ConnectError, DecodeError, DisconnectReason, OverloadedError
+from fastphx.errors import ClosedError, ConnectError, DisconnectReason
 from fastphx.protocol.codec import Message
 
 logger = logging.getLogger("fastphx.client")
@@ -46,26 +47,34 @@ class Client:
     """
 
     def __init__(self, options: Options) -> None:
-        self.options = options
-        self.sockets: list[Socket] = []
-        self.channels: dict[str, Channel] = {}
-        """By topic: those that are joined, being joined, or to be joined again."""
-        self.closed_because: BaseException | None = None
-        """Why the client is closed; None while it is not."""
-        self.dropped = 0
-        self.gaps = 0
-        self.handler_errors = 0
-        self.unhandled = 0
-        self.unsent = 0
-        self.unsent_dropped = 0
+        self._context = Context(options)
+        self._pool = Pool(self._context, self._socket_changed, self._socket_failed)
         self._state = StateFeed()
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._state_tasks: set[asyncio.Task[Any]] = set()
         self._opened_once = False
-        self._cap: int | None = None
 
     def __repr__(self) -> str:
         return f"<Client {shown_host(self.options.url)} {self.state} channels={len(self.channels)}>"
+
+    @property
+    def options(self) -> Options:
+        """What it was made with."""
+        return self._context.options
+
+    @property
+    def sockets(self) -> list[ClientSocket]:
+        """Its sockets: one, or as many as ``shards`` asks for."""
+        return self._pool.sockets
+
+    @property
+    def channels(self) -> dict[str, Channel]:
+        """By topic: those that are joined, being joined, or to be joined again."""
+        return self._context.channels
+
+    @property
+    def closed_because(self) -> BaseException | None:
+        """Why the client is closed; None while it is not."""
+        return self._context.closed_because
 
     # -- opening and closing
 
@@ -79,8 +88,7 @@ class Client:
         if self.sockets or self.closed_because is not None:
             raise RuntimeError("a client is opened once: make another with connect()")
         self._set_state(ClientState.CONNECTING)
-        for _ in range(1 if self.options.shards == "auto" else self.options.shards):
-            self._add_socket()
+        self._pool.open()
         settled = frozenset((ClientState.OPEN, ClientState.CLOSED))
         try:
             await self._state.wait(settled, self.options.open_timeout)
@@ -126,25 +134,16 @@ class Client:
     def _close_because(self, reason: BaseException, error: Exception | None) -> None:
         if self.closed_because is not None:
             return
-        self.closed_because = reason
-        for socket in self.sockets:
-            socket.begin_close()
-        for channel in list(self.channels.values()):
-            channel.end(error)
+        self._context.closed_because = reason
+        self._pool.begin_close(error)
         self._set_state(ClientState.CLOSED)
 
     async def _wait_gone(self) -> None:
-        for socket in self.sockets:
-            await socket.wait_closed()
-        current = asyncio.current_task()
+        await self._pool.wait_closed()
         # They may have to act on the news that it is closed.
-        if told := self._state_tasks - {current}:
+        if told := self._state_tasks - {asyncio.current_task()}:
             await asyncio.wait(told, timeout=CLOSE_TIMEOUT_S)
-        tasks = [task for task in self._tasks if task is not current]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT_S)
+        await self._context.cancel_tasks(CLOSE_TIMEOUT_S)
 
     # -- channels
 
@@ -168,7 +167,16 @@ class Client:
         :data:`~fastphx.client.queue_policy.Policy`). *key* tells the messages of the policy ``latest``
         apart. Raises ValueError.
         """
-        return Channel(self, topic, payload, decoder=decoder, max_queue=max_queue, policy=policy, key=key)
+        return Channel(
+            self._context,
+            self._pool,
+            topic,
+            payload,
+            decoder=decoder,
+            max_queue=max_queue,
+            policy=policy,
+            key=key,
+        )
 
     async def join(
         self,
@@ -208,7 +216,7 @@ class Client:
             asynchronous = cast(Callable[[ClientState], Coroutine[Any, Any, Any]], callback)
 
             def begin(state: ClientState) -> None:
-                task = self.spawn(asynchronous(state))
+                task = self._context.spawn(asynchronous(state))
                 self._state_tasks.add(task)
                 task.add_done_callback(self._state_tasks.discard)
 
@@ -222,22 +230,20 @@ class Client:
         return self._state.changes(is_closed=self.closed_because is not None)
 
     def _set_state(self, state: ClientState) -> None:
-        self._state.set(state, lambda error: self.handler_failed(error, "state"))
+        self._state.set(state, lambda error: self._context.handler_failed(error, "state"))
 
-    # -- for its sockets and channels
+    # -- what the pool tells
 
-    def socket_changed(self) -> None:
-        """A socket was opened or lost."""
+    def _socket_changed(self) -> None:
         if self.closed_because is not None:
             return
-        if all(socket.is_open for socket in self.sockets):
+        if self._pool.is_open:
             self._opened_once = True
             self._set_state(ClientState.OPEN)
         elif self._opened_once:
             self._set_state(ClientState.RECONNECTING)
 
-    def socket_failed(self, reason: DisconnectReason, error: BaseException) -> None:
-        """A socket is lost, and is not to be connected again: that is the end of the client."""
+    def _socket_failed(self, reason: DisconnectReason, error: BaseException) -> None:
         if self.closed_because is not None:
             return
         logger.error("closed: %s", reason, extra={"endpoint": shown_host(self.options.url)})
@@ -245,110 +251,12 @@ class Client:
         closed.__cause__ = error
         self._close_because(error, closed)
 
-    def place(self, channel: Channel) -> Socket:
-        """The socket for a new channel. Raises ClosedError, OverloadedError."""
-        if self.closed_because is not None or not self.sockets:
-            raise ClosedError("the client is closed, or was not opened yet") from self.closed_because
-        if self.options.shards == "auto":
-            # One socket after the other: the server's connections are dear too.
-            for socket in self.sockets:
-                if socket.cap is None or len(socket.channels) < socket.cap:
-                    return socket
-            return self._add_shard()
-        # Where all are full, the server is to say so.
-        return roomiest(self.sockets) or self.sockets[0]
-
-    def move_to_room(self, channel: Channel) -> bool:
-        """The server has refused *channel* a place on its socket: give it one elsewhere, if there is any."""
-        old = next(socket for socket in self.sockets if socket.channels.get(channel.topic) is channel)
-        # Where more were put on it than it holds, that is why: nothing new is to be learned.
-        if old.cap is None or len(old.channels) <= old.cap:
-            held = sum(other.is_held_by_server for other in old.channels.values())
-            if held == 0:
-                return False
-            learn_cap(old, held)
-        if self.options.shards == "auto":
-            self._cap = old.cap
-        target = roomiest([socket for socket in self.sockets if socket is not old])
-        if target is None:
-            if self.options.shards != "auto" or len(self.sockets) >= self.options.max_shards:
-                return False
-            target = self._add_shard()
-        channel.move(target)
-        return True
-
-    def _add_shard(self) -> Socket:
-        if len(self.sockets) >= self.options.max_shards:
-            raise OverloadedError(f"{len(self.sockets)} sockets are full, which is max_shards: raise it")
-        socket = self._add_socket()
-        socket.cap = self._cap
-        logger.info("opened another socket", extra={"shard": socket.number, "cap": self._cap})
-        return socket
-
-    def _add_socket(self) -> Socket:
-        socket = Socket(self, self.options, len(self.sockets))
-        self.sockets.append(socket)
-        socket.start()
-        return socket
-
-    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run *coroutine* as a task of this client's."""
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
-        return task
-
-    def _task_done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and isinstance(error := task.exception(), Exception):
-            self.handler_failed(error, "a task")
-
-    def handler_failed(self, error: BaseException, event: str, topic: str | None = None) -> None:
-        """Something of the user's raised: it is logged and counted, and the connection goes on."""
-        self.handler_errors += 1
-        extra = {"topic": topic, "event": event}
-        if isinstance(error, DecodeError):
-            # It quotes the payload, and so may what the decoder has raised.
-            logger.error("the handler of %s failed: a payload cannot be decoded", event, extra=extra)
-            logger.debug("the payload that cannot be decoded", exc_info=error, extra=extra)
-            return
-        logger.error("the handler of %s failed", event, exc_info=error, extra=extra)
-
-    def may_reconnect(self, reason: DisconnectReason) -> bool:
-        """What the options say; a rule that raises is one that is not there."""
-        try:
-            return self.options.may_reconnect(reason)
-        except Exception as error:
-            self.handler_failed(error, "reconnect")
-            return reconnects_by_default(reason)
-
-    def reconnect_delay(self, attempt: int) -> float:
-        """The same, for the delay before a connection attempt, in seconds."""
-        try:
-            return self.options.reconnect_delay(attempt)
-        except Exception as error:
-            self.handler_failed(error, "backoff")
-            return self.options.default_reconnect_delay(attempt)
-
-    def rejoin_delay(self, attempt: int) -> float:
-        """The same, for the delay before a rejoin, in seconds."""
-        try:
-            return self.options.rejoin_delay(attempt)
-        except Exception as error:
-            self.handler_failed(error, "rejoin_backoff")
-            return self.options.default_rejoin_delay(attempt)
-
-    def drop_expired(self) -> bool:
-        """Drop the casts that are past their deadline. True where there is room in the buffer again."""
-        for channel in list(self.channels.values()):
-            channel.unsent.drop_expired()
-        return self.unsent < self.options.buffer
-
     # -- statistics
 
     @property
     def stats(self) -> Stats:
         """A snapshot of all counters."""
+        context = self._context
         sockets = self.sockets
         channels = self.channels.values()
         totals = dict.fromkeys(_SUMMED, 0)
@@ -360,16 +268,16 @@ class Client:
         return Stats(
             sockets=sum(socket.is_open for socket in sockets),
             channels=len(channels),
-            unhandled=self.unhandled + sum(socket.unhandled for socket in sockets),
-            handler_errors=self.handler_errors,
+            unhandled=context.unhandled + sum(socket.unhandled for socket in sockets),
+            handler_errors=context.handler_errors,
             in_flight=sum(len(socket.session.refs) for socket in sockets),
-            unsent=self.unsent,
-            unsent_dropped=self.unsent_dropped,
+            unsent=context.unsent,
+            unsent_dropped=context.unsent_dropped,
             queue_depth=sum(channel.queue_depth for channel in channels),
-            dropped=self.dropped,
+            dropped=context.dropped,
             reconnects=sum(socket.reconnects for socket in sockets),
             connect_errors=sum(socket.connect_errors for socket in sockets),
-            gaps=self.gaps,
+            gaps=context.gaps,
             heartbeat_timeouts=sum(socket.heartbeat_timeouts for socket in sockets),
             last_heartbeat_rtt=None if last is None else last.last_heartbeat_rtt,
             **totals,

@@ -6,19 +6,17 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastphx.client.channel_iterator import ChannelIterator
+from fastphx.client.context import Context
 from fastphx.client.message_queue import MessageQueue
 from fastphx.client.outage import Outage
 from fastphx.client.queue_policy import Policy
+from fastphx.client.socket import ClientSocket
 from fastphx.errors import OverloadedError, clip
 from fastphx.protocol.codec import Message
 from fastphx.protocol.joins import Join
-
-if TYPE_CHECKING:
-    from fastphx.client.client import Client
-    from fastphx.client.socket import Socket
 
 BACKLOG = 64
 """Messages kept at least, after the first join, until there is a handler or an iterator that takes them: as
@@ -37,7 +35,7 @@ class Delivery:
     __slots__ = (
         "_backlog",
         "_backlog_timer",
-        "_client",
+        "_context",
         "_decoder",
         "_entry",
         "_flush_handle",
@@ -56,7 +54,7 @@ class Delivery:
 
     def __init__(
         self,
-        client: Client,
+        context: Context,
         topic: str,
         *,
         decoder: Decoder | None,
@@ -65,13 +63,13 @@ class Delivery:
         key: Callable[[Message], Any] | None,
     ) -> None:
         self.dropped = 0
-        self._client = client
+        self._context = context
         self._topic = topic
         self._decoder = decoder
         self._max_queue = max_queue
         self._policy: Policy = policy
         self._key = key
-        self._socket: Socket | None = None
+        self._socket: ClientSocket | None = None
         self._entry: Join | None = None
         self._handlers: dict[str, tuple[Handler, ...]] = {}
         self._backlog: list[Message] | None = None
@@ -101,7 +99,7 @@ class Delivery:
             self._backlog_timer = asyncio.get_running_loop().call_later(BACKLOG_S, self._close_backlog)
             self.take_backlog()
 
-    def attach(self, entry: Join, socket: Socket) -> None:
+    def attach(self, entry: Join, socket: ClientSocket) -> None:
         self._entry = entry
         self._socket = socket
         self._install()
@@ -157,7 +155,7 @@ class Delivery:
         try:
             self._mail(handlers, message)
         except Exception as error:
-            self._client.handler_failed(error, event, self._topic)
+            self._context.handler_failed(error, event, self._topic)
 
     def dispatch_outage(self, outage: Outage) -> None:
         if self._queue is not None:
@@ -207,7 +205,7 @@ class Delivery:
             try:
                 handler(message)
             except Exception as error:
-                self._client.handler_failed(error, _event(message), self._topic)
+                self._context.handler_failed(error, _event(message), self._topic)
 
     # -- async handlers
 
@@ -215,7 +213,7 @@ class Delivery:
         assert self._mailbox is not None
         self._mailbox.put((handlers, message))
         if self._mailbox_task is None:
-            self._mailbox_task = self._client.spawn(self._run_mailbox(self._mailbox))
+            self._mailbox_task = self._context.spawn(self._run_mailbox(self._mailbox))
 
     async def _run_mailbox(self, mailbox: MessageQueue) -> None:
         """Take one message after the other, so that their order is kept, until there is none."""
@@ -224,7 +222,7 @@ class Delivery:
                 try:
                     handlers, message = mailbox.pop()
                 except OverloadedError as error:
-                    self._client.handler_failed(error, "all events", self._topic)
+                    self._context.handler_failed(error, "all events", self._topic)
                     continue
                 if self._decoder is not None and type(message) is Message:
                     message.decoder = self._decoder
@@ -234,7 +232,7 @@ class Delivery:
                         if inspect.isawaitable(result):
                             await result
                     except Exception as error:
-                        self._client.handler_failed(error, _event(message), self._topic)
+                        self._context.handler_failed(error, _event(message), self._topic)
         finally:
             self._mailbox_task = None
 
@@ -278,7 +276,7 @@ class Delivery:
     def lost(self, count: int) -> None:
         """A queue has dropped *count* messages."""
         self.dropped += count
-        self._client.dropped += count
+        self._context.dropped += count
 
     # -- what came before anybody took it
 
@@ -297,7 +295,7 @@ class Delivery:
         # Somebody who is there already, from the next turn on, is not to miss any.
         if len(backlog) >= max(BACKLOG, self._max_queue) and self._flush_handle is None:
             del backlog[0]
-            self._client.unhandled += 1
+            self._context.unhandled += 1
         backlog.append(message)
 
     def _flush_backlog(self) -> None:
@@ -322,7 +320,7 @@ class Delivery:
                 else:
                     rest.append(message)
             except Exception as error:
-                self._client.handler_failed(error, message.event, self._topic)
+                self._context.handler_failed(error, message.event, self._topic)
 
     def _close_backlog(self) -> None:
         """Nobody has come for what is left."""
@@ -332,7 +330,7 @@ class Delivery:
         if self._holding and self._handlers:
             self._flush_backlog()
         if self._backlog is not None:
-            self._client.unhandled += len(self._backlog)
+            self._context.unhandled += len(self._backlog)
             self._backlog = None
         self._holding = False
         self._install()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fastphx.client.context import Context
+from fastphx.client.waiter import settle
 from fastphx.protocol.callback_session import CallbackSession
-
-if TYPE_CHECKING:
-    from fastphx.client.client import Client
-    from fastphx.client.socket import Socket
 
 
 class UnsentPush:
@@ -30,12 +28,12 @@ class UnsentPush:
 
 
 class PushBuffer:
-    """The unsent pushes of one channel, in order; the client counts those of all its channels."""
+    """The unsent pushes of one channel, in order; ``context.unsent`` counts those of all channels."""
 
-    __slots__ = ("_client", "_topic", "_unsents")
+    __slots__ = ("_context", "_topic", "_unsents")
 
-    def __init__(self, client: Client, topic: str) -> None:
-        self._client = client
+    def __init__(self, context: Context, topic: str) -> None:
+        self._context = context
         self._topic = topic
         self._unsents: list[UnsentPush] = []
 
@@ -44,7 +42,7 @@ class PushBuffer:
 
     def add(self, unsent: UnsentPush) -> None:
         self._unsents.append(unsent)
-        self._client.unsent += 1
+        self._context.unsent += 1
 
     def discard(self, unsent: UnsentPush) -> bool:
         """Take it out; False where it is not in."""
@@ -52,7 +50,7 @@ class PushBuffer:
             self._unsents.remove(unsent)
         except ValueError:
             return False
-        self._client.unsent -= 1
+        self._context.unsent -= 1
         return True
 
     def expire(self, unsent: UnsentPush) -> None:
@@ -66,48 +64,40 @@ class PushBuffer:
         for unsent in list(self._unsents):
             if unsent.waiter is None and unsent.deadline_ns is not None and unsent.deadline_ns <= now_ns:
                 self.discard(unsent)
-                self._client.unsent_dropped += 1
+                self._context.unsent_dropped += 1
 
-    def send(self, socket: Socket) -> None:
-        """The channel is joined on *socket*."""
+    def send(self, session: CallbackSession) -> None:
+        """The channel is joined on *session*."""
         now_ns = time.monotonic_ns()
         unsents, self._unsents = self._unsents, []
-        self._client.unsent -= len(unsents)
+        self._context.unsent -= len(unsents)
         for unsent in unsents:
             try:
-                self._send_one(unsent, socket, now_ns)
+                self._send_one(unsent, session, now_ns)
             except Exception as error:
                 if unsent.waiter is None:
-                    self._client.unsent_dropped += 1
-                    self._client.handler_failed(error, unsent.event, self._topic)
+                    self._context.unsent_dropped += 1
+                    self._context.handler_failed(error, unsent.event, self._topic)
                 settle(unsent.waiter, error)
 
-    def _send_one(self, unsent: UnsentPush, socket: Socket, now_ns: int) -> None:
+    def _send_one(self, unsent: UnsentPush, session: CallbackSession, now_ns: int) -> None:
         waiter = unsent.waiter
         if waiter is None:
             if unsent.deadline_ns is not None and unsent.deadline_ns <= now_ns:
-                self._client.unsent_dropped += 1
+                self._context.unsent_dropped += 1
             else:
-                socket.session.push(self._topic, unsent.event, unsent.payload)
+                session.push(self._topic, unsent.event, unsent.payload)
         elif not waiter.done():
-            unsent.ref = socket.session.push_awaited(
+            unsent.ref = session.push_awaited(
                 self._topic, unsent.event, unsent.payload, waiter, deadline_ns=unsent.deadline_ns
             )
-            unsent.session = socket.session
+            unsent.session = session
 
     def fail(self, outcome: object) -> None:
         """None of them will be sent."""
         unsents, self._unsents = self._unsents, []
-        self._client.unsent -= len(unsents)
+        self._context.unsent -= len(unsents)
         for unsent in unsents:
             if unsent.waiter is None:
-                self._client.unsent_dropped += 1
+                self._context.unsent_dropped += 1
             settle(unsent.waiter, outcome)
-
-
-def settle(waiter: asyncio.Future[Any] | None, outcome: object) -> bool:
-    """Give *waiter* its result, unless it has one or nobody waits; True where it was given."""
-    if waiter is None or waiter.done():
-        return False
-    waiter.set_result(outcome)
-    return True

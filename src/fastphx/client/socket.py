@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from fastphx.client.context import Context
 from fastphx.client.endpoint import shown_host, transport_url
 from fastphx.client.message_queue import MessageQueue
-from fastphx.client.options import Options, check_params, resolve
+from fastphx.client.options import check_params, resolve
+from fastphx.client.waiter import settle
 from fastphx.errors import ConnectError, DecodeError, DisconnectReason, HeartbeatTimeout, TransportDown
 from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
 from fastphx.protocol.codec import Message
@@ -20,10 +22,6 @@ from fastphx.protocol.sink import FrameWriter
 from fastphx.serializers import JsonV2
 from fastphx.timing.wheel import wheel_for
 from fastphx.transports.endpoint import endpoint_url
-
-if TYPE_CHECKING:
-    from fastphx.client.channel import Channel
-    from fastphx.client.client import Client
 
 CLOSE_TIMEOUT_S = 5.0
 """How long closing waits for the server; after it the connection is given up."""
@@ -36,8 +34,38 @@ _TRANSPORTS = {
 logger = logging.getLogger("fastphx.client")
 
 
-class Socket:
-    """One of a client's sockets, with the channels on it. The client makes it.
+class SocketChannel(Protocol):
+    """A channel as its socket sees it: whom it tells what happens to the topic. It is also the owner of the
+    session's Join."""
+
+    def socket_opened(self) -> object:
+        """The socket is connected: join, or join again."""
+
+    def socket_lost(self, reason: DisconnectReason) -> object:
+        """The socket is not connected any more."""
+
+    def joined(self, message: Message) -> object:
+        """The server has accepted the join."""
+
+    def refused(self, message: Message) -> object:
+        """The server has refused the join."""
+
+    def timed_out(self) -> object:
+        """The join was not answered in time; the session has left it."""
+
+    def errored(self, message: Message) -> object:
+        """The channel crashed on the server."""
+
+    def closed(self, message: Message | None) -> object:
+        """The server has closed the channel, or will not answer that it has."""
+
+    def end(self, error: Exception | None) -> object:
+        """The client is closed, because of *error* where that was not asked for."""
+
+
+class ClientSocket:
+    """One of a client's sockets, with the channels on it. The pool makes it, and says what *changed* and
+    *failed* are.
 
     There is a task only while it is connecting; a connected socket that is idle costs none.
     """
@@ -45,10 +73,12 @@ class Socket:
     __slots__ = (
         "__weakref__",
         "_attempt",
-        "_client",
+        "_changed",
         "_closing",
         "_connected_at",
+        "_context",
         "_down_since",
+        "_failed",
         "_gone",
         "_has_heartbeat",
         "_loop",
@@ -79,9 +109,18 @@ class Socket:
         "unhandled",
     )
 
-    def __init__(self, client: Client, options: Options, number: int) -> None:
-        self._client = client
-        self._options = options
+    def __init__(
+        self,
+        context: Context,
+        number: int,
+        *,
+        changed: Callable[[], object],
+        failed: Callable[[DisconnectReason, BaseException], object],
+    ) -> None:
+        self._context = context
+        self._changed = changed
+        self._failed = failed
+        options = self._options = context.options
         self._loop = asyncio.get_running_loop()
         serializer = options.serializer
         self.session = CallbackSession(
@@ -94,7 +133,7 @@ class Socket:
         self.session.use_wheel(wheel_for(self._loop))
         self.sink: CallbackSession | None = self.session
         self.number = number
-        self.channels: dict[str, Channel] = {}
+        self.channels: dict[str, SocketChannel] = {}
         self.cap: int | None = None
         """How many channels the server allows on this socket, once it has said so."""
         self.is_open = False
@@ -139,7 +178,7 @@ class Socket:
             if not isinstance(error, DisconnectReason | ValueError | ImportError):
                 logger.error("connecting failed", exc_info=error, extra=self._extra())
             reason = error if isinstance(error, DisconnectReason) else TransportDown(error)
-            self._client.socket_failed(reason, error)
+            self._failed(reason, error)
 
     async def _connect(self) -> None:
         while True:
@@ -154,11 +193,11 @@ class Socket:
             _forget_frames(error)
             self.connect_errors += 1
             logger.warning("not connected: %s", error, extra=self._extra(attempt=self._attempt))
-            if not self._client.may_reconnect(error):
+            if not self._context.may_reconnect(error):
                 raise error
 
     async def _wait_before_retry(self) -> None:
-        delay_s = self._client.reconnect_delay(self._attempt)
+        delay_s = self._context.reconnect_delay(self._attempt)
         limit_s = self._options.give_up_after
         if limit_s is not None:
             left_s = self._down_since + limit_s - self._loop.time()
@@ -235,7 +274,7 @@ class Socket:
                 opts = await self._transport_opts()
         except Exception as error:
             # A token's source may be down for the moment just as a server may.
-            self._client.handler_failed(error, "params, headers or auth_token")
+            self._context.handler_failed(error, "params, headers or auth_token")
             failure = ConnectError(f"the connection's parameters could not be had: {type(error).__name__}")
             failure.__cause__ = error
             return failure
@@ -275,7 +314,7 @@ class Socket:
         logger.info("connected", extra=self._extra(attempt=self._attempt))
         for channel in list(self.channels.values()):
             channel.socket_opened()
-        self._client.socket_changed()
+        self._changed()
 
     # -- what the transport tells
 
@@ -315,18 +354,17 @@ class Socket:
         self.session.disconnected()
         for channel in list(self.channels.values()):
             channel.socket_lost(reason)
-        if self._gone is not None and not self._gone.done():
-            self._gone.set_result(None)
+        settle(self._gone, None)
         if self._closing:
             return
         logger.warning("disconnected: %s", reason, extra=self._extra())
         if not was_returned:
             return
-        if self._client.may_reconnect(reason):
+        if self._context.may_reconnect(reason):
             self.start()
-            self._client.socket_changed()
+            self._changed()
         else:
-            self._client.socket_failed(reason, reason)
+            self._failed(reason, reason)
 
     def notify_message(self, opcode: int, data: bytes) -> None:
         """A message of a transport that is not compiled."""
@@ -389,15 +427,13 @@ class Socket:
             self._transport.close()
 
     def on_expired(self, ref: int, waiter: asyncio.Future[Any]) -> None:
-        if not waiter.done():
-            waiter.set_result("expired")
+        settle(waiter, "expired")
 
     def on_failed(self, ref: int, waiter: asyncio.Future[Any], reason: str) -> None:
-        if not waiter.done():
-            waiter.set_result(reason)
+        settle(waiter, reason)
 
     def on_handler_error(self, error: Exception, message: Message) -> None:
-        self._client.handler_failed(error, message.event, message.topic)
+        self._context.handler_failed(error, message.event, message.topic)
 
     # -- back-pressure
 

@@ -1,0 +1,107 @@
+"""What the parts of one client share: its options, its counters, its tasks, and how errors are reported."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from fastphx.client.options import Options, reconnects_by_default
+from fastphx.errors import DecodeError, DisconnectReason
+
+logger = logging.getLogger("fastphx.client")
+
+
+class Context:
+    """One client's. Sockets, channels, deliveries and buffers know no more of the client than this."""
+
+    __slots__ = (
+        "_tasks",
+        "channels",
+        "closed_because",
+        "dropped",
+        "gaps",
+        "handler_errors",
+        "options",
+        "unhandled",
+        "unsent",
+        "unsent_dropped",
+    )
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.channels: dict[str, Any] = {}
+        """By topic: the Channel objects that are joined, being joined, or to be joined again."""
+        self.closed_because: BaseException | None = None
+        """Why the client is closed; None while it is not."""
+        # What the client's statistics say of all its channels.
+        self.dropped = 0
+        self.gaps = 0
+        self.handler_errors = 0
+        self.unhandled = 0
+        self.unsent = 0
+        self.unsent_dropped = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # -- tasks
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run *coroutine* as a task of the client."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self.handler_failed(error, "a task")
+
+    async def cancel_tasks(self, timeout_s: float) -> None:
+        """Cancel every task but the one that asks, and wait for them, for *timeout_s* at most."""
+        current = asyncio.current_task()
+        tasks = [task for task in self._tasks if task is not current]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+
+    # -- what is the user's and may raise
+
+    def handler_failed(self, error: BaseException, event: str, topic: str | None = None) -> None:
+        """A callable of the user raised: that is logged and counted, and the connection goes on."""
+        self.handler_errors += 1
+        extra = {"topic": topic, "event": event}
+        if isinstance(error, DecodeError):
+            # It quotes the payload, and so may what the decoder has raised.
+            logger.error("the handler of %s failed: a payload cannot be decoded", event, extra=extra)
+            logger.debug("the payload that cannot be decoded", exc_info=error, extra=extra)
+            return
+        logger.error("the handler of %s failed", event, exc_info=error, extra=extra)
+
+    def may_reconnect(self, reason: DisconnectReason) -> bool:
+        """What the options say. Where the user's rule raises, the default holds."""
+        try:
+            return self.options.may_reconnect(reason)
+        except Exception as error:
+            self.handler_failed(error, "reconnect")
+            return reconnects_by_default(reason)
+
+    def reconnect_delay(self, attempt: int) -> float:
+        """How long to wait before connection attempt *attempt*, in seconds; the default where the user's
+        backoff raises."""
+        try:
+            return self.options.reconnect_delay(attempt)
+        except Exception as error:
+            self.handler_failed(error, "backoff")
+            return self.options.default_reconnect_delay(attempt)
+
+    def rejoin_delay(self, attempt: int) -> float:
+        """How long to wait before rejoin *attempt*, in seconds; the default where the user's backoff
+        raises."""
+        try:
+            return self.options.rejoin_delay(attempt)
+        except Exception as error:
+            self.handler_failed(error, "rejoin_backoff")
+            return self.options.default_rejoin_delay(attempt)

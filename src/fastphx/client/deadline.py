@@ -1,0 +1,19 @@
+"""From a timeout in seconds to a deadline of the session."""
+
+from __future__ import annotations
+
+import math
+import time
+
+
+def checked_timeout(timeout: float | None, default_s: float) -> float:
+    """*timeout*, or the default where it is None. Raises ValueError where it is not above 0."""
+    timeout_s = default_s if timeout is None else timeout
+    if not timeout_s > 0:
+        raise ValueError(f"timeout is {timeout_s}: give seconds, above 0")
+    return timeout_s
+
+
+def deadline_after(timeout_s: float) -> int | None:
+    """The reading of ``time.monotonic_ns()`` after *timeout_s*; None: never."""
+    return None if timeout_s == math.inf else time.monotonic_ns() + int(timeout_s * 1e9)

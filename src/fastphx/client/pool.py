@@ -1,0 +1,110 @@
+"""A client's sockets, and which of them a topic goes to. Phoenix allows 100 channels a socket by default."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from fastphx.client.context import Context
+from fastphx.client.socket import ClientSocket
+from fastphx.errors import ClosedError, DisconnectReason, OverloadedError
+
+logger = logging.getLogger("fastphx.client")
+
+
+class Pool:
+    """The sockets of one client. *changed* is called when one was opened or lost; *failed* when one is lost
+    and is not to be connected again, with the reason and the error to raise."""
+
+    __slots__ = ("_cap", "_changed", "_context", "_failed", "sockets")
+
+    def __init__(
+        self,
+        context: Context,
+        changed: Callable[[], object],
+        failed: Callable[[DisconnectReason, BaseException], object],
+    ) -> None:
+        self.sockets: list[ClientSocket] = []
+        self._context = context
+        self._changed = changed
+        self._failed = failed
+        self._cap: int | None = None
+
+    def open(self) -> None:
+        """Begin to connect as many sockets as the options ask for."""
+        shards = self._context.options.shards
+        for _ in range(1 if shards == "auto" else shards):
+            self._add_socket()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether all sockets are."""
+        return all(socket.is_open for socket in self.sockets)
+
+    def place(self) -> ClientSocket:
+        """The socket for another topic. Raises ClosedError, OverloadedError."""
+        context = self._context
+        if context.closed_because is not None or not self.sockets:
+            raise ClosedError("the client is closed, or was not opened yet") from context.closed_because
+        if context.options.shards == "auto":
+            # One socket after the other: the server's connections are dear too.
+            for socket in self.sockets:
+                if _has_room(socket):
+                    return socket
+            return self._add_shard()
+        # Where all are full, the server is to say so.
+        return self._roomiest() or self.sockets[0]
+
+    def place_elsewhere(self, full: ClientSocket) -> ClientSocket | None:
+        """The server has refused *full* another channel: the socket to move it to; None where there is
+        none."""
+        options = self._context.options
+        # Where more were put on it than it holds, that is why: nothing new is to be learned.
+        if full.cap is None or len(full.channels) <= full.cap:
+            held = sum(full.session.joined(topic) for topic in full.channels)
+            if held == 0:
+                return None
+            full.cap = held if full.cap is None else min(full.cap, held)
+        if options.shards == "auto":
+            self._cap = full.cap
+        socket = self._roomiest(full)
+        if socket is None and options.shards == "auto" and len(self.sockets) < options.max_shards:
+            socket = self._add_shard()
+        return socket
+
+    def begin_close(self, error: Exception | None) -> None:
+        """Begin to close every socket with code 1000, and end every channel, because of *error* where that
+        was not asked for."""
+        for socket in self.sockets:
+            socket.begin_close()
+        for socket in self.sockets:
+            for channel in list(socket.channels.values()):
+                channel.end(error)
+
+    async def wait_closed(self) -> None:
+        """Return when every connection is gone, in bounded time."""
+        for socket in self.sockets:
+            await socket.wait_closed()
+
+    def _roomiest(self, full: ClientSocket | None = None) -> ClientSocket | None:
+        """The socket with the fewest channels among those with room; None where all are full."""
+        with_room = [socket for socket in self.sockets if socket is not full and _has_room(socket)]
+        return min(with_room, key=lambda socket: len(socket.channels), default=None)
+
+    def _add_shard(self) -> ClientSocket:
+        if len(self.sockets) >= self._context.options.max_shards:
+            raise OverloadedError(f"{len(self.sockets)} sockets are full, which is max_shards: raise it")
+        socket = self._add_socket()
+        socket.cap = self._cap
+        logger.info("opened another socket", extra={"shard": socket.number, "cap": self._cap})
+        return socket
+
+    def _add_socket(self) -> ClientSocket:
+        socket = ClientSocket(self._context, len(self.sockets), changed=self._changed, failed=self._failed)
+        self.sockets.append(socket)
+        socket.start()
+        return socket
+
+
+def _has_room(socket: ClientSocket) -> bool:
+    return socket.cap is None or len(socket.channels) < socket.cap

@@ -1,0 +1,14 @@
+"""Futures that are given a result at most once, by whoever comes first."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+
+def settle(waiter: asyncio.Future[Any] | None, outcome: object) -> bool:
+    """Give *waiter* its result, unless it has one or nobody waits. True where it was given."""
+    if waiter is None or waiter.done():
+        return False
+    waiter.set_result(outcome)
+    return True
