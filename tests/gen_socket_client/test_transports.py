@@ -325,7 +325,7 @@ async def test_a_transport_that_can_pause(server: Server, start: Starter) -> Non
 async def test_a_transport_that_does_not_report_its_end(
     server: Server, start: Starter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("fastphx.gen_socket_client.connection.CLOSE_TIMEOUT_S", 0.02)
+    monkeypatch.setattr("fastphx.transports.connection.CLOSE_TIMEOUT_S", 0.02)
     client = await start.connected(server, transport=OwnTransport)
     transport = OwnTransport.running[-1]
     transport.silent = True

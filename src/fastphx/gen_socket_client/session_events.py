@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from fastphx.errors import DecodeError
+from fastphx.errors import DecodeError, DisconnectReason, HeartbeatTimeout
 from fastphx.gen_socket_client.behaviour import GenSocketClient
 from fastphx.gen_socket_client.callbacks import Callbacks
 from fastphx.gen_socket_client.transport_handle import TransportHandle
 from fastphx.protocol.codec import Message
 from fastphx.protocol.joins import Join
+from fastphx.transports.connection import Connection
+
+logger = logging.getLogger("fastphx")
 
 OF_A_JOIN: Final = ("phx_reply", "phx_close", "phx_error")
 """Events that say nothing where their join is not there any more; the session has counted them."""
 
 
 class SessionEvents:
-    """The handler of a CallbackSession (``SessionHandler`` says when each method is called).
+    """The handler of a CallbackSession (``SessionHandler`` says when each method is called), and of its
+    :class:`~fastphx.transports.connection.Connection`."""
 
-    *heartbeat_timed_out* is called where the server did not answer a heartbeat.
-    """
+    def __init__(self) -> None:
+        self.connects = 0
 
-    def __init__(self, heartbeat_timed_out: Callable[[], None]) -> None:
-        self._heartbeat_timed_out = heartbeat_timed_out
-
-    def attach(self, client: GenSocketClient, callbacks: Callbacks, handle: TransportHandle) -> None:
+    def attach(
+        self,
+        client: GenSocketClient,
+        callbacks: Callbacks,
+        handle: TransportHandle,
+        connection: Connection,
+        disconnected: Callable[[DisconnectReason], None],
+    ) -> None:
         """Say whose callbacks are meant, before the session is opened."""
         self._client = client
         self._callbacks = callbacks
         self._handle = handle
+        self._connection = connection
+        self._disconnected = disconnected
         self._handle_message = client.handle_message
+
+    def on_connected(self) -> None:
+        """The connection is up."""
+        self.connects += 1
+        self._callbacks.deliver((self._client.handle_connected, (self._handle,), None))
+
+    def on_disconnected(self, reason: DisconnectReason) -> None:
+        """The connection is gone."""
+        self._disconnected(reason)
+
+    def on_error(self, exc: BaseException) -> None:
+        """The transport reports an error."""
+        logger.warning("the transport reports an error: %s", exc, exc_info=exc)
 
     def on_message(self, message: Message) -> None:
         """The hot one: a plain ``handle_message`` is called as directly as can be."""
@@ -85,7 +109,7 @@ class SessionEvents:
 
     def on_heartbeat_timeout(self) -> None:
         """The connection is dead."""
-        self._heartbeat_timed_out()
+        self._connection.abort(HeartbeatTimeout())
 
     def on_expired(self, ref: int, waiter: Any) -> None:
         """Never: the behaviour's pushes have no deadline."""

@@ -15,14 +15,15 @@ from fastphx.errors import (
     BadReturnError,
     CallTimeoutError,
     DisconnectReason,
+    OverloadedError,
     StoppedError,
     TransportDown,
 )
 from fastphx.gen_socket_client import registry
+from fastphx.gen_socket_client.attempts import Attempts
 from fastphx.gen_socket_client.behaviour import GenSocketClient
 from fastphx.gen_socket_client.callbacks import Callbacks
 from fastphx.gen_socket_client.caller import Caller
-from fastphx.gen_socket_client.connection import Connection
 from fastphx.gen_socket_client.info_timer import InfoTimer
 from fastphx.gen_socket_client.responses import NO_VALUE, Connect, NoConnect, NoReply, Ok, Reply, Stop
 from fastphx.gen_socket_client.session_events import SessionEvents
@@ -31,6 +32,7 @@ from fastphx.protocol.callback_session import CallbackSession
 from fastphx.serializers import JsonV2, Serializer
 from fastphx.timing.wheel import CallbackTimer, wheel_for
 from fastphx.transports.base import Transport
+from fastphx.transports.connection import Connection
 
 T = TypeVar("T")
 logger = logging.getLogger("fastphx")
@@ -73,10 +75,8 @@ class Socket:
         self._loop = asyncio.get_running_loop()
         self._thread_id = threading.get_ident()
         self._wheel = wheel_for(self._loop)
-        events = SessionEvents(lambda: self._connection.heartbeat_timed_out())
+        events = SessionEvents()
         heartbeat_interval = transport_opts.get("heartbeat_interval", 30.0) or 0.0
-        if not getattr(transport_class, "heartbeat", True):
-            heartbeat_interval = 0.0
         self._session = CallbackSession(
             events,
             serializer=None if isinstance(serializer, JsonV2) else serializer,
@@ -84,16 +84,16 @@ class Socket:
         )
         self._session.use_wheel(self._wheel)
         self._handle = TransportHandle(self, self._session)
-        self._connection = Connection(
-            self._session,
+        self._connection = Connection(self._session, events)
+        self._attempts = Attempts(
+            self._connection,
             transport_class,
             transport_opts,
             vsn=JsonV2.vsn if serializer is None else serializer.vsn,
             loop=self._loop,
             wheel=self._wheel,
             rng=rng,
-            connected=self._connected,
-            disconnected=self._disconnected,
+            failed=self._disconnected,
             crash=self._crash,
         )
         self._callbacks = Callbacks(
@@ -105,13 +105,15 @@ class Socket:
             limit=mailbox_limit,
             respond=self._respond,
             crash=self._crash,
-            pause=self._connection.pause,
+            pause=self._pause,
             resume=self._connection.resume,
         )
-        events.attach(client, self._callbacks, self._handle)
+        self._events = events
+        events.attach(client, self._callbacks, self._handle, self._connection, self._disconnected)
         self._info_timers: set[InfoTimer] = set()
         self._callers: set[Caller] = set()
         self._late_replies = 0
+        self._disconnects = 0
         self._ending = False
         self._end_task: asyncio.Task[None] | None = None
         self._stop_timer: CallbackTimer | None = None
@@ -123,7 +125,7 @@ class Socket:
     @property
     def connected(self) -> bool:
         """Whether the connection is up."""
-        return self._connection.is_up
+        return self._connection.is_up and not self._ending
 
     @property
     def running(self) -> bool:
@@ -138,8 +140,8 @@ class Socket:
         mailbox = self._callbacks.mailbox
         return {
             **self._session.stats,
-            "connects": self._connection.connects,
-            "disconnects": self._connection.disconnects,
+            "connects": self._events.connects,
+            "disconnects": self._disconnects,
             "payload_decode_errors": self._callbacks.decode_errors,
             "late_replies": self._late_replies,
             "waiting": self._callbacks.waiting,
@@ -248,9 +250,9 @@ class Socket:
     def begin(self, response: Connect | NoConnect) -> None:
         """Do what ``init`` returned. Raises ValueError for a URL or parameter that cannot be one."""
         if isinstance(response, Connect):
-            self._connection.connect(response)
+            self._attempts.connect(response)
         else:
-            self._connection.remember(response.url, response.params)
+            self._attempts.remember(response.url, response.params)
         self._callbacks.start()
 
     def abandon(self) -> None:
@@ -274,10 +276,16 @@ class Socket:
 
     # -- inside
 
-    def _connected(self) -> None:
-        self._callbacks.deliver((self._client.handle_connected, (self._handle,), None))
+    def _pause(self) -> None:
+        try:
+            self._connection.pause()
+        except OverloadedError as error:
+            self._crash(error)
 
     def _disconnected(self, reason: DisconnectReason) -> None:
+        if self._ending:
+            return
+        self._disconnects += 1
         if isinstance(reason, TransportDown) and reason.exc is not None and not self.trap_exit:
             reason.__cause__ = reason.exc
             self._crash(reason)
@@ -331,7 +339,7 @@ class Socket:
         elif isinstance(response, Ok):
             self._callbacks.start_timeout(response.timeout)
         elif isinstance(response, Connect):
-            self._connection.connect(response)
+            self._attempts.connect(response)
         elif isinstance(response, Stop):
             self._end(response.reason, None)
         else:
@@ -404,7 +412,10 @@ class Socket:
             failure.__cause__ = error
             caller.fail(failure)
         self._callers.clear()
-        self._connection.end(lambda: self._has_closed(reason, error))
+        self._attempts.end()
+        # What comes from now on is nobody's.
+        self._session.disconnected()
+        self._connection.close(lambda: self._has_closed(reason, error))
 
     def _has_closed(self, reason: Any, error: BaseException | None) -> None:
         if self._closed.done():
