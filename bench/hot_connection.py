@@ -54,25 +54,13 @@ def run_side(
     }
 
 
-def orjson_alone(count: int = 500_000) -> dict[str, Any]:
-    """What a call of orjson takes on the payload of the shape ``push``, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, str(SIDES / "orjson_alone.py"), str(count)],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=True,
-    )
-    return {**json.loads(done.stdout), "idle": 1.0}
-
-
 def measure(
     sender: Sender,
     sides: dict[str, tuple[list[str], int, str, int]],
     rounds: int,
     pythons: Mapping[str, str] = {},
 ) -> dict[str, list[dict[str, Any]]]:
-    """*sides*: name -> (command, frames, shape, times); *pythons*: of the sides that need their own."""
+    """*sides*: name -> (command, frames, shape, times); *pythons*: those of sides that need their own."""
     calls: dict[str, Callable[[], dict[str, Any]]] = {
         name: partial(run_side, sender, command, frames, shape, times, pythons.get(name, sys.executable))
         for name, (command, frames, shape, times) in sides.items()
