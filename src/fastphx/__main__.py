@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import sys
 
+# Nothing else is imported here: what is interrupted before main() runs ends in Python's own traceback.
+
 OF_THE_EXTRA = frozenset({"click", "hdrh", "plotly", "rich"})
 """The modules that the extra ``load`` brings."""
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+MAX_SENTENCE_CHARS = 2000
 
 
 def main() -> None:
     """Run the command line and exit with its code; what a user got wrong ends in one sentence, exit 2."""
     try:
+        _interrupt_on_hang_up_and_termination()
         code = _run()
     except ModuleNotFoundError as error:
         if error.name not in OF_THE_EXTRA:
             raise
-        sys.stderr.write(f"fastphx: the command line needs {error.name}: pip install fastphx[load]\n")
+        _say(f"the command line needs {error.name}: pip install fastphx[load]")
         code = EXIT_USAGE
     except KeyboardInterrupt:
         # Before click is there to take it.
@@ -30,16 +34,45 @@ def _run() -> int:
     import click
 
     from fastphx.cli import main as group
+    from fastphx.cli.streams import use_lasting_streams
+    from fastphx.foreign_text import visible
 
+    use_lasting_streams()
     try:
         code = group.main(prog_name="fastphx", standalone_mode=False)
     except click.ClickException as error:
-        sentence = " ".join(error.format_message().split())
-        sys.stderr.write(f"fastphx: {sentence}\n")
+        _say(visible(" ".join(error.format_message().split()), MAX_SENTENCE_CHARS))
         return error.exit_code
     except click.Abort:
         return EXIT_INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _say(sentence: str) -> None:
+    try:  # noqa: SIM105 - contextlib is not imported here
+        sys.stderr.write(f"fastphx: {sentence}\n")
+    except OSError:
+        # Closed, or full: the exit code says it.
+        pass
+
+
+def _interrupt_on_hang_up_and_termination() -> None:
+    """SIGHUP and SIGTERM end a command as Ctrl-C does, unless it was started to ignore them (``nohup``)."""
+    import signal
+
+    for name in ("SIGHUP", "SIGTERM"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    import signal
+
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # As in a shell's background job.
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 if __name__ == "__main__":

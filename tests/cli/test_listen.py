@@ -1,7 +1,9 @@
 """`fastphx listen`, as a process."""
 
+import asyncio
 import json
 import os
+import pty
 import signal
 import subprocess
 import time
@@ -66,6 +68,55 @@ def test_stops_after_a_time() -> None:
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         # A count that was not reached is a failure: `--count 1 --for 10s` waits for a message.
         assert run("listen", server.url, "room:a", "--for", "50ms", "--count", "1").returncode == 1
+
+
+@pytest.mark.parametrize("topics", [("once",), ("once", "also")])
+async def test_a_topic_that_crashes_right_after_its_join_does_not_keep_it_past_its_time(
+    topics: tuple[str, ...],
+) -> None:
+    class Once(Channel):
+        crashed = False
+
+        def join(self, topic: str, payload: Any) -> None:
+            if not Once.crashed:
+                Once.crashed = True
+                self.send_info("crash")
+
+        def handle_info(self, message: Any) -> None:
+            raise RuntimeError("crashes right after its join")
+
+    channels = {"once": Once, "also": Once}
+    async with (
+        Server(channels=channels) as server,
+        Running("listen", server.url, *topics, "--for", "500ms") as (command),
+    ):
+        code, out, _ = await command.end()
+    assert (code, out) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_is_interrupted_by_each_signal_that_asks_it_to_end(number: signal.Signals) -> None:
+    async with demo_server() as server, listening(server, "room:a") as command:
+        command.process.send_signal(number)
+        code, out, err = await command.end()
+    assert (code, out, err.strip()) == (130, "", "")
+
+
+async def test_a_terminal_gets_no_control_characters() -> None:
+    leader, follower = pty.openpty()
+    async with demo_server() as server:
+        command = await asyncio.create_subprocess_exec(
+            *COMMAND, "listen", server.url, "room:a", "--count", "1", stdout=follower, env=os.environ
+        )
+        os.close(follower)
+        await server.wait_until(lambda stats: stats["joins"] == 1, TIMEOUT_S)
+        server.broadcast("room:a", "news\u202e", RawJson('{"text":"\x9b31m\u2028"}'.encode()))
+        assert await asyncio.wait_for(command.wait(), TIMEOUT_S) == 0
+    line = os.read(leader, 65536).decode().rstrip("\r\n")
+    os.close(leader)
+    assert line.isprintable()
+    fields = json.loads(line)
+    assert (fields["event"], fields["payload"]) == ("news\u202e", {"text": "\x9b31m\u2028"})
 
 
 async def test_survives_a_reconnect_and_a_crash() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fastphx.testing import Server, demo_server
+from fastphx.testing.demo import demo_sockets
 from tests.cli.command import COMMAND, TIMEOUT_S, run, sentence
 from tests.free_port import free_port
 
@@ -71,7 +72,10 @@ def test_nobody_listens() -> None:
     ("arguments", "said"),
     [
         (("ftp://h/socket", "room:a", "echo"), "ftp://h/socket is not a WebSocket URL"),
-        (("ws://h/socket?token=s3cret", "room:a", "echo"), "has a query"),
+        (("ws://h/socket?token=s3cret", "room:a", "echo"), "give its parameters apart (params=, or --param)"),
+        (("ws://h/socket", "room:a", "echo", "--header", "s3cret"), "--header is NAME=VALUE"),
+        (("ws://h/socket", "room:a", "echo", "--key", "/no/such"), "without its certificate"),
+        (("ws://h/socket", "room:a", "echo", "--ca", "/no/such"), "cannot be read"),
         (("ws://h/socket", "room:a", "echo", "{bad"), "JSON is not JSON"),
         (
             ("ws://h/socket", "room:a", "echo", "--join-payload", "@/no/such/file"),
@@ -118,6 +122,20 @@ def test_a_token_of_the_environment_or_a_file_reaches_the_server_and_nobody_else
     assert "403" in done.stderr
     assert "s3cret" not in done.stderr
     assert "from-a-file" not in done.stderr
+
+
+def test_headers_and_the_old_serializer_reach_the_server() -> None:
+    seen: list[Any] = []
+
+    def connect(handshake: Any) -> Any:
+        seen.append((handshake.headers["x-tenant"], handshake.params))
+        return True
+
+    with Server(channels=demo_sockets()["/socket"].channels, connect=connect) as server:
+        arguments = ("--header", "X-Tenant=env:TENANT", "--vsn", "1.0.0")
+        done = run("push", server.url, "room:a", "echo", *arguments, TENANT="acme")
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "ok")
+    assert seen == [("acme", {"vsn": "1.0.0"})]
 
 
 @pytest.mark.parametrize("transport", ["websocket", "longpoll"])

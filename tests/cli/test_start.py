@@ -42,7 +42,7 @@ def test_without_locust_its_user_says_what_to_install(module: str, tmp_path: Pat
     assert ended.stderr.splitlines()[-1].endswith("needs locust: pip install fastphx[locust]")
 
 
-@pytest.mark.parametrize("module", ["click", "hdrh"])
+@pytest.mark.parametrize("module", ["signal", "click", "hdrh"])
 def test_an_interrupt_while_it_imports_is_no_traceback(module: str, tmp_path: Path) -> None:
     ended = run("compare", PYTHONPATH=put_in_the_way(tmp_path, module, "raise KeyboardInterrupt"))
     assert ended.returncode == 130

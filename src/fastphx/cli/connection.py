@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import orjson
 
 from fastphx.cli.frame_printer import printing
+from fastphx.cli.secrets import named_value, secret
+from fastphx.cli.streams import LastingStream
 from fastphx.client import Client, ClientState, connect
 from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, FastphxError
+from fastphx.foreign_text import terminal_json
 from fastphx.load.plan.units import duration_s
+from fastphx.serializers import JsonV1, JsonV2
 from fastphx.transports.endpoint import shown_url
+from fastphx.transports.tls import client_context
 
 EXIT_FAILED = 1
 EXIT_NOT_CONNECTED = 3
@@ -70,7 +73,24 @@ def connection_options(command: F) -> F:
                 show_default=True,
                 help="How to connect.",
             ),
+            click.option(
+                "--header",
+                "headers",
+                multiple=True,
+                metavar="NAME=VALUE",
+                help="Header of the handshake; env:VARIABLE and @FILE as for --param.",
+            ),
+            click.option(
+                "--vsn",
+                type=click.Choice(["2.0.0", "1.0.0"]),
+                default="2.0.0",
+                show_default=True,
+                help="The serializer's version.",
+            ),
             click.option("--insecure", is_flag=True, help="Take any certificate."),
+            click.option("--ca", metavar="FILE", help="Certificates to trust."),
+            click.option("--cert", metavar="FILE", help="The client's certificate."),
+            click.option("--key", metavar="FILE", help="Its key, where it is not in the same file."),
             click.option(
                 "--timeout",
                 default="10s",
@@ -92,7 +112,12 @@ def open_client(
     params: tuple[str, ...],
     auth_token: str | None,
     transport: str,
+    headers: tuple[str, ...],
+    vsn: str,
     insecure: bool,
+    ca: str | None,
+    cert: str | None,
+    key: str | None,
     timeout: float,
     verbose: bool,
     warns: bool,
@@ -104,7 +129,8 @@ def open_client(
     # Before the first connection the sentence that ends the command says it all.
     log = logging.getLogger("fastphx")
     log.setLevel(logging.INFO if verbose else logging.CRITICAL)
-    pairs = [_pair(param) for param in params]
+    pairs = [named_value("--param", param) for param in params]
+    given_headers = [named_value("--header", header) for header in headers]
     token = None if auth_token is None else secret("--auth-token", auth_token, literal=False)
     opened = False
 
@@ -122,12 +148,16 @@ def open_client(
                 log.setLevel(logging.WARNING)
 
     try:
+        tls = client_context(ca=ca, cert=cert, key=key, verify=not insecure)
         client = connect(
             url,
             params=pairs,
+            headers=given_headers,
+            serializer=JsonV1() if vsn == JsonV1.vsn else JsonV2(),
             auth_token=token,
             transport=printing(transport) if verbose else transport,
-            ssl_verify=not insecure,
+            ssl=tls,
+            ssl_verify=not insecure or tls is not None,
             timeout=timeout,
             open_timeout=timeout,
             shards="auto",
@@ -140,16 +170,18 @@ def open_client(
 
 
 def write_line(line: bytes) -> None:
-    """Write to standard output, at once. Raises BrokenPipeError when nobody reads any more, and Failure where
-    it cannot be written otherwise."""
+    """Write a line of JSON to standard output, at once; a terminal gets no control characters of it. Raises
+    BrokenPipeError when nobody reads any more, and Failure where it cannot be written otherwise."""
     if sys.stdout is None:
         raise Failure("standard output is closed")
+    if sys.stdout.isatty():
+        line = f"{terminal_json(line.decode().rstrip())}\n".encode()
     try:
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
     except OSError as error:
-        # What is left in the buffer must not be tried again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(sys.stdout, LastingStream):
+            sys.stdout.fail(error)
         if isinstance(error, BrokenPipeError):
             raise
         raise Failure(f"standard output cannot be written: {error.strerror}") from error
@@ -166,34 +198,6 @@ def failure(error: BaseException, url: str) -> Failure:
     if isinstance(error, ModuleNotFoundError):
         return Failure(str(error), 2)
     return Failure(str(error))
-
-
-def secret(name: str, value: str, *, literal: bool = True) -> str:
-    """*value*, or what the variable of ``env:VARIABLE`` or the file of ``@FILE`` holds (without its
-    last line end). Raises click.UsageError, which does not show the value."""
-    if value.startswith("env:"):
-        variable = value.removeprefix("env:")
-        found = os.environ.get(variable)
-        if found is None:
-            raise click.UsageError(f"{name}: the environment has no variable {variable}.")
-        return found
-    if value.startswith("@"):
-        try:
-            return Path(value[1:]).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise click.UsageError(f"{name}: {value[1:]} cannot be read: {reason}.") from error
-    if not literal:
-        raise click.UsageError(f"{name} is env:VARIABLE or @FILE: a token on the command line shows in ps.")
-    return value
-
-
-def _pair(param: str) -> tuple[str, str]:
-    key, separator, value = param.partition("=")
-    if not separator or not key:
-        # Not the value: it may be a token whose name was forgotten.
-        raise click.UsageError("--param is NAME=VALUE, NAME=env:VARIABLE or NAME=@FILE.")
-    return key, secret(f"--param {key}", value)
 
 
 def parse_json(name: str, text: str) -> Any:

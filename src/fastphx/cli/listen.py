@@ -25,7 +25,6 @@ from fastphx.client import Channel, Client, Outage
 from fastphx.errors import DecodeError
 from fastphx.load.plan.units import duration_s
 from fastphx.protocol.codec import Message
-from fastphx.protocol.joins import JoinState
 
 
 @click.command(short_help="Join topics and print what arrives.")
@@ -117,10 +116,13 @@ async def _listen(
     async with client:
         channels = [client.channel(topic, payload) for topic in topics]
         all_joined = asyncio.Event()
+        unjoined = set(topics)
 
         async def follow(channel: Channel) -> None:
             await channel.join()
-            if all(each.state is JoinState.JOINED for each in channels):
+            # Once: what crashes after its join is joined again meanwhile.
+            unjoined.discard(channel.topic)
+            if not unjoined:
                 all_joined.set()
             await _print_all(channel, printer)
             if client.closed_because is None:

@@ -67,7 +67,7 @@ def serve(
 ) -> None:
     """Run the embedded Phoenix-compatible server with the demo channels room:*, fan:* and presence:*.
 
-    The first line of its output is the URL. It stops on SIGINT or SIGTERM, and then prints what it did;
+    The first line of its output is the URL. It stops on SIGINT, SIGTERM or SIGHUP, and prints what it did;
     http://HOST:PORT/stats shows the counters while it runs.
 
     Exit codes: 0 where it was stopped; 2 for bad usage, or where it cannot listen.
@@ -116,7 +116,7 @@ def _loop_factory(use_uvloop: bool) -> Callable[[], asyncio.AbstractEventLoop]:
 async def _serve(server: Server, host: str, port: int, show_stats: bool) -> dict[str, int]:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopped.set)
     try:
         await server.start()

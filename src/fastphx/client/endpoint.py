@@ -20,7 +20,7 @@ def transport_url(url: str, transport: str = "websocket") -> str:
     scheme, separator, rest = url.partition("://")
     parts = split_url(_SCHEMES.get(scheme.lower(), scheme.lower()) + separator + rest)
     if parts.query or "?" in url:
-        raise ValueError(f"{shown_url(url)} has a query: give its parameters with params= instead")
+        raise ValueError(f"{shown_url(url)} has a query: give its parameters apart (params=, or --param)")
     head, _, last = parts.path.rstrip("/").rpartition("/")
     path = head if last in _TRANSPORTS else parts.path.rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, f"{path}/{transport}", "", ""))

@@ -1,0 +1,37 @@
+"""Values that may be secrets: given as they are, by the environment, or by a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+
+def secret(name: str, value: str, *, literal: bool = True) -> str:
+    """*value*, or what the variable of ``env:VARIABLE`` or the file of ``@FILE`` holds (without its
+    last line end). Raises click.UsageError, which does not show the value."""
+    if value.startswith("env:"):
+        variable = value.removeprefix("env:")
+        found = os.environ.get(variable)
+        if found is None:
+            raise click.UsageError(f"{name}: the environment has no variable {variable}.")
+        return found
+    if value.startswith("@"):
+        try:
+            return Path(value[1:]).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise click.UsageError(f"{name}: {value[1:]} cannot be read: {reason}.") from error
+    if not literal:
+        raise click.UsageError(f"{name} is env:VARIABLE or @FILE: a token on the command line shows in ps.")
+    return value
+
+
+def named_value(option: str, given: str) -> tuple[str, str]:
+    """``NAME=VALUE`` of *option* as a pair; the value as :func:`secret` reads it. Raises click.UsageError."""
+    name, separator, value = given.partition("=")
+    if not separator or not name:
+        # Not the value: it may be a token whose name was forgotten.
+        raise click.UsageError(f"{option} is NAME=VALUE, NAME=env:VARIABLE or NAME=@FILE.")
+    return name, secret(f"{option} {name}", value)

@@ -1,0 +1,77 @@
+"""Text that a peer wrote, made safe for where it goes.
+
+Event names, topics, reasons, close reasons, HTTP bodies and header values are whatever a server, a proxy or
+a client chose to send. Each function here takes such a text to one kind of place: a terminal or a log line
+(:func:`visible`), an HTML page, a Markdown page, an XML file, a Prometheus label, JSON on a terminal. Nothing
+is lost silently: what cannot stand there is written as an escape, and what is too long ends with ``…``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+
+MAX_SHOWN_CHARS = 200
+"""How much of one name or reason is shown, unless a place asks for more or less."""
+
+_BACKTICKS = re.compile("`+")
+
+
+def clipped(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
+    """At most *limit* characters of *text*, with ``…`` behind them where there were more."""
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def visible(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
+    """One line of printable characters for a terminal, a log record or an exception.
+
+    What moves a cursor, ends a line, turns the direction of writing or cannot be seen (whatever
+    ``str.isprintable`` refuses) is written as Python writes it: ``\\x1b``, ``\\u202e``. At most *limit*
+    characters of *text* are taken.
+    """
+    shown = clipped(text, limit)
+    if shown.isprintable():
+        return shown
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in shown
+    )
+
+
+def html_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
+    """:func:`visible`, as HTML's text or as the value of a quoted attribute."""
+    return escape(visible(text, limit))
+
+
+def markdown_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
+    """:func:`visible`, as a code span of Markdown: no link, image, mention or HTML comes of it, and a table's
+    cell can hold it (GitHub Flavored Markdown, sections 4.10 and 6.3)."""
+    shown = visible(text, limit)
+    if not shown:
+        return ""
+    fence = "`" * (1 + max((len(run) for run in _BACKTICKS.findall(shown)), default=0))
+    pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
+    # A cell ends at a pipe even within a code span, unless it is escaped.
+    inside = shown.replace("|", "\\|")
+    return f"{fence}{pad}{inside}{pad}{fence}"
+
+
+def xml_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
+    """:func:`visible`, which leaves nothing that XML 1.0 forbids (section 2.2); an XML writer escapes the
+    markup."""
+    return visible(text, limit)
+
+
+def label_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
+    """:func:`visible`, as the value of a Prometheus label, without its quotes."""
+    return visible(text, limit).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def terminal_json(line: str) -> str:
+    """JSON that a terminal shows and does not obey: what :func:`visible` would escape is written as JSON's
+    own ``\\uXXXX``, so that it stays the same JSON. *line* is compact JSON, of any length, on one line.
+    """
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)

@@ -1,0 +1,30 @@
+"""A TLS context from files, for what is configured by names and not by objects: the command line, a plan."""
+
+from __future__ import annotations
+
+import ssl
+
+
+def client_context(
+    *, ca: str | None = None, cert: str | None = None, key: str | None = None, verify: bool = True
+) -> ssl.SSLContext | None:
+    """The context that trusts *ca* (a file; None: what the system trusts) and shows *cert* with its *key* (in
+    the same file where it is None). Without *verify* any certificate is taken.
+
+    None where the default context does. Raises ValueError for a key without a certificate, and for files that
+    cannot be read.
+    """
+    if key is not None and cert is None:
+        raise ValueError("a key was given without its certificate: give the certificate too")
+    if ca is None and cert is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        if cert is not None:
+            context.load_cert_chain(cert, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(f"the certificates cannot be read ({error})") from None
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
