@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from fastphx.load.plan.figures import (
 )
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.target import websocket_url
-from fastphx.load.plan.template import Template
+from fastphx.load.plan.template import NAMES, Template
 from fastphx.load.plan.threshold import Threshold
 from fastphx.load.plan.units import RateStep, duration_s, rate_per_s
 from fastphx.load.result.histogram import Histogram
@@ -125,7 +126,7 @@ def test_templates(source: str, text: str) -> None:
 
 
 def test_a_template_reads_columns_of_rows() -> None:
-    template = Template("{row.id}:{row.n % 3}", frozenset({"i", "row."}))
+    template = Template("{row.id}:{row.n % 3}", frozenset({"i", "row"}))
     assert template.render({"i": 0, "row": {"id": "x", "n": "7"}}) == "x:1"
     with pytest.raises(PlanError, match=r"row\.id is not a column"):
         template.render({"i": 0, "row": {"n": "7"}})
@@ -137,22 +138,63 @@ def test_a_template_reads_columns_of_rows() -> None:
     "source",
     [
         "{j}",
+        "{0} of {1}",
         "{i.x}",
-        "{i % 0}",
-        "{1 % i}",
-        "{i ** 2}",
         "{print(i)}",
         "{i if i else 1}",
+        "{i am here}",
         "{1.5}",
         "{i +}",
-        "{" + "1+" * 200 + "1}",
-        "{i << 9}",
-        "{9999999999999999999999}",
+        "{" + "1+" * 200 + "i}",
+        "{" * 5_000 + "i",
+        '{"query":"subscription { u { id } }"}',
+        '{"i":1,"row":{"n":2}}',
+        "query($t: Int) { t { i n } }",
+        "{ i\n  n }",
+        "{{}} {{ x }}",
     ],
 )
-def test_what_is_no_placeholder_is_refused(source: str) -> None:
-    with pytest.raises(PlanError):
-        Template(source)
+def test_what_is_no_placeholder_is_text(source: str) -> None:
+    template = Template(source, NAMES, is_json=True)
+    assert template.render({"i": 7, "n": 0, "t": 1, "row": {}}) == source
+    assert not template.uses
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{{i}}", "{i}"),
+        ("{{ i % 2 }} {i}", "{ i % 2 } 7"),
+        ('{"a": {{i}}, "b": "{{row.x}}"}', '{"a": {i}, "b": "{row.x}"}'),
+        ('{"a":{"b":{i}}}', '{"a":{"b":7}}'),
+        ('{row["user name"]}{row[\'from\']}{row.from}{row.class}{row["user-name"]}{row["a}b"]}', "UFFCDB"),
+        ('{"u": "{row[\\"user name\\"]}"}', '{"u": "U"}'),
+        ("{row.age - 1}{-i}", "9-7"),
+    ],
+)
+def test_what_is_a_placeholder(source: str, text: str) -> None:
+    row = {"user name": "U", "from": "F", "class": "C", "user-name": "D", "a}b": "B", "age": "10", "x": "X"}
+    assert Template(source, NAMES, is_json=True).render({"i": 7, "n": 0, "t": 1, "row": row}) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("{i % 0}", "divided by a number other than 0"),
+        ("{1 % i}", "divided by a number other than 0"),
+        ("{i ** 2}", "whole numbers and"),
+        ("{i << 9}", "whole numbers and"),
+        ("{i / 2}", "whole numbers and"),
+        ("{i * 1.5}", "whole numbers and"),
+        ("{i + 9999999999999999999999}", "whole numbers and"),
+        ("{row}", "cannot be filled in here"),
+        ("{n}", "cannot be filled in here: use i, row.column"),
+        ("room:{t}", "write {{t}} for the text itself"),
+    ],
+)
+def test_a_placeholder_that_cannot_be_worked_out_is_refused(source: str, words: str) -> None:
+    with pytest.raises(PlanError, match=re.escape(words)):
+        Template(source, frozenset({"i", "row"}))
 
 
 @pytest.mark.parametrize(
@@ -250,7 +292,7 @@ def test_every_row_that_is_taken_is_checked(
 
 def test_what_is_filled_in_between_quotes_is_escaped() -> None:
     template = Template(
-        '{"\\"{row.a}": "{row.a}\\\\", "b": {row.b}, "i": "{i}"}', frozenset({"i", "row."}), is_json=True
+        '{"\\"{row.a}": "{row.a}\\\\", "b": {row.b}, "i": "{i}"}', frozenset({"i", "row"}), is_json=True
     )
     rendered = template.render({"i": 3, "row": {"a": 'x"\\\n', "b": "[1]"}})
     assert orjson.loads(rendered) == {'"x"\\\n': 'x"\\\n\\', "b": [1], "i": "3"}

@@ -18,7 +18,7 @@ class ConnectionValue:
         self._column = ""
         self._template: Template | None = None
         if not source.startswith("@"):
-            self._template = Template(source, frozenset({"i", "row."}))
+            self._template = Template(source, frozenset({"i", "row"}))
             self.is_constant = not self._template.uses
             return
         path, colon, column = source[1:].rpartition(":")

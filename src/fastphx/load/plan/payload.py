@@ -6,7 +6,7 @@ from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.regular_file import check_regular_file, why_unreadable
 
-PAYLOAD_NAMES = frozenset({"i", "n", "row."})
+PAYLOAD_NAMES = frozenset({"i", "n", "row"})
 """What may stand in a payload's placeholders: the connection's number, the push's, and its row's columns."""
 MAX_FILE_BYTES = 64 << 20
 

@@ -1,10 +1,15 @@
-"""Text with ``{i}``, ``{i % 100}`` or ``{row.column}`` in it: topics, payloads, parameters."""
+"""Text with ``{i}``, ``{i % 100}`` or ``{row.column}`` in it: topics, payloads, parameters.
+
+A placeholder is ``{…}`` whose inside is whole-number arithmetic (``+ - * // %``) over the names ``i``, ``n``,
+``t`` and the columns of a row of data: ``row.name``, or ``row["user name"]`` for any name. Everything else is
+text, braces included, so that JSON and GraphQL stay what they are. ``{{i}}`` is the text ``{i}``.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import orjson
 
@@ -13,10 +18,15 @@ from fastphx.load.plan.error import PlanError
 
 Names = Mapping[str, int | str | Mapping[str, str]]
 
-# JSON's own braces stay what they are: in JSON an opening brace is never followed by a letter or digit.
-_PLACEHOLDER = re.compile(r"\{\s*([A-Za-z0-9_(-][^{}\"]*)\}")
+NAMES = frozenset({"i", "n", "t", "row"})
+"""All that may stand in a placeholder; a template says which of them it has."""
+MAX_EXPRESSION_CHARS = 200
+
+# Braces within the quotes of a column's name are part of it; the quotes may be escaped, as within JSON.
+_INSIDE = re.compile(r"""(?:[^{}"'\\]|\\?"[^"\\]*\\?"|'[^'\\]*')*""")
+_NAME = re.compile(r"\b(?:i|n|t|row)\b")
+_COLUMN = re.compile(r"\brow\.([^\W\d]\w*)")
 _QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
-_MAX_EXPRESSION = 200
 _MAX_NUMBER = 1 << 62
 
 _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
@@ -28,13 +38,47 @@ _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
 }
 
 
+def _expression(inside: str) -> ast.expr | None:
+    """*inside* as an expression over :data:`NAMES`; None where it is none, and so is text."""
+    if len(inside) > MAX_EXPRESSION_CHARS or _NAME.search(inside) is None:
+        return None
+    # A column may have the name of one of Python's keywords.
+    source = _COLUMN.sub(r'row["\1"]', inside.replace('\\"', '"')).strip()
+    try:
+        node = ast.parse(source, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return node if _is_over_names(node) else None
+
+
+def _is_over_names(node: ast.expr) -> bool:
+    """Whether it is built of :data:`NAMES`, numbers and operators alone, and has one of the names in it."""
+    has_name = False
+    for part in ast.walk(node):
+        match part:
+            case ast.Name(id=name):
+                if name not in NAMES:
+                    return False
+                has_name = True
+            case ast.Subscript(value=ast.Name(id="row"), slice=ast.Constant(value=str())):
+                pass
+            case ast.Constant(value=int() | float() | str()) | ast.BinOp() | ast.UnaryOp():
+                pass
+            case ast.operator() | ast.unaryop() | ast.expr_context():
+                pass
+            case _:
+                return False
+    return has_name
+
+
 def _check(node: ast.expr, names: frozenset[str], source: str) -> None:
+    """Raises PlanError where the expression cannot be worked out with *names*."""
     match node:
         case ast.Constant(value=int(number)) if not isinstance(number, bool) and number <= _MAX_NUMBER:
             pass
-        case ast.Name(id=name) if name in names:
+        case ast.Name(id=name) if name in names and name != "row":
             pass
-        case ast.Attribute(value=ast.Name(id=name), attr=_) if f"{name}." in names:
+        case ast.Subscript() if "row" in names:
             pass
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             _check(operand, names, source)
@@ -46,8 +90,11 @@ def _check(node: ast.expr, names: frozenset[str], source: str) -> None:
             _check(left, names, source)
             _check(right, names, source)
         case _:
-            allowed = ", ".join(f"{name}column" if name.endswith(".") else name for name in sorted(names))
-            raise PlanError(f"{{{source}}} is not a placeholder: use {allowed}, whole numbers and + - * // %")
+            known = ", ".join("row.column" if name == "row" else name for name in sorted(names))
+            raise PlanError(
+                f"{{{source}}} cannot be filled in here: use {known}, whole numbers and + - * // %, "
+                f"or write {{{{{source}}}}} for the text itself"
+            )
 
 
 def _value(node: ast.expr, names: Names) -> int | str:
@@ -58,11 +105,11 @@ def _value(node: ast.expr, names: Names) -> int | str:
             value = names[name]
             assert isinstance(value, int | str)
             return value
-        case ast.Attribute(value=ast.Name(id=name), attr=column):
-            row = names[name]
+        case ast.Subscript(slice=ast.Constant(value=str(column))):
+            row = names["row"]
             assert isinstance(row, Mapping)
             if column not in row:
-                raise PlanError(f"{name}.{column} is not a column: there are {', '.join(row)}")
+                raise PlanError(f"row.{column} is not a column: there are {', '.join(row) or 'none'}")
             return row[column]
         case ast.UnaryOp(operand=operand):
             return -_number(operand, names)
@@ -97,12 +144,30 @@ class _Placeholder:
         return str(value)
 
 
+def _parts(source: str) -> Iterator[str | tuple[str, ast.expr]]:
+    """The texts and the placeholders (their source and expression) of *source*, in turn."""
+    text_from = at = 0
+    while (at := source.find("{", at)) >= 0:
+        is_doubled = source.startswith("{{", at)
+        inside = _INSIDE.match(source, at + 1 + is_doubled, at + 2 + is_doubled + MAX_EXPRESSION_CHARS)
+        assert inside is not None
+        closing = "}}" if is_doubled else "}"
+        node = _expression(inside[0]) if source.startswith(closing, inside.end()) else None
+        if node is None:
+            at += 1
+            continue
+        yield source[text_from:at]
+        at = text_from = inside.end() + len(closing)
+        yield f"{{{inside[0]}}}" if is_doubled else (inside[0].strip(), node)
+    yield source[text_from:]
+
+
 class Template:
     """A text whose placeholders are filled in per connection (or per push).
 
-    *names* are those that may stand in it; a name that ends with a dot is a row of data, whose columns
-    may. A placeholder is a name, or whole-number arithmetic on names (``+ - * // %``). In a text that
-    *is_json* what is filled in between quotes is escaped; elsewhere it stands as it is. Raises PlanError.
+    *names* (of :data:`NAMES`) are those that may stand in it. In a text that *is_json* what is filled in
+    between quotes is escaped; elsewhere it stands as it is. Raises PlanError where a placeholder uses another
+    name, or what is not whole-number arithmetic.
     """
 
     __slots__ = ("_parts", "source", "uses")
@@ -113,24 +178,17 @@ class Template:
         self.source = source
         self._parts: list[str | _Placeholder] = []
         uses: set[str] = set()
-        end = 0
         is_quoted = False
-        for match in _PLACEHOLDER.finditer(source):
-            expression = match[1].strip()
-            if len(expression) > _MAX_EXPRESSION:
-                raise PlanError(f"the placeholder {clip(expression)} is longer than {_MAX_EXPRESSION}")
-            try:
-                node = ast.parse(expression, mode="eval").body
-            except (SyntaxError, RecursionError, MemoryError):
-                raise PlanError(f"{{{expression}}} is not a placeholder that can be read") from None
+        for part in _parts(source):
+            if isinstance(part, str):
+                # An odd number of quotes, those that are escaped aside, goes into a JSON string or out of it.
+                is_quoted ^= is_json and len(_QUOTE.findall(part)) % 2 == 1
+                self._parts.append(part)
+                continue
+            expression, node = part
             _check(node, names, expression)
-            uses |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-            text = source[end : match.start()]
-            # An odd number of quotes, those that are escaped aside, goes into a JSON string or out of it.
-            is_quoted ^= is_json and len(_QUOTE.findall(text)) % 2 == 1
-            self._parts += [text, _Placeholder(node, is_quoted)]
-            end = match.end()
-        self._parts.append(source[end:])
+            uses |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+            self._parts.append(_Placeholder(node, is_quoted))
         self.uses = frozenset(uses)
         """The names that stand in it; empty where the text is the same for all."""
 
@@ -145,6 +203,4 @@ class Template:
 
     def render(self, names: Names) -> str:
         """The text with its placeholders filled in. Raises PlanError where a row has no such column."""
-        if not self.uses and len(self._parts) == 1:
-            return self.source
         return "".join(part if isinstance(part, str) else part.render(names) for part in self._parts)

@@ -23,7 +23,7 @@ class Scenario:
     counts_events: ClassVar[bool] = False
     has_herd: ClassVar[bool] = False
     """The server is disturbed, and how the connections return is timed."""
-    topic_names: ClassVar[frozenset[str]] = frozenset({"i", "row."})
+    topic_names: ClassVar[frozenset[str]] = frozenset({"i", "row"})
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
