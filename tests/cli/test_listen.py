@@ -74,7 +74,7 @@ def test_stops_after_a_time() -> None:
 async def test_a_topic_that_crashes_right_after_its_join_does_not_keep_it_past_its_time(
     topics: tuple[str, ...],
 ) -> None:
-    class Once(Channel):
+    class Once(ServerChannel):
         crashed = False
 
         def join(self, topic: str, payload: Any) -> None:
