@@ -9,7 +9,7 @@ CHECKED := src tests ci ci/check_annotations setup.py $(wildcard bench examples)
 lacks = $(shell $(PYTHON) ci/check_machine.py 2>/dev/null || printf 'fastphx needs Python 3.11 or newer, and $(PYTHON) does not run: install one, or name it: make PYTHON=python3.11')
 check_machine = $(if $(strip $(lacks)),$(error $(strip $(lacks))))
 
-.PHONY: demo test build lint types stubs annotations pytest fuzz package-check bench-scale bench bench-e2e gate clean
+.PHONY: demo test build lint types stubs annotations pytest fuzz autobahn package-check bench-scale bench bench-e2e gate clean
 .DELETE_ON_ERROR:
 
 demo: build
@@ -42,6 +42,10 @@ build/annotations/checked: ci/check_annotations ci/hot_functions.toml $(COMPILED
 # Slow: damaged frames into the core, compiled with AddressSanitizer.
 fuzz: build
 	@ci/fuzz $(FUZZ_ARGS)
+
+# The client's WebSocket under Autobahn's test suite; tests/compliance/autobahn.py says how to install it.
+autobahn: build
+	@$(BIN)/python -m tests.compliance.autobahn '$(WSTEST)' $(CASES)
 
 # Slow: installs the last commit from the tree and from its sdist, into empty environments.
 package-check:
