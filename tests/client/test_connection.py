@@ -80,6 +80,21 @@ def test_an_option_that_cannot_be_meant(options: dict[str, Any], word: str) -> N
         connect("ws://127.0.0.1:1/socket", **options)
 
 
+async def test_params_may_be_nested_and_a_vsn_must_be_the_serializers() -> None:
+    seen: list[Handshake] = []
+
+    def connected(handshake: Handshake) -> dict[str, Any]:
+        seen.append(handshake)
+        return {}
+
+    async with Server({"room:*": Channel}, connect=connected) as server:
+        async with connect(server.url, params={"a": {"b": [1, 2]}}):
+            pass
+        with pytest.raises(ValueError, match=r"the vsn '1\.0\.0', and the serializer speaks 2\.0\.0"):
+            await connect(server.url, params={"vsn": "1.0.0"})
+    assert [handshake.pairs for handshake in seen] == [(("a[b][]", "1"), ("a[b][]", "2"), ("vsn", "2.0.0"))]
+
+
 async def test_params_headers_and_token_are_asked_for_at_each_attempt() -> None:
     seen: list[Handshake] = []
 

@@ -23,6 +23,7 @@ from fastphx import (
     start_link,
     whereis,
 )
+from fastphx.serializers import GzipJson, JsonV1
 from fastphx.testing import Channel, Handshake, Server, demo_server
 from fastphx.transports import WebSocketTransport
 from tests.free_port import free_port
@@ -90,10 +91,32 @@ async def test_parameters_are_pairs_in_order_whose_keys_may_repeat(start: Starte
     assert seen == [(("b", "1"), ("a", "2 3"), ("b", "4"), ("vsn", "2.0.0"))]
 
 
+async def test_parameters_may_be_nested(start: Starter) -> None:
+    seen: list[tuple[tuple[str, str], ...]] = []
+
+    def connect(handshake: Handshake) -> bool:
+        seen.append(handshake.pairs)
+        return True
+
+    async with Server({"room:*": Channel}, connect=connect) as server:
+        client = Recorder()
+        await start(client, Connect(server.websocket_url, {"a": {"b": [1, 2]}}))
+        await client.next("handle_connected")
+        await client.socket.stop()
+    assert seen == [(("a[b][]", "1"), ("a[b][]", "2"), ("vsn", "2.0.0"))]
+
+
 async def test_a_vsn_that_is_given_wins(server: Server, start: Starter) -> None:
     client = Recorder()
-    await start(client, Connect(server.websocket_url, {"vsn": "7.0.0"}))
+    await start(client, Connect(server.websocket_url, {"vsn": "2.9.0"}))
     assert (await client.next("handle_disconnected")).status == 403
+
+
+async def test_a_vsn_that_the_serializer_does_not_speak_is_refused(server: Server) -> None:
+    for serializer, vsn in ((None, "1.0.0"), (JsonV1(), "2.0.0"), (GzipJson(), "1.0.0")):
+        connect = Connect(server.websocket_url, {"vsn": vsn})
+        with pytest.raises(ValueError, match=f"the vsn '{vsn}', and the serializer speaks"):
+            await start_link(Recorder, WebSocketTransport, connect, serializer=serializer)
 
 
 @kinds

@@ -1,5 +1,6 @@
 """URLs: what is built, what is refused, and what a message shows of them."""
 
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -18,13 +19,46 @@ def test_parameters_keep_their_order_and_may_repeat() -> None:
 
 
 def test_the_callers_vsn_wins() -> None:
-    assert endpoint_url(URL, {"vsn": "1.0.0"}, "2.0.0") == f"{URL}?vsn=1.0.0"
+    assert endpoint_url(URL, {"vsn": "2.1.0"}, "2.0.0") == f"{URL}?vsn=2.1.0"
     assert endpoint_url(URL, {}, "2.0.0") == f"{URL}?vsn=2.0.0"
     assert endpoint_url(URL) == URL
 
 
 def test_numbers_and_bools_are_written_as_javascript_does() -> None:
     assert endpoint_url(URL, {"n": 3, "f": 1.5, "t": True, "u": False}) == f"{URL}?n=3&f=1.5&t=true&u=false"
+
+
+@pytest.mark.parametrize("vsn", ["1.0.0", "2", 1, "", "20.0.0"])
+def test_a_vsn_that_the_serializer_does_not_speak_is_refused(vsn: str | int) -> None:
+    if vsn == "2":
+        assert endpoint_url(URL, {"vsn": vsn}, "2.0.0") == f"{URL}?vsn=2"
+        return
+    with pytest.raises(ValueError, match=r"the serializer speaks 2\.0\.0"):
+        endpoint_url(URL, {"a": "1", "vsn": vsn}, "2.0.0")
+    assert endpoint_url(URL, {"vsn": vsn}) == f"{URL}?vsn={vsn}"
+
+
+@pytest.mark.parametrize(
+    ("params", "query"),
+    [
+        ({"a": {"b": [1, 2]}}, "a[b][]=1&a[b][]=2"),
+        ({"a": {"b": {"c": "x y"}, "d": True}, "e": 1}, "a[b][c]=x+y&a[d]=true&e=1"),
+        ([("a", ["1", "2"]), ("a", ("3",))], "a[]=1&a[]=2&a[]=3"),
+        ({"a": [{"b": 1}, {"b": 2}]}, "a[][b]=1&a[][b]=2"),
+        ({"a": {}, "b": [], "c": {"d": []}, "e": "f"}, "e=f"),
+        ({"a": {"ü&=[": 1}}, "a[ü%26%3D[]=1"),
+    ],
+)
+def test_nested_parameters_are_written_as_plug_reads_them(params: Any, query: str) -> None:
+    query = query.replace("[", "%5B").replace("]", "%5D").replace("ü", "%C3%BC")
+    assert endpoint_url(URL, params) == f"{URL}?{query}"
+
+
+def test_what_is_nested_without_end_is_refused() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(ValueError, match="nested more than 32 deep"):
+        endpoint_url(URL, {"secret": endless})
 
 
 @given(
@@ -68,8 +102,12 @@ def test_a_wrong_url_is_refused_and_its_secrets_are_not_shown(url: str, match: s
 
 
 def test_wrong_parameters_are_refused() -> None:
-    with pytest.raises(ValueError, match="'k' is a dict"):
-        endpoint_url(URL, [("k", {})])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="'k' is a bytes"):
+        endpoint_url(URL, [("k", b"x")])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match=r"'k\[a\]\[\]' is a set"):
+        endpoint_url(URL, {"k": {"a": [{1}]}})  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match="name"):
+        endpoint_url(URL, {"k": {1: "x"}})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="'k' is a NoneType"):
         endpoint_url(URL, {"k": None})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="name"):

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastphx.errors import BadReturnError, DisconnectReason, OverloadedError, TransportDown
-from fastphx.gen_socket_client.responses import Connect, Params
+from fastphx.gen_socket_client.responses import Connect
 from fastphx.timing.wheel import CallbackTimer, TimerWheel
 from fastphx.transports.base import Transport
 from fastphx.transports.connection import Connection
-from fastphx.transports.endpoint import endpoint_url
+from fastphx.transports.endpoint import Params, endpoint_url
 
 
 class Attempts:

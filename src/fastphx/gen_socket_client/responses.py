@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-Param = str | int | float | bool
-Params = Mapping[str, Param] | Iterable[tuple[str, Param]]
+from fastphx.transports.endpoint import Params
 
 
 class Timeout(Enum):
@@ -34,8 +32,9 @@ NO_VALUE: Final = NoValue.NO_VALUE
 class Connect:
     """Connect: from ``init`` to *url* with *params*, from another callback to the same or to another server.
 
-    *params* are the query's pairs, in order; a key may repeat. Without *url* the last one is used, and
-    without *params* the last ones. *after* seconds pass before the attempt.
+    *params* are the query's pairs, in order; a key may repeat, and a value may be a mapping or a
+    list. Without *url* the last one is used, and without *params* the last ones. *after* seconds pass before
+    the attempt.
     """
 
     url: str | None = None

@@ -30,12 +30,11 @@ from fastphx.gen_socket_client import (
     TransportHandle,
     start_link,
 )
-from fastphx.gen_socket_client.responses import Params
 from fastphx.serializers import Serializer
 from fastphx.testing.loop_thread import LoopThread
 from fastphx.transports import WebSocketTransport
 from fastphx.transports.base import Transport
-from fastphx.transports.endpoint import endpoint_url
+from fastphx.transports.endpoint import Params, endpoint_url
 
 TIMEOUT_S = 5.0
 MAX_WAITING = 100_000

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-Param = str | int | float | bool
-Params = Mapping[str, Param] | Iterable[tuple[str, Param]]
+Param: TypeAlias = "str | int | float | bool | Mapping[str, Param] | list[Param] | tuple[Param, ...]"
+Params: TypeAlias = Mapping[str, Param] | Iterable[tuple[str, Param]]
 
 MAX_URL_LENGTH = 8192
 """What common servers take as a request line (Cowboy and Bandit 8,000 to 10,000 bytes by default)."""
+
+MAX_PARAM_DEPTH = 32
+"""How deep parameters may be nested; a list that holds itself is deeper."""
 
 _NEVER_IN_A_URL = re.compile(r"[\x00-\x20\x7f]")
 
@@ -18,20 +22,33 @@ _NEVER_IN_A_URL = re.compile(r"[\x00-\x20\x7f]")
 def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
     """Return *url* with *params* and *vsn* as its query.
 
-    *params* are ordered pairs, and a key may repeat; *vsn* (a serializer's) goes last and is left out where
-    *params* have one. Raises ``ValueError`` for a URL that is not ``ws://`` or ``wss://`` with a host, that
-    has a query already (as the seed does), or a fragment or a user name, and for a parameter that is not a
-    string, a number or a bool.
+    *params* are ordered pairs, and a key may repeat. A mapping among the values is written as ``a[b]=1``, as
+    phoenix.js and Plug have it, and a list as ``a[]=1&a[]=2``, which Plug reads as a list again. *vsn* (a
+    serializer's) goes last, and is left out where *params* have one.
+
+    Raises ``ValueError`` for a URL that is not ``ws://`` or ``wss://`` with a host, that has a query already
+    (as the seed does), or a fragment or a user name; for a parameter that holds anything but strings,
+    numbers, bools, mappings and lists; and for a ``vsn`` of another major version than *vsn*, whose frames
+    the serializer could not read.
     """
     parts = split_url(url)
     if parts.query or "?" in url:
         raise ValueError(f"{shown_url(url)} has a query: give its parameters as params instead")
     pairs = [
-        (_checked_key(key), _encoded(key, value))
+        pair
         for key, value in (params.items() if isinstance(params, Mapping) else params)
+        for pair in _pairs(_checked_key(key), value)
     ]
-    if vsn is not None and all(key != "vsn" for key, _ in pairs):
-        pairs.append(("vsn", vsn))
+    if vsn is not None:
+        given = [value for key, value in pairs if key == "vsn"]
+        for value in given:
+            if value.partition(".")[0] != vsn.partition(".")[0]:
+                raise ValueError(
+                    f"params have the vsn {value[:20]!r}, and the serializer speaks {vsn}: "
+                    "give the serializer of that vsn, or leave it out"
+                )
+        if not given:
+            pairs.append(("vsn", vsn))
     full = parts._replace(query=urlencode(pairs)).geturl() if pairs else url
     if len(full) > MAX_URL_LENGTH:
         raise ValueError(
@@ -82,9 +99,22 @@ def _checked_key(key: object) -> str:
     return key
 
 
-def _encoded(key: str, value: object) -> str:
+def _pairs(key: str, value: object, depth: int = 0) -> Iterator[tuple[str, str]]:
+    """The query's pairs for one parameter: several where it is nested, none where it is empty."""
     if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return str(value)
-    raise ValueError(f"parameter {key!r} is a {type(value).__name__}: only strings, numbers and bools can be")
+        yield key, "true" if value else "false"
+    elif isinstance(value, str | int | float):
+        yield key, str(value)
+    elif not isinstance(value, Mapping | list | tuple):
+        raise ValueError(
+            f"parameter {key!r} is a {type(value).__name__}: only strings, numbers, bools, and mappings and "
+            "lists of them can be"
+        )
+    elif depth == MAX_PARAM_DEPTH:
+        raise ValueError(f"parameter {key[:40]!r} is nested more than {MAX_PARAM_DEPTH} deep")
+    elif isinstance(value, Mapping):
+        for inner, each in value.items():
+            yield from _pairs(f"{key}[{_checked_key(inner)}]", each, depth + 1)
+    else:
+        for each in value:
+            yield from _pairs(f"{key}[]", each, depth + 1)
