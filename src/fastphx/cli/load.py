@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +12,12 @@ import click
 import orjson
 
 from fastphx.errors import FastphxError
+from fastphx.load.control.coordinator import Coordinator
 from fastphx.load.control.preflight import preflight
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
+from fastphx.load.report import check_installed, check_report_path, write_reports
+from fastphx.load.report.progress import progress_for
 
 DEMO: dict[str, object] = {"connections": 200, "rate": 15000.0}
 """The plan of a run that is given nothing at all: real traffic from the first command."""
@@ -176,14 +178,13 @@ def load(url: str | None, prometheus: int | None, dry_run: bool, quiet: bool, **
     if dry_run:
         click.echo(orjson.dumps(plan.public_mapping(), option=orjson.OPT_INDENT_2).decode())
         return
+    check_installed(*(() if quiet else ("rich",)))
     check_report_paths(paths)
     click.get_current_context().exit(asyncio.run(_run(plan, paths, prometheus, quiet)))
 
 
 def check_report_paths(paths: Mapping[str, Path]) -> None:
     """Raises PlanError where one cannot be written, or two are the same file."""
-    from fastphx.load.report import check_report_path
-
     taken: dict[Path, str] = {}
     for name, path in paths.items():
         check_report_path(name, path)
@@ -194,6 +195,8 @@ def check_report_paths(paths: Mapping[str, Path]) -> None:
 
 def read_plan(path: str) -> dict[str, Any]:
     """The mapping of a TOML plan file. Raises click.UsageError."""
+    import tomllib
+
     try:
         with open(path, "rb") as file:
             return {key.replace("-", "_"): value for key, value in tomllib.load(file).items()}
@@ -204,21 +207,17 @@ def read_plan(path: str) -> dict[str, Any]:
 
 
 async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet: bool) -> int:
-    from rich.console import Console
-
-    from fastphx.load.control.coordinator import Coordinator
-    from fastphx.load.report import write_reports
-    from fastphx.load.report.prometheus import Exporter
-    from fastphx.load.report.terminal import progress_for, summary
-
-    console = Console()
-    coordinator = Coordinator(plan, progress_for(plan, console, quiet))
+    coordinator = Coordinator(plan, progress_for(plan, quiet))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, coordinator.interrupt)
-    exporter = None if prometheus is None else await Exporter.start(coordinator.result, prometheus)
-    if exporter is not None and not quiet:
-        console.print(f"live figures on http://127.0.0.1:{exporter.port}/metrics", highlight=False)
+    exporter = None
+    if prometheus is not None:
+        from fastphx.load.report.prometheus import Exporter
+
+        exporter = await Exporter.start(coordinator.result, prometheus)
+        if not quiet:
+            click.echo(f"live figures on http://127.0.0.1:{exporter.port}/metrics")
     try:
         result = await coordinator.run()
     finally:
@@ -227,7 +226,12 @@ async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet
     mapping = result.to_mapping()
     problems = write_reports(result, mapping, paths)
     if not quiet and result.counts["connections"]:
-        summary(mapping, console)
+        # The run itself needs no tables, and the worker processes have ended.
+        from rich.console import Console
+
+        from fastphx.load.report.terminal import summary
+
+        summary(mapping, Console())
     for sentence in result.sentences + problems:
         click.echo(f"fastphx: {sentence}", err=True)
     return result.exit_code or (2 if problems else 0)

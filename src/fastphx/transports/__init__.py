@@ -1,16 +1,23 @@
-"""How bytes travel. A transport holds a FrameSink and knows nothing of channels."""
+"""How bytes travel. A transport holds a FrameSink and knows nothing of channels.
+
+Its names are imported when they are first asked for: who only checks options needs no link.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from fastphx.transports import picows_version
 
 picows_version.check()
 
-from fastphx.transports.base import BINARY, TEXT, Transport, TransportOwner  # noqa: E402
-from fastphx.transports.connector import connect  # noqa: E402
-from fastphx.transports.endpoint import endpoint_url  # noqa: E402
-from fastphx.transports.link_owner import LinkOwner  # noqa: E402
-from fastphx.transports.options import ConnectOptions  # noqa: E402
-from fastphx.transports.websocket import WebSocketLink, WebSocketWriter  # noqa: E402
-from fastphx.transports.websocket_transport import WebSocketTransport  # noqa: E402
+if TYPE_CHECKING:
+    from fastphx.transports.base import BINARY, TEXT, Transport, TransportOwner
+    from fastphx.transports.connector import connect
+    from fastphx.transports.endpoint import endpoint_url
+    from fastphx.transports.link_owner import LinkOwner
+    from fastphx.transports.options import ConnectOptions
+    from fastphx.transports.websocket import WebSocketLink, WebSocketWriter
+    from fastphx.transports.websocket_transport import WebSocketTransport
 
 __all__ = [
     "BINARY",
@@ -25,3 +32,26 @@ __all__ = [
     "connect",
     "endpoint_url",
 ]
+
+_HOME_OF = {
+    "BINARY": "base",
+    "TEXT": "base",
+    "ConnectOptions": "options",
+    "LinkOwner": "link_owner",
+    "Transport": "base",
+    "TransportOwner": "base",
+    "WebSocketLink": "websocket",
+    "WebSocketTransport": "websocket_transport",
+    "WebSocketWriter": "websocket",
+    "connect": "connector",
+    "endpoint_url": "endpoint",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what *name* stands for (PEP 562)."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+    return value

@@ -12,7 +12,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from fastphx.transports.deflate import DeflateOptions
-from fastphx.transports.websocket import (
+from fastphx.transports.limits import (
     DEFAULT_MAX_MESSAGE_SIZE,
     DEFAULT_MAX_PAUSE_S,
     DEFAULT_MAX_WRITE_BUFFER,

@@ -6,20 +6,35 @@ methods, so another version would crash rather than complain.
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
+import os
+from importlib.util import find_spec
 
 PICOWS_VERSION = "2.3.1"
 
 
 def check() -> None:
     """Raise ``ImportError`` where picows is missing or of another version than :data:`PICOWS_VERSION`."""
-    try:
-        found = version("picows")
-    except PackageNotFoundError:
-        found = "none"
-    if found != PICOWS_VERSION:
+    if not _is_installed_beside_its_metadata() and (found := _installed_version()) != PICOWS_VERSION:
         raise ImportError(
             f"fastphx was compiled for picows {PICOWS_VERSION} and found {found}: "
             f"run `pip install picows=={PICOWS_VERSION}`",
             name="picows",
         )
+
+
+def _is_installed_beside_its_metadata() -> bool:
+    """As installers leave it. To look costs nothing; importlib.metadata costs every process 2 MiB."""
+    spec = find_spec("picows")
+    if spec is None or spec.origin is None:
+        return False
+    site = os.path.dirname(os.path.dirname(spec.origin))
+    return os.path.isdir(os.path.join(site, f"picows-{PICOWS_VERSION}.dist-info"))
+
+
+def _installed_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("picows")
+    except PackageNotFoundError:
+        return "none"

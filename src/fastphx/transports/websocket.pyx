@@ -22,10 +22,10 @@ from fastphx.errors import (
 )
 from fastphx.timing.wheel import wheel_for
 from fastphx.transports.deflate import MIN_DEFLATED_BYTES as _min_deflated_bytes, InflateError
+from fastphx.transports.limits import (
+    DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_MAX_PAUSE_S, DEFAULT_MAX_WRITE_BUFFER,
+)
 
-DEFAULT_MAX_MESSAGE_SIZE = 8 * 1024 * 1024
-DEFAULT_MAX_WRITE_BUFFER = 4 * 1024 * 1024
-DEFAULT_MAX_PAUSE_S = 60.0
 READ_BUFFER_SIZE = 2048
 
 cdef enum:

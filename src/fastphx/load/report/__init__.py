@@ -5,30 +5,44 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from fastphx.load.plan.error import PlanError
-from fastphx.load.report.hgrm import write_hgrm
-from fastphx.load.report.html import write_html
-from fastphx.load.report.json import write_json
-from fastphx.load.report.junit import write_junit
-from fastphx.load.report.markdown import write_markdown
 from fastphx.load.result.result import Result
 
 Writer = Callable[[Result, Mapping[str, Any], Path], None]
 
-WRITERS: dict[str, Writer] = {
-    "json": write_json,
-    "html": write_html,
-    "junit": write_junit,
-    "markdown": write_markdown,
-    "hgrm": write_hgrm,
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "json": (),
+    "html": ("hdrh", "plotly"),
+    "junit": (),
+    "markdown": (),
+    "hgrm": ("hdrh",),
 }
+"""The reports, and the modules that each is written with, which are imported when it is: a run itself has
+no use for them."""
+
+
+def check_installed(*modules: str) -> None:
+    """Raises ModuleNotFoundError where one of them is not, without importing any."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+
+def writer_of(name: str) -> Writer:
+    """What writes the report of that name."""
+    writer: Writer = getattr(import_module(f"{__name__}.{name}"), f"write_{name}")
+    return writer
 
 
 def check_report_path(name: str, path: Path) -> None:
-    """Raises PlanError where a report could not be written to *path*: better now than after the run."""
+    """Raises PlanError where a report could not be written to *path*, and ModuleNotFoundError where what it
+    needs is not installed: better now than after the run."""
+    check_installed(*NEEDS[name])
     if not path.absolute().parent.is_dir():
         raise PlanError(f"--{name}: there is no folder {path.parent}")
     try:
@@ -51,7 +65,7 @@ def write_reports(result: Result, mapping: Mapping[str, Any], paths: Mapping[str
     problems = []
     for name, path in paths.items():
         try:
-            WRITERS[name](result, mapping, path)
+            writer_of(name)(result, mapping, path)
         except OSError as error:
             problems.append(f"the {name} report {path} could not be written ({error.strerror})")
     return problems

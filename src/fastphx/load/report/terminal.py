@@ -1,108 +1,18 @@
-"""The terminal: live progress while a run goes, and the summary table when it has ended."""
+"""The tables of a run that has ended, on the terminal."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from rich.console import Console
-from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from fastphx.load.control.progress import QuietProgress
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS, LOST, ODD
-from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.threshold import shown_value
 from fastphx.load.report.readable import count, per_second, seconds, size
-from fastphx.load.result.result import Result
 
 MAX_EVENTS_SHOWN = 20
-
-
-def progress_text(row: dict[str, Any]) -> str:
-    """One second of a run in one line."""
-    rtt = row.get("rtt", {})
-    parts = [
-        f"{count(row['connected'])} connected",
-        f"{count(row['joined'])} joined",
-        f"{per_second(row['pushes'])} pushes",
-        f"{per_second(row['replies'])} replies",
-    ]
-    if row["deliveries"]:
-        parts.append(f"{per_second(row['deliveries'])} deliveries")
-    if rtt:
-        parts.append(f"RTT p50 {seconds(rtt['p50'])} p99 {seconds(rtt['p99'])}")
-    for name, title in (("connect_errors", "connect errors"), ("disconnects", "disconnects")):
-        if row[name]:
-            parts.append(f"{count(row[name])} {title}")
-    errors = row["error_replies"] + row["join_errors"]
-    if errors:
-        parts.append(f"{count(errors)} errors")
-    if row["lost"]:
-        parts.append(f"{count(row['lost'])} lost")
-    if row["unsent"]:
-        parts.append(f"{count(row['unsent'])} unsent")
-    return ", ".join(parts)
-
-
-class PlainProgress:
-    """A line a second, for a log."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def phase(self, text: str) -> None:
-        self._print(text)
-
-    def row(self, row: dict[str, Any], result: Result) -> None:
-        self._print(f"{row['t']:>4}s  {progress_text(row)}")
-
-    def close(self) -> None:
-        pass
-
-
-class LiveProgress:
-    """A bar and the last second's figures, drawn in place."""
-
-    def __init__(self, console: Console, plan: Plan) -> None:
-        self._plan = plan
-        self._first: int | None = None
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.fields[at]}")
-        )
-        self._task = self._bar.add_task("starting", total=plan.duration_s, at="")
-        self._live = Live(self._table(""), console=console, refresh_per_second=4, transient=True)
-        self._live.start()
-
-    def _table(self, text: str) -> Table:
-        table = Table.grid()
-        table.add_row(self._bar)
-        table.add_row(escape(text))
-        return table
-
-    def phase(self, text: str) -> None:
-        self._bar.update(self._task, description=escape(text))
-
-    def row(self, row: dict[str, Any], result: Result) -> None:
-        if result.run_s:
-            self._first = row["t"] - 1 if self._first is None else self._first
-            at_s = min(row["t"] - self._first, self._plan.duration_s)
-            self._bar.update(self._task, completed=at_s, at=f"{at_s:g}s")
-        self._live.update(self._table(progress_text(row)))
-
-    def close(self) -> None:
-        self._live.stop()
-
-
-def progress_for(plan: Plan, console: Console, quiet: bool) -> QuietProgress | PlainProgress | LiveProgress:
-    """What suits where the output goes."""
-    if quiet:
-        return QuietProgress()
-    return LiveProgress(console, plan) if console.is_terminal else PlainProgress(console)
 
 
 def summary(mapping: dict[str, Any], console: Console) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from fastphx.load.plan.figures import COUNTS, GAUGES, LATENCIES, LOST, MESSAGES, PERCENTILES
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.threshold import Threshold, shown_value
-from fastphx.load.result.hdr import to_hdr
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.series import Second
 from fastphx.load.scenarios import scenario_class
@@ -24,14 +23,12 @@ def latency_mapping(histogram: Histogram) -> dict[str, float]:
     """The figures of a histogram in seconds, as HdrHistogram gives them; only ``count`` where it is empty."""
     if not histogram.count:
         return {"count": 0}
-    hdr = to_hdr(histogram)
-    found = hdr.get_percentile_to_value_dict(list(PERCENTILES.values()))
     figures: dict[str, float] = {
         "count": histogram.count,
         "mean": histogram.mean_ns / 1e9,
         "min": histogram.min_ns / 1e9,
     }
-    figures |= {name: min(found[level], histogram.max_ns) / 1e9 for name, level in PERCENTILES.items()}
+    figures |= {name: histogram.percentile_ns(level) / 1e9 for name, level in PERCENTILES.items()}
     figures["max"] = histogram.max_ns / 1e9
     return figures
 

@@ -1,0 +1,52 @@
+"""A run's progress as lines, for a log."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from fastphx.load.report.readable import count, per_second, seconds
+from fastphx.load.result.result import Result
+
+
+def progress_text(row: dict[str, Any]) -> str:
+    """One second of a run in one line."""
+    rtt = row.get("rtt", {})
+    parts = [
+        f"{count(row['connected'])} connected",
+        f"{count(row['joined'])} joined",
+        f"{per_second(row['pushes'])} pushes",
+        f"{per_second(row['replies'])} replies",
+    ]
+    if row["deliveries"]:
+        parts.append(f"{per_second(row['deliveries'])} deliveries")
+    if rtt:
+        parts.append(f"RTT p50 {seconds(rtt['p50'])} p99 {seconds(rtt['p99'])}")
+    for name, title in (("connect_errors", "connect errors"), ("disconnects", "disconnects")):
+        if row[name]:
+            parts.append(f"{count(row[name])} {title}")
+    errors = row["error_replies"] + row["join_errors"]
+    if errors:
+        parts.append(f"{count(errors)} errors")
+    if row["lost"]:
+        parts.append(f"{count(row['lost'])} lost")
+    if row["unsent"]:
+        parts.append(f"{count(row['unsent'])} unsent")
+    return ", ".join(parts)
+
+
+class PlainProgress:
+    """A line a second."""
+
+    def _print(self, text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+    def phase(self, text: str) -> None:
+        self._print(text)
+
+    def row(self, row: dict[str, Any], result: Result) -> None:
+        self._print(f"{row['t']:>4}s  {progress_text(row)}")
+
+    def close(self) -> None:
+        pass

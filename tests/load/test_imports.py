@@ -1,0 +1,77 @@
+"""A run's processes hold no module that the run has no use for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from .processes import serve
+
+OF_REPORTS = {"hdrh", "jinja2", "numpy", "plotly", "rich", "xml"}
+NEVER = {*OF_REPORTS, "aiohttp", "email", "gevent", "locust", "tomllib", "importlib.metadata"}
+COORDINATOR_NEVER = {*NEVER, "picows", "uvloop", "fastphx.load.worker", "fastphx.client", "fastphx.testing"}
+WORKER_NEVER = {
+    *NEVER,
+    "click",
+    "fastphx.client",
+    "fastphx.gen_socket_client",
+    "fastphx.load.control",
+    "fastphx.load.report",
+    "fastphx.testing",
+}
+PRINT_MODULES = "import sys; print(*sorted(sys.modules))"
+RUN = """
+import sys
+from fastphx.__main__ import main
+try:
+    main()
+except SystemExit as left:
+    assert left.code == 0, left
+"""
+
+
+def modules_after(code: str, *arguments: str) -> set[str]:
+    """What is imported when *code* has run in a process of its own."""
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{PRINT_MODULES}", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return set(ended.stdout.split())
+
+
+def test_a_worker_imports_what_a_plain_run_needs() -> None:
+    modules = modules_after("import fastphx.load.worker.process")
+    assert "picows" in modules
+    assert not modules & WORKER_NEVER
+
+
+def test_a_run_imports_no_tables_charts_or_connections(tmp_path: Path) -> None:
+    with serve() as (_, url):
+        modules = modules_after(
+            RUN,
+            *(
+                "load",
+                url,
+                "-c",
+                "2",
+                "--rate",
+                "20",
+                "--duration",
+                "300ms",
+                "--threshold",
+                "lost==0",
+                "--quiet",
+            ),
+            *("--max-schedule-lag", "30s", "--max-loop-lag", "30s", "--max-cpu", "100%"),
+            *("--json", str(tmp_path / "result.json")),
+        )
+    assert "fastphx.load.control.coordinator" in modules
+    assert not modules & COORDINATOR_NEVER
+
+
+def test_before_it_runs_a_run_that_is_shown_has_imported_no_more() -> None:
+    assert not modules_after("import fastphx.cli.load") & COORDINATOR_NEVER
