@@ -9,6 +9,7 @@ import uvloop
 
 from fastphx import Client, connect
 from fastphx.testing import Server, demo_server
+from tests.client.backoff import at_once
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -25,11 +26,6 @@ async def server() -> AsyncIterator[Server]:
 async def client(server: Server) -> AsyncIterator[Client]:
     async with connect(server.url, backoff=at_once, rejoin_backoff=at_once) as client:
         yield client
-
-
-def at_once(attempt: int) -> float:
-    """A backoff that does not wait."""
-    return 0.0
 
 
 @pytest.fixture

@@ -24,8 +24,9 @@ from fastphx import (
     connect,
 )
 from fastphx.protocol.joins import JoinState
-from fastphx.testing import Channel, Reply, Server, demo_server
-from tests.client.conftest import at_once
+from fastphx.testing import Server, demo_server
+from tests.client.backoff import at_once
+from tests.client.slow_join import SlowJoin
 from tests.client.waiting import until, within
 
 OpenClient = Callable[..., Awaitable[Client]]
@@ -122,27 +123,15 @@ async def test_leaving_while_disconnected(server: Server, fast_client: OpenClien
     assert closes == [None]
 
 
-class Slow(Channel):
-    """Answers a join when it is told to."""
-
-    gate: asyncio.Event
-    joins = 0
-
-    async def join(self, topic: str, payload: Any) -> Reply:
-        type(self).joins += 1
-        await self.gate.wait()
-        return Reply("ok", {"n": self.joins})
-
-
 @pytest.fixture
-def slow() -> type[Slow]:
-    class Gated(Slow):
+def slow() -> type[SlowJoin]:
+    class Gated(SlowJoin):
         gate = asyncio.Event()
 
     return Gated
 
 
-async def test_leaving_cancels_a_pending_join(slow: type[Slow], fast_client: OpenClient) -> None:
+async def test_leaving_cancels_a_pending_join(slow: type[SlowJoin], fast_client: OpenClient) -> None:
     async with Server({"slow:*": slow}) as server:
         client = await fast_client(url=server.url)
         channel = client.channel("slow:1")
@@ -159,7 +148,7 @@ async def test_leaving_cancels_a_pending_join(slow: type[Slow], fast_client: Ope
 
 @pytest.mark.parametrize("how", ["timeout", "cancel"])
 async def test_a_join_that_is_not_answered_is_left(
-    slow: type[Slow], fast_client: OpenClient, how: str
+    slow: type[SlowJoin], fast_client: OpenClient, how: str
 ) -> None:
     async with Server({"slow:*": slow}) as server:
         client = await fast_client(url=server.url)
@@ -193,7 +182,7 @@ async def test_a_join_waits_for_the_connection(server: Server, fast_client: Open
     assert room.gaps == 0
 
 
-async def test_a_join_survives_a_lost_connection(slow: type[Slow], fast_client: OpenClient) -> None:
+async def test_a_join_survives_a_lost_connection(slow: type[SlowJoin], fast_client: OpenClient) -> None:
     async with Server({"slow:*": slow}) as server:
         client = await fast_client(url=server.url)
         joining = asyncio.ensure_future(client.join("slow:1"))
@@ -205,7 +194,7 @@ async def test_a_join_survives_a_lost_connection(slow: type[Slow], fast_client: 
         assert room.gaps == 0
 
 
-async def test_closing_the_client_ends_what_waits(slow: type[Slow]) -> None:
+async def test_closing_the_client_ends_what_waits(slow: type[SlowJoin]) -> None:
     async with Server({"slow:*": slow}) as server:
         client = await connect(server.url)
         joining = asyncio.ensure_future(client.join("slow:1"))
@@ -342,7 +331,7 @@ async def test_rejoins_back_off(server: Server, fast_client: OpenClient) -> None
 
 
 async def test_a_rejoin_that_is_not_answered_is_left_and_tried_again(
-    slow: type[Slow], fast_client: OpenClient, caplog: pytest.LogCaptureFixture
+    slow: type[SlowJoin], fast_client: OpenClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
     slow.gate.set()

@@ -26,7 +26,7 @@ from fastphx import (
 from fastphx.client.endpoint import transport_url
 from fastphx.client.options import Options
 from fastphx.testing import Channel, Handshake, Server, demo_server
-from tests.client.conftest import at_once
+from tests.client.backoff import at_once
 from tests.client.waiting import until, within
 
 OpenClient = Callable[..., Awaitable[Client]]

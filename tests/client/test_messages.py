@@ -23,7 +23,7 @@ from fastphx import (
 )
 from fastphx.protocol.codec import Message
 from fastphx.testing import Channel, Reply, Server
-from tests.client.conftest import at_once
+from tests.client.backoff import at_once
 from tests.client.waiting import until, within
 
 OpenClient = Callable[..., Awaitable[Client]]
