@@ -27,6 +27,8 @@ def do_wrong(server: Server, turn: int) -> None:
         case 2:
             server.faults.drop_replies = 3
         case 3:
+            # A crash that nobody hears of cannot be rejoined.
+            server.faults.truncate_frames = 0
             server.crash_channels(f"room:{random.randrange(5)}:{random.randrange(200)}")
         case 4:
             server.faults.reply_delay_s = 0.02

@@ -68,6 +68,8 @@ async def test_the_fallback(silent: bool) -> None:
     ):
         room = await client.join("room:a")
         assert (await room.push("echo", {"n": 1})).response == {"n": 1}
+        # Nobody waits for a heartbeat that long polling has not.
+        assert client.sockets[0]._mute_timer is None
         # What was fallen back to once is used from then on.
         server.disconnect()
         messages = aiter(room)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -23,6 +23,8 @@ from fastphx import (
 )
 from fastphx.protocol.codec import Message
 from fastphx.testing import Channel, Reply, Server
+from fastphx.transports import WebSocketTransport
+from fastphx.transports.base import TransportOwner
 from tests.client.backoff import at_once
 from tests.client.waiting import until, within
 
@@ -288,7 +290,7 @@ async def test_block_pauses_reading_and_loses_nothing(server: Server, client: Cl
     payload = {"pad": "x" * 1000}
     for n in range(3000):
         server.broadcast("room:lobby", "n", {**payload, "n": n})
-    link = client.sockets[0]._transport.link
+    link = client.sockets[0]._connection.transport.link
     await until(lambda: link.reading_paused)
     await asyncio.sleep(0.05)
     assert room.queue_depth < 3000
@@ -309,7 +311,7 @@ async def test_a_paused_connection_that_is_lost_reads_again(server: Server, clie
     room = await client.join("room:lobby", max_queue=2)
     iterator = aiter(room)
     numbers(server, "room:lobby", 4)
-    await until(lambda: client.sockets[0]._transport.link.reading_paused)
+    await until(lambda: client.sockets[0]._connection.transport.link.reading_paused)
     assert server.disconnect(code=1012) == 1
     server.cut()
     await within(anext(iterator))
@@ -320,7 +322,7 @@ async def test_a_paused_connection_that_is_lost_reads_again(server: Server, clie
     assert seen == ["n", "phx_outage"]
     assert (await within(room.push("echo", {}))).status == "ok"
     numbers(server, "room:lobby", 3)
-    await until(lambda: client.sockets[0]._transport.link.reading_paused)
+    await until(lambda: client.sockets[0]._connection.transport.link.reading_paused)
 
 
 async def test_a_pause_has_a_limit_and_the_next_connection_pauses_too(
@@ -335,6 +337,29 @@ async def test_a_pause_has_a_limit_and_the_next_connection_pauses_too(
         reason = client.sockets[0].reason
         assert isinstance(reason, TransportDown)
         assert isinstance(reason.exc, OverloadedError)
+    assert (await anext(iterator)).payload == {"n": 0}
+
+
+class NoPause:
+    """A WebSocket that cannot stop reading."""
+
+    def __init__(self, inner: WebSocketTransport) -> None:
+        self.push, self.close = inner.push, inner.close
+
+    @classmethod
+    async def start(cls, url: str, owner: TransportOwner, opts: Mapping[str, Any]) -> NoPause:
+        return cls(await WebSocketTransport.start(url, owner, opts))
+
+
+async def test_a_transport_that_cannot_pause_is_given_up(server: Server, fast_client: OpenClient) -> None:
+    client = await fast_client(transport=NoPause)
+    room = await client.join("room:lobby", max_queue=2)
+    iterator = aiter(room)
+    numbers(server, "room:lobby", 3)
+    await until(lambda: client.stats.gaps == 1)
+    reason = client.sockets[0].reason
+    assert isinstance(reason, TransportDown)
+    assert isinstance(reason.exc, OverloadedError)
     assert (await anext(iterator)).payload == {"n": 0}
 
 

@@ -247,6 +247,39 @@ async def test_a_push_that_waits_for_a_join_fails_with_the_connection(fast_clien
         await within(joining)
 
 
+async def test_the_pushes_that_wait_for_a_join_are_bounded(fast_client: OpenClient) -> None:
+    class Gated(SlowJoin):
+        gate = asyncio.Event()
+
+    async with Server({"slow:*": Gated}) as server:
+        client = await fast_client(url=server.url)
+        channel = client.channel("slow:1")
+        joining = asyncio.ensure_future(channel.join())
+        await until(lambda: Gated.joins)
+        for n in range(1024):
+            channel.cast("n", n)
+        with pytest.raises(OverloadedError, match="slow down"):
+            channel.cast("n", 1024)
+        with pytest.raises(OverloadedError):
+            await channel.push("n", 1024)
+        assert client.stats.unsent == len(channel.unsent) == 1024
+        Gated.gate.set()
+        await within(joining)
+        assert client.stats.unsent == 0
+
+
+async def test_a_channel_that_is_being_left_keeps_no_push(fast_client: OpenClient) -> None:
+    client = await fast_client(buffer=10)
+    room = await client.join("room:lobby")
+    leaving = asyncio.ensure_future(room.leave())
+    await asyncio.sleep(0)
+    with pytest.raises(NotJoinedError):
+        await room.push("echo")
+    with pytest.raises(NotJoinedError):
+        room.cast("echo")
+    await within(leaving)
+
+
 async def test_the_buffer_keeps_order_and_bound_and_sends_once(
     counting: type[Counting], fast_client: OpenClient
 ) -> None:

@@ -15,11 +15,12 @@ from fastphx.client.endpoint import shown_host
 from fastphx.client.options import Options
 from fastphx.client.pool import Pool
 from fastphx.client.queue_policy import Policy
-from fastphx.client.socket import CLOSE_TIMEOUT_S, ClientSocket
+from fastphx.client.socket import ClientSocket
 from fastphx.client.state import ClientState, StateCallback, StateChanges, StateFeed
 from fastphx.client.stats import Stats
 from fastphx.errors import ClosedError, ConnectError, DisconnectReason
 from fastphx.protocol.codec import Message
+from fastphx.transports.connection import CLOSE_TIMEOUT_S
 
 logger = logging.getLogger("fastphx.client")
 

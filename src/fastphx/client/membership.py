@@ -212,6 +212,8 @@ class Membership:
 
     def socket_lost(self, reason: DisconnectReason) -> None:
         self._stop_rejoining()
+        # What a payload callable still gives was for this connection.
+        self._join_attempt += 1
         self._delivery.connection_lost()
         if self.leaving:
             self.closed(None)
@@ -336,13 +338,11 @@ class Membership:
             self._join_failed(error)
             return
         if inspect.isawaitable(payload):
-            assert self.socket is not None
-            self._context.spawn(self._send_join_later(payload, self.socket, self._join_attempt))
+            self._context.spawn(self._send_join_later(payload, self._join_attempt))
         else:
             self._send_join_with(payload)
 
-    async def _send_join_later(self, payload: Any, socket: ClientSocket, attempt: int) -> None:
-        generation = socket.generation
+    async def _send_join_later(self, payload: Any, attempt: int) -> None:
         error = None
         try:
             async with asyncio.timeout(self._context.options.timeout):
@@ -350,7 +350,7 @@ class Membership:
         except Exception as raised:
             error = raised
         # Meanwhile it may have been lost, left, or joined anew.
-        if self._join_attempt != attempt or socket.generation != generation:
+        if self._join_attempt != attempt:
             return
         if error is not None:
             self._join_failed(error)

@@ -73,13 +73,13 @@ class Pool:
         return socket
 
     def begin_close(self, error: Exception | None) -> None:
-        """Begin to close every socket with code 1000, and end every channel, because of *error* where that
-        was not asked for."""
-        for socket in self.sockets:
-            socket.begin_close()
+        """End every channel, because of *error* where that was not asked for, and begin to close every socket
+        with code 1000."""
         for socket in self.sockets:
             for channel in list(socket.channels.values()):
                 channel.end(error)
+        for socket in self.sockets:
+            socket.begin_close()
 
     async def wait_closed(self) -> None:
         """Return when every connection is gone, in bounded time."""

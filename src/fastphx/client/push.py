@@ -133,6 +133,6 @@ class Pusher:
             return PushTimeoutError(f"{what} within {timeout_s:g} s")
         if outcome == "errored":
             return ChannelCrashedError(f"{what}: the channel crashed on the server")
-        if outcome == "closed" or self._context.closed_because is not None:
+        if outcome == "closed":
             return ClosedError(f"{what}: the channel was closed")
         return ConnectionLostError(f"{what}: the connection was lost")

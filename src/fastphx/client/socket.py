@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -14,17 +15,21 @@ from fastphx.client.endpoint import shown_host, transport_url
 from fastphx.client.message_queue import MessageQueue
 from fastphx.client.options import check_params, resolve
 from fastphx.client.waiter import settle
-from fastphx.errors import ConnectError, DecodeError, DisconnectReason, HeartbeatTimeout, TransportDown
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.errors import (
+    ConnectError,
+    DecodeError,
+    DisconnectReason,
+    HeartbeatTimeout,
+    OverloadedError,
+    TransportDown,
+)
+from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.codec import Message
 from fastphx.protocol.joins import Join
-from fastphx.protocol.sink import FrameWriter
 from fastphx.serializers import JsonV2
 from fastphx.timing.wheel import wheel_for
+from fastphx.transports.connection import CLOSE_TIMEOUT_S, Connection
 from fastphx.transports.endpoint import endpoint_url
-
-CLOSE_TIMEOUT_S = 5.0
-"""How long closing waits for the server; after it the connection is given up."""
 
 _TRANSPORTS = {
     "websocket": ("fastphx.transports.websocket_transport", "WebSocketTransport"),
@@ -76,18 +81,16 @@ class ClientSocket:
         "_changed",
         "_closing",
         "_connected_at",
+        "_connection",
         "_context",
         "_down_since",
         "_failed",
         "_gone",
-        "_has_heartbeat",
         "_loop",
-        "_lost_because",
         "_mute_timer",
         "_options",
         "_paused",
         "_task",
-        "_transport",
         "_transport_name",
         "_transport_settled",
         "_was_open",
@@ -95,7 +98,6 @@ class ClientSocket:
         "channels",
         "connect_errors",
         "errors",
-        "generation",
         "heartbeat_timeouts",
         "is_open",
         "last_heartbeat_at_ns",
@@ -105,7 +107,6 @@ class ClientSocket:
         "reason",
         "reconnects",
         "session",
-        "sink",
         "unhandled",
     )
 
@@ -131,14 +132,13 @@ class ClientSocket:
             max_in_flight=options.max_in_flight,
         )
         self.session.use_wheel(wheel_for(self._loop))
-        self.sink: CallbackSession | None = self.session
+        self._connection = Connection(self.session, self)
         self.number = number
         self.channels: dict[str, SocketChannel] = {}
         self.cap: int | None = None
         """How many channels the server allows on this socket, once it has said so."""
         self.is_open = False
-        self.generation = 0
-        """Counts connections."""
+        """Whether it is connected, and its channels were told so."""
         self.reason: DisconnectReason | None = None
         """Why the last connection, or attempt, ended."""
         self.reconnects = 0
@@ -150,7 +150,6 @@ class ClientSocket:
         self.last_heartbeat_at_ns = 0
         self.outage_attempts = 0
         """Connection attempts since the last connection was lost."""
-        self._transport: Any = None
         self._transport_name = options.transport
         self._transport_settled = False
         self._mute_timer: asyncio.TimerHandle | None = None
@@ -161,8 +160,6 @@ class ClientSocket:
         self._was_open = False
         self._closing = False
         self._gone: asyncio.Future[None] | None = None
-        self._has_heartbeat = True
-        self._lost_because: DisconnectReason | None = None
         self._paused: set[MessageQueue] = set()
 
     # -- connecting
@@ -173,7 +170,8 @@ class ClientSocket:
         self._task.add_done_callback(self._connecting_ended)
 
     def _connecting_ended(self, task: asyncio.Task[None]) -> None:
-        self._task = None
+        if self._task is task:
+            self._task = None
         if not task.cancelled() and (error := task.exception()) is not None:
             if not isinstance(error, DisconnectReason | ValueError | ImportError):
                 logger.error("connecting failed", exc_info=error, extra=self._extra())
@@ -253,6 +251,10 @@ class ClientSocket:
             return None
         return self._options.longpoll_fallback
 
+    def _judged_s(self) -> float | None:
+        """How long a connection has to answer a heartbeat; None where nothing hangs on that."""
+        return None if self._transport_name == "longpoll" else self._fallback_s()
+
     def _websocket_is_mute(self) -> None:
         """It was opened, and nothing comes through it: a proxy's work."""
         self._mute_timer = None
@@ -278,15 +280,14 @@ class ClientSocket:
             failure = ConnectError(f"the connection's parameters could not be had: {type(error).__name__}")
             failure.__cause__ = error
             return failure
-        self._has_heartbeat = getattr(transport_class, "heartbeat", name != "longpoll")
         vsn = "2.0.0" if options.serializer is None else options.serializer.vsn
         url = endpoint_url(transport_url(options.url, name), params, vsn)
-        generation = self.generation
-        transport = await transport_class.start(url, self, opts)
-        if self.generation != generation + 1 or not self.is_open:
-            # It was up for so short a time that the transport had no chance to be returned.
+        # Whether a WebSocket that may be fallen back from works is to be known at once.
+        phase = 0.0 if self._judged_s() is not None else options.random.random()
+        await self._connection.open(transport_class, url, opts, phase=phase)
+        if not self._connection.is_up:
+            # It was for a moment only.
             return self.reason or TransportDown()
-        self._transport = transport
         self._opened()
         return None
 
@@ -302,13 +303,14 @@ class ClientSocket:
         return opts
 
     def _opened(self) -> None:
+        self.is_open = True
         self._connected_at = self._loop.time()
         if self._was_open:
             self.reconnects += 1
         self._was_open = True
-        if (fallback_s := self._fallback_s()) is not None:
+        if (judged_s := self._judged_s()) is not None:
             if self._options.heartbeat_interval:
-                self._mute_timer = self._loop.call_later(fallback_s, self._websocket_is_mute)
+                self._mute_timer = self._loop.call_later(judged_s, self._websocket_is_mute)
             else:
                 self._transport_settled = True
         logger.info("connected", extra=self._extra(attempt=self._attempt))
@@ -316,49 +318,34 @@ class ClientSocket:
             channel.socket_opened()
         self._changed()
 
-    # -- what the transport tells
+    # -- what the connection tells
 
-    def notify_connected(self, writer: FrameWriter | None) -> None:
-        """The transport is up (it may be so before it has been returned)."""
-        self.is_open = True
-        self.generation += 1
-        if writer is None:
-            writer = CollectingWriter(self._push)
-        # Whether a WebSocket that may be fallen back from works is to be known at once.
-        phase = self._options.random.random() if self._fallback_s() is None else 0.0
-        self.session.opened(writer, time.monotonic_ns(), phase, heartbeat=self._has_heartbeat)
+    def on_connected(self) -> None:
+        """It is up. The channels are told when the attempt has returned, so that closing at once is clean."""
 
-    def _push(self, data: bytes, opcode: int) -> None:
-        self._transport.push(data, opcode)
-
-    def notify_disconnected(self, reason: DisconnectReason) -> None:
-        """The connection is gone; what waits on it fails, and connecting begins anew."""
-        if not self.is_open:
-            return
-        self.is_open = False
-        if self._lost_because is not None:
-            reason, self._lost_because = self._lost_because, None
+    def on_disconnected(self, reason: DisconnectReason) -> None:
+        """It is gone: what waits on it fails, and connecting begins anew."""
+        was_open, self.is_open = self.is_open, False
         self.reason = reason
-        was_returned = self._transport is not None
-        self._transport = None
         self._stop_judging()
-        self._paused.clear()
-        now = self._loop.time()
-        if was_returned:
+        if self._paused:
+            self._paused.clear()
+            self._connection.resume()
+        if was_open:
+            now = self._loop.time()
             self._down_since = now
             self.outage_attempts = 0
             if now - self._connected_at >= self._options.hold:
                 self._attempt = 0
             # The first retry waits too: all clients of a restarted server lose it at the same moment.
             self._attempt = max(self._attempt, 1)
-        self.session.disconnected()
         for channel in list(self.channels.values()):
             channel.socket_lost(reason)
-        settle(self._gone, None)
         if self._closing:
             return
         logger.warning("disconnected: %s", reason, extra=self._extra())
-        if not was_returned:
+        if not was_open:
+            # The attempt goes on with the next.
             return
         if self._context.may_reconnect(reason):
             self.start()
@@ -366,11 +353,7 @@ class ClientSocket:
         else:
             self._failed(reason, reason)
 
-    def notify_message(self, opcode: int, data: bytes) -> None:
-        """A message of a transport that is not compiled."""
-        self.session.receive(data, opcode)
-
-    def notify_error(self, exc: BaseException) -> None:
+    def on_error(self, exc: BaseException) -> None:
         """Something failed in the transport or in here; a disconnect may follow."""
         self.errors += 1
         logger.error("the connection failed", exc_info=exc, extra=self._extra())
@@ -420,11 +403,7 @@ class ClientSocket:
 
     def on_heartbeat_timeout(self) -> None:
         self.heartbeat_timeouts += 1
-        self._lost_because = HeartbeatTimeout()
-        if hasattr(self._transport, "abort"):
-            self._transport.abort(self._lost_because)
-        elif self._transport is not None:
-            self._transport.close()
+        self._connection.abort(HeartbeatTimeout())
 
     def on_expired(self, ref: int, waiter: asyncio.Future[Any]) -> None:
         settle(waiter, "expired")
@@ -438,19 +417,22 @@ class ClientSocket:
     # -- back-pressure
 
     def pause(self, queue: MessageQueue) -> None:
-        """Read no more until *queue*, and every other that has asked, is emptier."""
-        if not self._paused and self._transport is not None and hasattr(self._transport, "pause_reading"):
-            self._transport.pause_reading()
-            self.session.set_reading(False, time.monotonic_ns())
+        """Read no more until *queue*, and every other that has asked, is emptier. Where the transport cannot
+        pause, the connection is given up."""
+        is_first = not self._paused
         self._paused.add(queue)
+        if is_first:
+            try:
+                self._connection.pause()
+            except OverloadedError as error:
+                self._connection.abort(TransportDown(error))
 
     def resume(self, queue: MessageQueue) -> None:
-        if queue not in self._paused:
-            return
-        self._paused.discard(queue)
-        if not self._paused and self._transport is not None and hasattr(self._transport, "resume_reading"):
-            self._transport.resume_reading()
-            self.session.set_reading(True, time.monotonic_ns())
+        """*queue* is emptier."""
+        if queue in self._paused:
+            self._paused.discard(queue)
+            if not self._paused:
+                self._connection.resume()
 
     # -- closing
 
@@ -459,21 +441,16 @@ class ClientSocket:
         self._closing = True
         if self._task is not None:
             self._task.cancel()
-        if self._transport is not None:
-            self._gone = self._loop.create_future()
-            self._transport.close()
+        self._gone = self._loop.create_future()
+        self._connection.close(functools.partial(settle, self._gone, None))
 
     async def wait_closed(self) -> None:
         """Return when the connection is gone, in bounded time."""
         if self._task is not None:
             await asyncio.wait([self._task], timeout=CLOSE_TIMEOUT_S)
         if self._gone is not None:
-            await asyncio.wait([self._gone], timeout=CLOSE_TIMEOUT_S)
-            if not self._gone.done():
-                self._gone.cancel()
-                if hasattr(self._transport, "abort"):
-                    self._transport.abort()
-        self.notify_disconnected(TransportDown())
+            # Not the future itself: who is cancelled here must not take it from others.
+            await asyncio.wait([self._gone])
 
     def _extra(self, **more: Any) -> dict[str, Any]:
         return {"endpoint": shown_host(self._options.url), "shard": self.number, **more}
