@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from urllib.parse import urlsplit, urlunsplit
 
 from fastphx.transports.endpoint import shown_url, split_url
@@ -10,6 +11,8 @@ _SCHEMES = {"http": "ws", "https": "wss"}
 _TRANSPORTS = ("websocket", "longpoll")
 
 
+# Programs that make a client for each of their users have one URL.
+@functools.lru_cache(maxsize=8)
 def transport_url(url: str, transport: str = "websocket") -> str:
     """The URL of *transport* (``websocket`` or ``longpoll``) for the socket at *url*, as ``ws`` or ``wss``.
 
@@ -26,6 +29,7 @@ def transport_url(url: str, transport: str = "websocket") -> str:
     return urlunsplit((parts.scheme, parts.netloc, f"{path}/{transport}", "", ""))
 
 
+@functools.lru_cache(maxsize=8)
 def shown_host(url: str) -> str:
     """The URL's host and port, for logs and metrics."""
     return urlsplit(url).netloc.rpartition("@")[2]

@@ -89,8 +89,13 @@ class Options:
             raise ValueError(f"shards is {clip(str(self.shards))}: give 1 to {self.max_shards}, or 'auto'")
         if isinstance(self.transport, str) and self.transport not in ("websocket", "longpoll"):
             raise ValueError(f"transport is {clip(self.transport)}: give 'websocket' or 'longpoll'")
-        if self.transport == "websocket" and self.longpoll_fallback is None:
+        if self.transport == "websocket" and self.longpoll_fallback is None and self.transport_opts:
             ConnectOptions.from_mapping(self.transport_opts)
+
+    @property
+    def asks_for_parameters(self) -> bool:
+        """Whether any parameter of an attempt is to be had from a callable."""
+        return callable(self.params) or callable(self.headers) or callable(self.auth_token)
 
     def reconnect_delay(self, attempt: int) -> float:
         """How long to wait before retry number *attempt*, in seconds."""

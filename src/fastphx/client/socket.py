@@ -29,7 +29,7 @@ from fastphx.protocol.joins import Join
 from fastphx.serializers import JsonV2
 from fastphx.timing.wheel import wheel_for
 from fastphx.transports.connection import CLOSE_TIMEOUT_S, Connection
-from fastphx.transports.endpoint import endpoint_url
+from fastphx.transports.endpoint import Params, endpoint_url
 
 _TRANSPORTS = {
     "websocket": ("fastphx.transports.websocket_transport", "WebSocketTransport"),
@@ -209,8 +209,10 @@ class ClientSocket:
         """One attempt, cut short where it is time to give up. Returns why it failed. Raises ValueError for
         options that no attempt can succeed with."""
         limit_s = self._options.give_up_after
+        if limit_s is None:
+            return await self._try()
         try:
-            async with asyncio.timeout_at(None if limit_s is None else self._down_since + limit_s) as scope:
+            async with asyncio.timeout_at(self._down_since + limit_s) as scope:
                 return await self._try()
         except TimeoutError:
             if not scope.expired():
@@ -220,7 +222,12 @@ class ClientSocket:
     async def _try(self) -> DisconnectReason | None:
         fallback_s = self._fallback_s()
         failure: DisconnectReason | None
-        if fallback_s is None or self._transport_name != "longpoll":
+        if fallback_s is None:
+            try:
+                return await self._start_transport()
+            except DisconnectReason as error:
+                return error
+        if self._transport_name != "longpoll":
             try:
                 async with asyncio.timeout(fallback_s):
                     return await self._start_transport()
@@ -229,8 +236,6 @@ class ClientSocket:
                 failure.__cause__ = error
             except DisconnectReason as error:
                 failure = error
-            if fallback_s is None:
-                return failure
             logger.info("falling back to long polling: %s", failure, extra=self._extra())
             self._transport_name = "longpoll"
         try:
@@ -266,14 +271,15 @@ class ClientSocket:
         options = self._options
         name = self._transport_name
         if isinstance(name, str):
-            module, class_name = _TRANSPORTS[name]
-            transport_class = getattr(import_module(module), class_name)
+            transport_class = _transport_class(name)
         else:
             transport_class, name = name, "websocket"
         try:
-            async with asyncio.timeout(options.timeout):
-                params = check_params(await resolve(options.params))
-                opts = await self._transport_opts()
+            if options.asks_for_parameters:
+                async with asyncio.timeout(options.timeout):
+                    params, opts = await self._parameters()
+            else:
+                params, opts = await self._parameters()
         except Exception as error:
             # A token's source may be down for the moment just as a server may.
             self._context.handler_failed(error, "params, headers or auth_token")
@@ -291,7 +297,9 @@ class ClientSocket:
         self._opened()
         return None
 
-    async def _transport_opts(self) -> Mapping[str, Any]:
+    async def _parameters(self) -> tuple[Params, Mapping[str, Any]]:
+        """The query's parameters and the transport's options of an attempt."""
+        params = check_params(await resolve(self._options.params))
         opts = dict(self._options.transport_opts)
         headers = await resolve(self._options.headers)
         if headers:
@@ -300,7 +308,7 @@ class ClientSocket:
         token = await resolve(self._options.auth_token)
         if token is not None:
             opts["auth_token"] = token
-        return opts
+        return params, opts
 
     def _opened(self) -> None:
         self.is_open = True
@@ -313,7 +321,8 @@ class ClientSocket:
                 self._mute_timer = self._loop.call_later(judged_s, self._websocket_is_mute)
             else:
                 self._transport_settled = True
-        logger.info("connected", extra=self._extra(attempt=self._attempt))
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("connected", extra=self._extra(attempt=self._attempt))
         for channel in list(self.channels.values()):
             channel.socket_opened()
         self._changed()
@@ -454,6 +463,13 @@ class ClientSocket:
 
     def _extra(self, **more: Any) -> dict[str, Any]:
         return {"endpoint": shown_host(self._options.url), "shard": self.number, **more}
+
+
+@functools.cache
+def _transport_class(name: str) -> Any:
+    # Imported when it is asked for: long polling needs aiohttp.
+    module, class_name = _TRANSPORTS[name]
+    return getattr(import_module(module), class_name)
 
 
 def _forget_frames(error: BaseException | None) -> None:

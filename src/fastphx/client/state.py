@@ -92,8 +92,9 @@ class StateFeed:
         for states, waiter in self._waiters:
             if value in states and not waiter.done():
                 waiter.set_result(value)
-        for changes in list(self._iterators):
-            changes._add(value)
+        if self._iterators:
+            for changes in list(self._iterators):
+                changes._add(value)
         for callback in list(self._callbacks):
             try:
                 callback(value)

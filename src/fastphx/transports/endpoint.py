@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
@@ -27,13 +28,11 @@ def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
     serializer's) goes last, and is left out where *params* have one.
 
     Raises ``ValueError`` for a URL that is not ``ws://`` or ``wss://`` with a host, that has a query already
-    (as the seed does), or a fragment or a user name; for a parameter that holds anything but strings,
+    (as GenSocketClient does), or a fragment or a user name; for a parameter that holds anything but strings,
     numbers, bools, mappings and lists; and for a ``vsn`` of another major version than *vsn*, whose frames
     the serializer could not read.
     """
-    parts = split_url(url)
-    if parts.query or "?" in url:
-        raise ValueError(f"{shown_url(url)} has a query: give its parameters as params instead")
+    base = _without_query(url) if isinstance(url, str) else split_url(url).geturl()
     pairs = [
         pair
         for key, value in (params.items() if isinstance(params, Mapping) else params)
@@ -49,13 +48,23 @@ def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
                 )
         if not given:
             pairs.append(("vsn", vsn))
-    full = parts._replace(query=urlencode(pairs)).geturl() if pairs else url
+    full = f"{base}?{urlencode(pairs)}" if pairs else url
     if len(full) > MAX_URL_LENGTH:
         raise ValueError(
             f"{shown_url(url)} with its parameters is {len(full)} characters long, "
             f"and servers take {MAX_URL_LENGTH}: send large values in a join's payload"
         )
     return full
+
+
+# Many sockets have the same URL, and checking it costs as much as a tenth of connecting.
+@functools.lru_cache(maxsize=8)
+def _without_query(url: str) -> str:
+    """*url* as it is before a query. Raises ``ValueError`` where it is none, or has a query."""
+    parts = split_url(url)
+    if parts.query or "?" in url:
+        raise ValueError(f"{shown_url(url)} has a query: give its parameters as params instead")
+    return parts.geturl()
 
 
 def split_url(url: str) -> SplitResult:

@@ -28,7 +28,7 @@ class WebSocketTransport:
     async def start(cls, url: str, owner: TransportOwner, opts: Mapping[str, Any]) -> Self:
         """Connect to *url*. Raises ``ValueError`` for an option or URL that cannot be meant, and
         :class:`~fastphx.errors.ConnectError` for a failed attempt."""
-        options = ConnectOptions.from_mapping(opts)
+        options = ConnectOptions.from_mapping(opts) if opts else None
         sink = owner.sink
         if sink is None:
             sink = CallbackSink(lambda data, opcode, _now_ns: owner.notify_message(opcode, data))
