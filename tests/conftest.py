@@ -25,6 +25,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
 
 
+# What a test connects to is on this machine, whatever proxy the machine goes through.
+for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    del os.environ[name]
+
 # Locust patches the process that imports it; its own processes are started without this.
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 

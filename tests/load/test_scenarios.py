@@ -6,6 +6,7 @@ import json
 import ssl
 from pathlib import Path
 
+import pytest
 import trustme
 
 from fastphx.testing.demo import demo_server
@@ -39,6 +40,13 @@ def test_fanout_receives_what_is_expected_over_topics_publishers_and_workers(tmp
     assert all(row["received"] == row["expected"] for row in run.result["topics"].values())
     # The server delivers to the publishers too, which have joined; they are no subscribers.
     assert run.totals["own_deliveries"] > 0
+
+
+def test_a_run_does_not_go_through_the_environments_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    ok(tmp_path, "-c", "1", "--rate", "20", "--duration", "200ms")
 
 
 def test_fanout_counts_messages_that_nobody_stamped(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import trustme
 
 from fastphx.errors import ConnectError, ConnectionClosed
 from fastphx.protocol.sink import CallbackSink
-from fastphx.transports import WebSocketLink, connect, frame_reader
+from fastphx.transports import ConnectOptions, WebSocketLink, connect, frame_reader
 from tests.free_port import free_port
 from tests.transports.proxies import HttpProxy, Proxy, Socks4Proxy, Socks5Proxy
 from tests.transports.raw_server import TEXT, Peer, RawServer, frame, handshake_answer
@@ -595,6 +595,72 @@ async def test_a_proxy_that_is_not_there_or_does_not_answer(scheme: str) -> None
         await asyncio.wait_for(ended.wait(), TIMEOUT_S)
     async with RawServer(rude) as server:
         await refused("ws://127.0.0.1:1/", proxy=f"{scheme}://127.0.0.1:{server.port}")
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY", "ws_proxy"])
+async def test_the_proxy_of_the_environment_is_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with RawServer(echo_once) as server, HttpProxy("me", "pass word") as proxy:
+        monkeypatch.setenv(name, f"http://me:pass%20word@127.0.0.1:{proxy.port}")
+        await exchange(server.url)
+        assert proxy.destinations == [("127.0.0.1", server.port)]
+        await exchange(server.url, proxy=None)
+        for listed in ("127.0.0.1", f"other.test, 127.0.0.1:{server.port}", "*"):
+            monkeypatch.setenv("NO_PROXY", listed)
+            await exchange(server.url)
+        assert len(proxy.destinations) == 1
+        monkeypatch.setenv("no_proxy", "127.0.0.1:1,localhost")
+        await exchange(server.url)
+        assert len(proxy.destinations) == 2
+        async with HttpProxy() as other:
+            await exchange(server.url, proxy=f"http://127.0.0.1:{other.port}")
+            assert len(other.destinations) == 1
+        assert len(proxy.destinations) == 2
+
+
+async def test_a_socks_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with RawServer(echo_once) as server, Socks5Proxy() as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"socks5h://127.0.0.1:{proxy.port}")
+        await exchange(server.url)
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+        monkeypatch.setenv("SOCKS_PROXY", f"127.0.0.1:{proxy.port}")
+        await exchange(server.url)
+        assert proxy.destinations == [("127.0.0.1", server.port)] * 2
+
+
+async def test_tls_goes_through_the_proxy_for_https(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with (
+        RawServer(echo_once, ssl=server_context(authority, "127.0.0.1")) as server,
+        HttpProxy() as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        await exchange(server.url, ssl=trusting)
+        assert proxy.destinations == [("127.0.0.1", server.port)]
+
+
+@pytest.mark.parametrize("proxy", ["http://me:secret@127.0.0.1:1", "socks5://me:secret@127.0.0.1:1"])
+async def test_the_password_of_the_environments_proxy_is_not_shown(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    error = await refused("ws://127.0.0.1:1/")
+    assert "through the proxy" in str(error)
+    assert "secret" not in repr(error) + repr(error.__cause__) + repr(ConnectOptions())
+    monkeypatch.setenv("HTTP_PROXY", "ftp://me:secret@host")
+    with pytest.raises(ValueError, match="the environment's HTTP_PROXY is a URL") as caught:
+        await RecordingOwner().connect("ws://127.0.0.1:1/")
+    assert "secret" not in str(caught.value)
+
+
+async def test_an_ipv6_address_that_no_proxy_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    for listed in ("::1", "[::1]"):
+        monkeypatch.setenv("NO_PROXY", listed)
+        assert "the proxy" not in str(await refused(f"ws://[::1]:{free_port()}/"))
 
 
 async def test_socket_options_and_the_local_address_are_used() -> None:

@@ -92,6 +92,26 @@ async def test_options_that_cannot_be_meant(opts: dict[str, Any], named: str) ->
         await LongPollTransport.start("ws://127.0.0.1:1/socket", RecordingOwner(), opts)
 
 
+async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    polls = [json.loads(e["response"]) for e in RECORDED[2:6] if e["method"] == "GET"]
+    url = f"ws://127.0.0.1:{free_port()}/socket/websocket"
+    async with ScriptedServer(scripted(*polls)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.partition("/socket")[0].replace("ws", "http"))
+        transport = await LongPollTransport.start(url, RecordingOwner(), {})
+        transport.close()
+        assert proxy.headers[0]["Host"] == url.split("/")[2]
+        with pytest.raises(ConnectError, match="refused"):
+            await LongPollTransport.start(url, RecordingOwner(), {"proxy": None})
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        with pytest.raises(ConnectError, match="refused"):
+            await LongPollTransport.start(url, RecordingOwner(), {})
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("HTTP_PROXY", "socks5://me:secret@127.0.0.1:1")
+    with pytest.raises(ConnectError, match="is a SOCKS proxy, which long polling cannot use") as caught:
+        await LongPollTransport.start(url, RecordingOwner(), {})
+    assert "secret" not in str(caught.value)
+
+
 async def test_the_recorded_exchanges_from_the_clients_side() -> None:
     """What Phoenix answered, and that we send what was sent to it."""
     polls = [json.loads(e["response"]) for e in RECORDED[2:6] if e["method"] == "GET"]

@@ -69,10 +69,12 @@ async def connect(
     by what *owner* is told. Redirects are not followed: a token must not travel to a place nobody named.
 
     Raises :class:`~fastphx.errors.ConnectError` for a failed attempt, of which *owner* is told nothing, and
-    ``ValueError`` for a URL that is none. When it is cancelled, the connection is cut.
+    ``ValueError`` for a URL, or a proxy of the environment's, that is none. When it is cancelled, the
+    connection is cut.
     """
     parsed = _parsed(url)
     options = options or _DEFAULT_OPTIONS
+    proxy = options.proxy_to(parsed.host, parsed.port, secure=parsed.is_secure)
     link = WebSocketLink(
         sink,
         owner,
@@ -113,7 +115,7 @@ async def connect(
     reader = LinkReader(link, protocol, asyncio.get_running_loop())
     try:
         async with asyncio.timeout(options.connect_timeout):
-            await _open(reader, parsed, options)
+            await _open(reader, parsed, options, proxy)
             await protocol.wait_until_handshake_complete()
     except BaseException as error:
         if isinstance(error, TimeoutError) and link.was_connected:
@@ -129,7 +131,8 @@ async def connect(
             error = _same_of_all_addresses(error)
         if reader.refusal is not None:
             raise _refused(reader.refusal, url, options) from error
-        raise _explained(error, url, options, sent=protocol.transport is not None) from error
+        via = "" if proxy is None else " through the proxy"
+        raise _explained(error, url, options, via, sent=protocol.transport is not None) from error
     if protocol.listener is None:
         raise _cannot_connect(url, "the server closed the connection before it had answered")
     return link
@@ -141,11 +144,11 @@ def _parsed(url: str) -> WSParsedURL:
     return parse_url(url)
 
 
-async def _open(protocol: Any, parsed: WSParsedURL, options: ConnectOptions) -> None:
+async def _open(protocol: Any, parsed: WSParsedURL, options: ConnectOptions, proxy: str | None) -> None:
     """Bring *protocol* up on a TCP or TLS connection, through the proxy where there is one."""
     loop = asyncio.get_running_loop()
     context = _tls_context(options) if parsed.is_secure else None
-    parsed_proxy = _parsed_proxy(options.proxy) if options.proxy is not None else None
+    parsed_proxy = _parsed_proxy(proxy) if proxy is not None else None
     socket_factory = None
     if options.socket_opts or options.local_addr is not None:
         socket_factory = functools.partial(_connected_socket, options=options)
@@ -331,13 +334,12 @@ def _unchunked(body: bytes) -> bytes:
     return content
 
 
-def _explained(error: Exception, url: str, options: ConnectOptions, *, sent: bool) -> ConnectError:
+def _explained(error: Exception, url: str, options: ConnectOptions, via: str, *, sent: bool) -> ConnectError:
     """Say in one sentence what went wrong; the URL's query and the proxy's password are left out."""
     if isinstance(error, WSHandshakeError):
         quoted = clip(redacted(str(error).encode(errors="backslashreplace"), url, options), 160)
         status = None if error.response is None else int(error.response.status)
         return _cannot_connect(url, f"the answer is no WebSocket handshake ({quoted})", status)
-    via = "" if options.proxy is None else " through the proxy"
     return _cannot_connect(url, _failed_connection(error, options, sent), via=via)
 
 

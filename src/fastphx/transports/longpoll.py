@@ -82,7 +82,7 @@ class LongPollOptions(ConnectOptions):
             raise ValueError(
                 f"longpoller_timeout is a number of seconds from 0.001 to 86400, not {timeout!r}"
             )
-        if self.proxy is not None and urlsplit(self.proxy).scheme not in ("http", "https"):
+        if isinstance(self.proxy, str) and not _is_http(self.proxy):
             raise ValueError("proxy is a URL that begins with http:// or https:// on long polling")
 
 
@@ -322,6 +322,13 @@ class LongPollTransport:
         except ModuleNotFoundError:
             raise ModuleNotFoundError("long polling needs aiohttp: pip install fastphx[longpoll]") from None
         options = self._options
+        target = urlsplit(self._url)
+        secure = target.scheme == "https"
+        proxy = options.proxy_to(target.hostname or "", target.port or (443 if secure else 80), secure=secure)
+        if proxy is not None and not _is_http(proxy):
+            raise self._cannot_connect(
+                "the environment's proxy is a SOCKS proxy, which long polling cannot use"
+            )
         verified: ssl.SSLContext | bool = options.ssl if options.ssl is not None else options.ssl_verify
         headers = [("Accept", "application/json"), *options.extra_headers]
         if options.auth_token is not None:
@@ -330,7 +337,7 @@ class LongPollTransport:
             # One connection waits for messages, one sends.
             connector=aiohttp.TCPConnector(limit=2, ssl=verified, local_addr=options.local_addr),
             headers=headers,
-            proxy=options.proxy,
+            proxy=proxy,
             # A load balancer's cookie must come back, from an IP address too: sessions live on one node.
             cookie_jar=aiohttp.CookieJar(unsafe=True),
             timeout=aiohttp.ClientTimeout(total=None),
@@ -412,10 +419,14 @@ class _RequestError(Exception):
         super().__init__(what)
 
 
+def _is_http(url: str) -> bool:
+    return url.startswith(("http://", "https://"))
+
+
 def longpoll_url(url: str) -> str:
     """Return *url* as long polling's, as phoenix.js makes it: ``ws`` becomes ``http``, and a path's last
     ``/websocket`` becomes ``/longpoll``. Raises ``ValueError`` for a URL that cannot be one."""
-    if isinstance(url, str) and url.startswith(("http://", "https://")):
+    if isinstance(url, str) and _is_http(url):
         url = "ws" + url.removeprefix("http")
     parts = split_url(url)
     path = parts.path

@@ -8,8 +8,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any, Literal, Self
 
 from fastphx.transports.deflate import DeflateOptions
 from fastphx.transports.limits import (
@@ -17,11 +16,10 @@ from fastphx.transports.limits import (
     DEFAULT_MAX_PAUSE_S,
     DEFAULT_MAX_WRITE_BUFFER,
 )
+from fastphx.transports.proxy import checked_proxy, environment_proxy
 
 Header = tuple[str, str]
 SocketOption = tuple[int, int, int | bytes]
-
-PROXY_SCHEMES = ("http", "https", "socks4", "socks5")
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """RFC 9110 section 5.6.2: what a header's name, or a sub-protocol, is made of."""
@@ -66,9 +64,10 @@ class ConnectOptions:
     socket_opts: tuple[SocketOption, ...] = ()
     """``(level, name, value)`` for ``setsockopt``, set before connecting."""
 
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | Literal[True] | None = field(default=True, repr=False)
     """``http://``, ``https://``, ``socks4://`` or ``socks5://`` (there the port is 1080 unless given), with
-    user name and password if need be."""
+    user name and password if need be. True: what the environment names (``HTTPS_PROXY``, ``HTTP_PROXY``,
+    ``ALL_PROXY``), but for the hosts of ``NO_PROXY``; None: no proxy."""
 
     local_addr: tuple[str, int] | None = None
     """IP address and port (0: any) to connect from."""
@@ -113,8 +112,8 @@ class ConnectOptions:
             raise ValueError(f"ssl_verify is True or False, not {self.ssl_verify!r}")
         if self.ssl is not None and not self.ssl_verify:
             raise ValueError("ssl_verify=False does not go with ssl: set the context's verify_mode instead")
-        if self.proxy is not None:
-            _check_proxy(self.proxy)
+        if self.proxy is not None and self.proxy is not True:
+            self._set("proxy", checked_proxy(self.proxy))
         if not isinstance(self.compress, bool | DeflateOptions):
             raise ValueError(f"compress is True, False or DeflateOptions, not {self.compress!r}")
 
@@ -131,6 +130,11 @@ class ConnectOptions:
             if key not in known:
                 raise ValueError(f"unknown transport option {key!r}: known are {', '.join(known)}")
         return cls(**transport_opts)
+
+    def proxy_to(self, host: str, port: int, *, secure: bool) -> str | None:
+        """The URL of the proxy to *host*; None: directly. Raises ``ValueError`` where the environment's is
+        none."""
+        return environment_proxy(host, port, secure=secure) if self.proxy is True else self.proxy
 
     def offered_subprotocols(self) -> tuple[str, ...]:
         """The sub-protocols of the handshake, with Phoenix' own where there is an ``auth_token``."""
@@ -233,14 +237,3 @@ def _iterable(name: str, given: Any) -> Iterable[Any]:
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise ValueError(f"{name} is a list, not {type(given).__name__}")
     return given
-
-
-def _check_proxy(proxy: Any) -> None:
-    try:
-        parts = urlsplit(proxy)
-        valid = parts.scheme in PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
-    except (ValueError, AttributeError, TypeError):
-        valid = False
-    if not valid:
-        # Not the value: it may hold a password.
-        raise ValueError(f"proxy is a URL with a host that begins with one of {', '.join(PROXY_SCHEMES)}")

@@ -66,6 +66,8 @@ class Target:
                 connect_timeout=plan.connect_timeout_s,
                 compress=plan.compress,
                 ssl=_tls_context(plan),
+                # What is measured is the server, and not what stands between.
+                proxy=None,
                 ssl_verify=not plan.insecure or plan.cert is not None or plan.ca is not None,
             )
         except ValueError as error:
