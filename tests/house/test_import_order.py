@@ -32,19 +32,6 @@ KNOTS = [
         f"fastphx.client.{name}"
         for name in ("channel", "client", "delivery", "push_buffer", "shards", "socket")
     },
-    {
-        f"fastphx.gen_socket_client.{name}"
-        for name in (
-            "behaviour",
-            "callbacks",
-            "caller",
-            "info_timer",
-            "registry",
-            "session_events",
-            "socket",
-            "transport_handle",
-        )
-    },
     {"fastphx.transports.link_owner", "fastphx.transports.websocket"},
 ]
 """Circles that are known, and may only get smaller."""

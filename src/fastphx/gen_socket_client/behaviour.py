@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastphx.errors import DecodeError, DisconnectReason, FastphxError
+from fastphx.gen_socket_client.caller import Caller
 from fastphx.gen_socket_client.responses import CallResponse, InitResponse, Response
-
-if TYPE_CHECKING:
-    from fastphx.gen_socket_client.caller import Caller
-    from fastphx.gen_socket_client.socket import Socket
-    from fastphx.gen_socket_client.transport_handle import TransportHandle
+from fastphx.gen_socket_client.socket import Socket
+from fastphx.gen_socket_client.transport_handle import TransportHandle
 
 logger = logging.getLogger("fastphx")
 
@@ -61,7 +59,7 @@ class GenSocketClient:
         """What ``send_info`` or ``send_after`` sent, or :data:`TIMEOUT`."""
 
     def handle_call(self, message: Any, caller: Caller, transport: TransportHandle) -> CallResponse | Any:
-        """A ``call``: return ``Reply``, ``NoReply`` or ``Stop``. The default crashes, as in the seed."""
+        """A ``call``: return ``Reply``, ``NoReply`` or ``Stop``. The default crashes, as in Elixir."""
         raise FastphxError(f"{type(self).__name__} has no handle_call, and was called")
 
     def handle_decode_error(self, error: DecodeError, transport: TransportHandle) -> Response | Any:

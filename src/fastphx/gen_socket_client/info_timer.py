@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from fastphx.gen_socket_client.own_loop import OwnLoop
 from fastphx.timing.wheel import CallbackTimer, TimerWheel
-
-if TYPE_CHECKING:
-    from fastphx.gen_socket_client.socket import Socket
 
 
 class InfoTimer:
-    """What ``send_after`` returns. Its methods may be called from any thread."""
+    """What ``send_after`` returns. Its methods may be called from any thread.
 
-    __slots__ = ("_socket", "_timer")
+    It stands in *waiting* until *send* is called, or it is cancelled.
+    """
+
+    __slots__ = ("_own_loop", "_send", "_timer", "_waiting")
 
     def __init__(
-        self, socket: Socket, wheel: TimerWheel, delay_s: float, send: Callable[[InfoTimer], None]
+        self,
+        own_loop: OwnLoop,
+        wheel: TimerWheel,
+        delay_s: float,
+        send: Callable[[], object],
+        waiting: set[InfoTimer],
     ) -> None:
-        self._socket = socket
-        self._timer = CallbackTimer(lambda: send(self))
+        self._own_loop = own_loop
+        self._send = send
+        self._waiting = waiting
+        self._timer = CallbackTimer(self._due)
         self._timer.schedule(wheel, delay_s)
+        waiting.add(self)
 
     def cancel(self) -> bool:
         """Send it no more. False where it was sent, or cancelled, already."""
-        return self._socket.run_on_loop(self._socket.cancel_info, self)
+        return self._own_loop.run(self.cancel_here)
+
+    def cancel_here(self) -> bool:
+        """The same, on the socket's event loop."""
+        self._timer.cancel()
+        if self not in self._waiting:
+            return False
+        self._waiting.discard(self)
+        return True
+
+    def _due(self) -> None:
+        self._waiting.discard(self)
+        self._send()
 
     @property
     def timer(self) -> CallbackTimer:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 from fastphx.errors import StartError
-
-if TYPE_CHECKING:
-    from fastphx.gen_socket_client.socket import Socket
+from fastphx.gen_socket_client.socket import Socket
 
 _lock = threading.Lock()
 _sockets: dict[str, Socket] = {}
@@ -22,11 +19,12 @@ def register(name: str, socket: Socket) -> None:
         _sockets[name] = socket
 
 
-def unregister(name: str, socket: Socket) -> None:
-    """Free the name, if it is *socket*'s."""
-    with _lock:
-        if _sockets.get(name) is socket:
-            del _sockets[name]
+def unregister(socket: Socket) -> None:
+    """Free *socket*'s name, if it has one."""
+    if socket.name is not None:
+        with _lock:
+            if _sockets.get(socket.name) is socket:
+                del _sockets[socket.name]
 
 
 def whereis(name: str) -> Socket | None:

@@ -13,20 +13,19 @@ from typing import Any, TypeVar
 
 from fastphx.errors import (
     BadReturnError,
-    CallTimeoutError,
     DisconnectReason,
+    HeartbeatTimeout,
     OverloadedError,
     StoppedError,
     TransportDown,
 )
-from fastphx.gen_socket_client import registry
 from fastphx.gen_socket_client.attempts import Attempts
-from fastphx.gen_socket_client.behaviour import GenSocketClient
 from fastphx.gen_socket_client.callbacks import Callbacks
 from fastphx.gen_socket_client.caller import Caller
+from fastphx.gen_socket_client.event_queue import EventQueue
 from fastphx.gen_socket_client.info_timer import InfoTimer
+from fastphx.gen_socket_client.own_loop import OwnLoop
 from fastphx.gen_socket_client.responses import NO_VALUE, Connect, NoConnect, NoReply, Ok, Reply, Stop
-from fastphx.gen_socket_client.session_events import SessionEvents
 from fastphx.gen_socket_client.transport_handle import TransportHandle
 from fastphx.protocol.callback_session import CallbackSession
 from fastphx.serializers import JsonV2, Serializer
@@ -56,7 +55,7 @@ class Socket:
 
     def __init__(
         self,
-        client: GenSocketClient,
+        client: Callbacks,
         transport_class: type[Transport],
         *,
         serializer: Serializer | None,
@@ -67,24 +66,33 @@ class Socket:
         callback_executor: concurrent.futures.Executor | None,
         mailbox_limit: int,
         rng: random.Random,
+        ended: Callable[[Socket], object],
     ) -> None:
         self.name = name
         self.timeout = timeout
         self.trap_exit = trap_exit
         self._client = client
-        self._loop = asyncio.get_running_loop()
-        self._thread_id = threading.get_ident()
+        self._ended = ended
+        self._own_loop = OwnLoop(timeout)
+        self._loop = self._own_loop.loop
         self._wheel = wheel_for(self._loop)
-        events = SessionEvents()
-        heartbeat_interval = transport_opts.get("heartbeat_interval", 30.0) or 0.0
+        self._queue = EventQueue(
+            client,
+            loop=self._loop,
+            wheel=self._wheel,
+            executor=callback_executor,
+            limit=mailbox_limit,
+            respond=self._respond,
+            crash=self._crash,
+        )
         self._session = CallbackSession(
-            events,
+            self._queue,
             serializer=None if isinstance(serializer, JsonV2) else serializer,
-            heartbeat_interval_s=heartbeat_interval,
+            heartbeat_interval_s=transport_opts.get("heartbeat_interval", 30.0) or 0.0,
         )
         self._session.use_wheel(self._wheel)
-        self._handle = TransportHandle(self, self._session)
-        self._connection = Connection(self._session, events)
+        self._handle = TransportHandle(self._own_loop, self._session)
+        self._connection = Connection(self._session, self._queue)
         self._attempts = Attempts(
             self._connection,
             transport_class,
@@ -96,20 +104,13 @@ class Socket:
             failed=self._disconnected,
             crash=self._crash,
         )
-        self._callbacks = Callbacks(
-            client,
+        self._queue.attach(
             self._handle,
-            loop=self._loop,
-            wheel=self._wheel,
-            executor=callback_executor,
-            limit=mailbox_limit,
-            respond=self._respond,
-            crash=self._crash,
+            disconnected=self._disconnected,
+            heartbeat_timed_out=lambda: self._connection.abort(HeartbeatTimeout()),
             pause=self._pause,
             resume=self._connection.resume,
         )
-        self._events = events
-        events.attach(client, self._callbacks, self._handle, self._connection, self._disconnected)
         self._info_timers: set[InfoTimer] = set()
         self._callers: set[Caller] = set()
         self._late_replies = 0
@@ -137,15 +138,14 @@ class Socket:
         """Counters, by name: the session's, and ``connects``, ``disconnects`` (failed attempts too),
         ``payload_decode_errors``, ``late_replies`` (to calls that had timed out), ``waiting`` (events whose
         turn has not come) and ``mailbox_peak`` (how many there were at most)."""
-        mailbox = self._callbacks.mailbox
         return {
             **self._session.stats,
-            "connects": self._events.connects,
+            "connects": self._queue.connects,
             "disconnects": self._disconnects,
-            "payload_decode_errors": self._callbacks.decode_errors,
+            "payload_decode_errors": self._queue.decode_errors,
             "late_replies": self._late_replies,
-            "waiting": self._callbacks.waiting,
-            "mailbox_peak": 0 if mailbox is None else mailbox.peak,
+            "waiting": self._queue.waiting,
+            "mailbox_peak": self._queue.peak,
         }
 
     async def call(self, request: Any, timeout: float | None = 5.0) -> Any:
@@ -156,37 +156,36 @@ class Socket:
         meanwhile, :class:`~fastphx.errors.OverloadedError` where too many events wait, and RuntimeError
         where a callback calls its own socket.
         """
-        if threading.get_ident() != self._thread_id:
+        if threading.get_ident() != self._own_loop.thread_id:
             raise RuntimeError(
                 "call belongs to the socket's event loop: use asyncio.run_coroutine_threadsafe"
             )
         if self._ending:
             raise StoppedError("the socket is not running")
-        if self._callbacks.is_current:
+        if self._queue.is_current:
             raise RuntimeError("a callback called its own socket, and would wait for itself")
-        caller = Caller(self)
+        caller = Caller(self._own_loop, self._count_late_reply)
         self._callers.add(caller)
         try:
-            self._callbacks.post((self._client.handle_call, (request, caller, self._handle), caller))
-            async with asyncio.timeout(timeout):
-                return await caller.future
-        except TimeoutError:
-            raise CallTimeoutError(f"the call was not answered within {timeout} s") from None
+            self._queue.post(self._client.handle_call, (request, caller, self._handle), caller)
+            if timeout is not None:
+                caller.expire_after(timeout, self._wheel)
+            return await caller.future
         finally:
             self._callers.discard(caller)
-            caller.future.cancel()
+            caller.cancel()
 
     def send_info(self, message: Any) -> None:
         """Let ``handle_info`` have *message*, later. Raises :class:`~fastphx.errors.OverloadedError` where
         too many events wait; to a socket that has ended nothing happens, as in Elixir."""
-        self.run_on_loop(self._callbacks.post, (self._client.handle_info, (message, self._handle), None))
+        self._own_loop.run(self._queue.post, self._client.handle_info, (message, self._handle))
 
     def send_after(self, delay_s: float, message: Any) -> InfoTimer:
         """Let ``handle_info`` have *message* after *delay_s* seconds, unless what is returned is told to
         ``cancel()`` before. Raises ValueError for a delay that cannot be one."""
         if not 0 <= delay_s < math.inf:
             raise ValueError(f"delay_s is {delay_s!r}: give seconds, 0 or more")
-        return self.run_on_loop(self._send_after, delay_s, message)
+        return self._own_loop.run(self._send_after, delay_s, message)
 
     def stop(self, reason: Any = "normal") -> Awaitable[None]:
         """Stop the socket with *reason*, after the events that wait already.
@@ -196,11 +195,11 @@ class Socket:
         has not come to it in ``timeout`` seconds it ends all the same: a callback under way is cancelled or,
         in the executor, left behind.
         """
-        self.run_on_loop(self._ask_to_stop, reason)
+        self._own_loop.run(self._ask_to_stop, reason)
         thread_id = threading.get_ident()
-        if thread_id == self._thread_id:
-            return Done() if self._callbacks.is_current else self._until_closed()
-        if thread_id != self._callbacks.thread_id:
+        if thread_id == self._own_loop.thread_id:
+            return Done() if self._queue.is_current else self._until_closed()
+        if thread_id != self._queue.thread_id:
             ended = asyncio.run_coroutine_threadsafe(self._wait_until_closed(), self._loop)
             ended.result(3 * self.timeout)
         return Done()
@@ -214,38 +213,11 @@ class Socket:
         finally:
             self._watchers -= 1
 
-    def run_on_loop(self, act: Callable[..., T], *args: Any) -> T:
-        """Run *act* on the socket's event loop, from any thread, and return what it returns. Raises
-        TimeoutError where the loop does not come to it in ``timeout`` seconds; it is not run then."""
-        if threading.get_ident() == self._thread_id:
-            return act(*args)
-        result: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-        def run() -> None:
-            if result.set_running_or_notify_cancel():
-                try:
-                    result.set_result(act(*args))
-                except BaseException as error:
-                    result.set_exception(error)
-
-        try:
-            self._loop.call_soon_threadsafe(run)
-        except RuntimeError as error:
-            raise StoppedError("the socket's event loop is closed") from error
-        try:
-            return result.result(self.timeout)
-        except concurrent.futures.TimeoutError:
-            if result.cancel():
-                raise TimeoutError(
-                    f"the socket's event loop is busy for more than {self.timeout:g} s"
-                ) from None
-            return result.result()
-
     # -- for the parts of the package
 
     async def run_init(self, arg: Any) -> Any:
         """Run ``init``, and return what it returned. Raises what it raised."""
-        return await self._callbacks.run_slowly(self._client.init, (arg,))
+        return await self._queue.run_slowly(self._client.init, (arg,))
 
     def begin(self, response: Connect | NoConnect) -> None:
         """Do what ``init`` returned. Raises ValueError for a URL or parameter that cannot be one."""
@@ -253,25 +225,16 @@ class Socket:
             self._attempts.connect(response)
         else:
             self._attempts.remember(response.url, response.params)
-        self._callbacks.start()
+        self._queue.start()
 
     def abandon(self) -> None:
         """It was not started after all."""
         self._ending = True
         self._cancel_timers()
-        self._callbacks.end()
+        self._queue.end()
         self._close(None, None)
 
-    def cancel_info(self, timer: InfoTimer) -> bool:
-        """See :meth:`InfoTimer.cancel`."""
-        if timer not in self._info_timers:
-            return False
-        self._info_timers.discard(timer)
-        timer.timer.cancel()
-        return True
-
-    def count_late_reply(self) -> None:
-        """A call was answered after it had timed out."""
+    def _count_late_reply(self) -> None:
         self._late_replies += 1
 
     # -- inside
@@ -290,19 +253,19 @@ class Socket:
             reason.__cause__ = reason.exc
             self._crash(reason)
         else:
-            self._callbacks.deliver((self._client.handle_disconnected, (reason,), None))
+            self._queue.deliver(self._client.handle_disconnected, (reason,))
 
     def _send_after(self, delay_s: float, message: Any) -> InfoTimer:
-        timer = InfoTimer(self, self._wheel, delay_s, lambda timer: self._send_now(timer, message))
+        timer = InfoTimer(
+            self._own_loop,
+            self._wheel,
+            delay_s,
+            lambda: self._queue.deliver(self._client.handle_info, (message, self._handle)),
+            self._info_timers,
+        )
         if self._ending:
-            timer.timer.cancel()
-        else:
-            self._info_timers.add(timer)
+            timer.cancel_here()
         return timer
-
-    def _send_now(self, timer: InfoTimer, message: Any) -> None:
-        self._info_timers.discard(timer)
-        self._callbacks.deliver((self._client.handle_info, (message, self._handle), None))
 
     def _ask_to_stop(self, reason: Any) -> None:
         if self._ending:
@@ -310,7 +273,7 @@ class Socket:
         if self._stop_timer is None:
             self._stop_timer = CallbackTimer(lambda: self._end(reason, None))
             self._stop_timer.schedule(self._wheel, self.timeout)
-        self._callbacks.post((Stop(reason), (), None), bounded=False)
+        self._queue.post(Stop(reason), (), bounded=False)
 
     def _until_closed(self) -> asyncio.Future[None]:
         # A future, and no coroutine: nobody has to await it.
@@ -337,7 +300,7 @@ class Socket:
         elif response is None:
             return
         elif isinstance(response, Ok):
-            self._callbacks.start_timeout(response.timeout)
+            self._queue.start_timeout(response.timeout)
         elif isinstance(response, Connect):
             self._attempts.connect(response)
         elif isinstance(response, Stop):
@@ -349,9 +312,9 @@ class Socket:
     def _respond_to_call(self, response: Any, caller: Caller) -> None:
         if isinstance(response, Reply):
             caller.answer(response.value)
-            self._callbacks.start_timeout(response.timeout)
+            self._queue.start_timeout(response.timeout)
         elif isinstance(response, NoReply):
-            self._callbacks.start_timeout(response.timeout)
+            self._queue.start_timeout(response.timeout)
         elif isinstance(response, Stop):
             if response.reply is not NO_VALUE:
                 caller.answer(response.reply)
@@ -374,8 +337,8 @@ class Socket:
             return
         self._ending = True
         self._cancel_timers()
-        self._callbacks.end()
-        if self._callbacks.is_slow(self._client.terminate):
+        self._queue.end()
+        if self._queue.takes_time(self._client.terminate):
             self._end_task = self._loop.create_task(self._end_slowly(reason, error), name="fastphx terminate")
             return
         try:
@@ -388,15 +351,14 @@ class Socket:
     def _cancel_timers(self) -> None:
         if self._stop_timer is not None:
             self._stop_timer.cancel()
-        for timer in self._info_timers:
-            timer.timer.cancel()
-        self._info_timers.clear()
+        for timer in list(self._info_timers):
+            timer.cancel_here()
 
     async def _end_slowly(self, reason: Any, error: BaseException | None) -> None:
         try:
-            await self._callbacks.settle(self.timeout)
+            await self._queue.settle(self.timeout)
             async with asyncio.timeout(self.timeout):
-                await self._callbacks.run_slowly(self._client.terminate, (reason,))
+                await self._queue.run_slowly(self._client.terminate, (reason,))
         except TimeoutError:
             logger.error("terminate took more than %g s, and was given up", self.timeout)
         except Exception as second:
@@ -405,8 +367,7 @@ class Socket:
             self._close(reason, error)
 
     def _close(self, reason: Any, error: BaseException | None) -> None:
-        if self.name is not None:
-            registry.unregister(self.name, self)
+        self._ended(self)
         for caller in self._callers:
             failure = StoppedError(f"the socket ended: {reason!r}")
             failure.__cause__ = error

@@ -74,6 +74,7 @@ async def start_link(
         callback_executor=callback_executor,
         mailbox_limit=mailbox_limit,
         rng=rng or random.Random(),
+        ended=registry.unregister,
     )
     client.socket = socket
     if name is not None:

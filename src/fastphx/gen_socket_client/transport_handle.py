@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from threading import get_ident
+from typing import Any
 
-if TYPE_CHECKING:
-    from fastphx.gen_socket_client.socket import Socket
-    from fastphx.protocol.callback_session import CallbackSession
-
-T = TypeVar("T")
+from fastphx.gen_socket_client.own_loop import OwnLoop
+from fastphx.protocol.callback_session import CallbackSession
 
 
 class TransportHandle:
@@ -22,34 +18,31 @@ class TransportHandle:
     run on the socket's event loop and waited for, for at most ``socket.timeout`` seconds (TimeoutError).
     """
 
-    __slots__ = ("_session", "_socket", "_thread_id")
+    __slots__ = ("_own_loop", "_session", "_thread_id")
 
-    def __init__(self, socket: Socket, session: CallbackSession) -> None:
-        self._socket = socket
+    def __init__(self, own_loop: OwnLoop, session: CallbackSession) -> None:
+        self._own_loop = own_loop
         self._session = session
-        self._thread_id = threading.get_ident()
-
-    def _run(self, act: Callable[..., T], *args: Any) -> T:
-        if threading.get_ident() == self._thread_id:
-            return act(*args)
-        return self._socket.run_on_loop(act, *args)
+        self._thread_id = own_loop.thread_id
 
     def join(self, topic: str, payload: Any = None) -> int:
         """Join *topic*; ``handle_joined`` or ``handle_join_error`` follows."""
-        return self._run(self._session.join, topic, payload)
+        return self._own_loop.run(self._session.join, topic, payload)
 
     def leave(self, topic: str, payload: Any = None) -> int:
         """Leave *topic*; ``handle_reply`` and then ``handle_channel_closed`` follow."""
-        return self._run(self._session.leave, topic, payload)
+        return self._own_loop.run(self._session.leave, topic, payload)
 
     def push(self, topic: str, event: str, payload: Any = None) -> int:
         """Send *event*; ``bytes`` go out as a binary frame. Where the server replies, ``handle_reply``
         follows with the ref that is returned here."""
-        return self._run(self._session.push, topic, event, payload)
+        if get_ident() == self._thread_id:
+            return self._session.push(topic, event, payload)
+        return self._own_loop.run(self._session.push, topic, event, payload)
 
     def joined(self, topic: str) -> bool:
         """Whether *topic* is joined: from the join's ok reply until the channel is closed."""
-        return self._run(self._session.joined, topic)
+        return self._own_loop.run(self._session.joined, topic)
 
 
 def join(transport: TransportHandle, topic: str, payload: Any = None) -> int:
