@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import heapq
+import select
 import time
 import weakref
 from collections.abc import Callable
@@ -271,3 +272,48 @@ def test_a_delay_below_0_is_due_at_once(delay_s: float) -> None:
 def test_a_delay_of_nan_is_refused() -> None:
     with pytest.raises(ValueError, match="nan"):
         CallbackTimer(lambda: None).schedule(TimerWheel(), float("nan"))
+
+
+def test_wakes_once_for_each_of_a_few_timers() -> None:
+    """However far away they are: no wake-up only moves them to a finer level."""
+    wheel = TimerWheel()
+    wheel.advance(10**15)
+    fired: list[int] = []
+    delays_ns = [1_000_000 * 7**power for power in range(10)]
+    for delay_ns in delays_ns:
+        CallbackTimer(lambda delay_ns=delay_ns: fired.append(delay_ns)).schedule(
+            wheel, deadline_ns=10**15 + delay_ns
+        )
+    wakes = 0
+    while wheel.next_deadline_ns is not None:
+        wheel.advance(wheel.next_deadline_ns)
+        wakes += 1
+    assert fired == delays_ns
+    assert wakes == len(delays_ns)
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="a timerfd is Linux'")
+def test_a_timerfd_that_has_expired_wakes_once_and_costs_no_read() -> None:
+    """What is unread in it would wake the loop again and again; setting it anew takes that back."""
+    loop = asyncio.new_event_loop()
+    fired = loop.create_future()
+    wakes: list[int] = []
+    watched: list[int] = []
+
+    def add_reader(fd: int, callback: Callable[[], object]) -> None:
+        watched.append(fd)
+        add(fd, lambda: (wakes.append(fd), callback()))
+
+    add, loop.add_reader = loop.add_reader, add_reader  # type: ignore[method-assign,assignment]
+    try:
+        wheel = TimerWheel(loop)
+        timer = CallbackTimer(lambda: fired.set_result(None))
+        timer.schedule(wheel, 0.001)
+        loop.run_until_complete(fired)
+        assert len(wheel) == 0
+        assert len(wakes) == 1
+        with select.epoll() as poll:
+            poll.register(watched[0], select.EPOLLIN)
+            assert poll.poll(0) == []
+    finally:
+        loop.close()

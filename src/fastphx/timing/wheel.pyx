@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
-from posix.unistd cimport close, read
+from posix.unistd cimport close
 
 cdef extern from * nogil:
     """
@@ -22,6 +22,7 @@ cdef extern from * nogil:
     static int fastphx_timerfd_open(void) {
         return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     }
+    // Sets it anew, and unread expirations are gone with that. 0: disarms it.
     static int fastphx_timerfd_set(int fd, int64_t deadline_ns) {
         struct itimerspec spec = {{0, 0}, {deadline_ns / 1000000000, deadline_ns % 1000000000}};
         return timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, 0);
@@ -37,6 +38,10 @@ cdef extern from * nogil:
     int fastphx_timerfd_set(int fd, int64_t deadline_ns)
     int fastphx_lowest_bit(uint64_t word)
     int fastphx_highest_bit(uint64_t word)
+
+cdef enum:
+    # To wake for a few timers that must only move to a finer level costs more than to look at each.
+    MAX_LOOKED_AT = 16
 
 
 cdef int64_t monotonic_ns() noexcept nogil:
@@ -198,6 +203,7 @@ cdef class TimerWheel:
         cdef int index = 0
         cdef int level
         cdef int shift
+        cdef int looked_at = 0
         cdef int64_t earliest
         cdef Timer head
         cdef Timer timer
@@ -206,17 +212,21 @@ cdef class TimerWheel:
         level = self._lowest(&index)
         if level < 0:
             return INT64_MAX
-        if level > 0:
-            shift = level * LEVEL_BITS
-            return ((self._tick >> shift >> LEVEL_BITS << LEVEL_BITS) + index) << shift << TICK_SHIFT
         earliest = INT64_MAX
-        head = <Timer>self._slots[index]
+        head = <Timer>self._slots[(level << LEVEL_BITS) + index]
         timer = head._next
         while timer is not head:
             if timer.deadline_ns < earliest:
                 earliest = timer.deadline_ns
             timer = timer._next
-        return earliest
+            looked_at += 1
+            if level > 0 and looked_at == MAX_LOOKED_AT:
+                earliest = INT64_MAX
+                break
+        if level == 0 or earliest < INT64_MAX:
+            return earliest
+        shift = level * LEVEL_BITS
+        return ((self._tick >> shift >> LEVEL_BITS << LEVEL_BITS) + index) << shift << TICK_SHIFT
 
     cdef int _collect(self, int64_t now_ns) except -1:
         """Move what is due at *now_ns* to `_due`, and the wheel to that time."""
@@ -290,6 +300,8 @@ cdef class TimerWheel:
             self._armed_ns = INT64_MAX
             if self._size:
                 self._arm(self.next_wake_ns())
+            elif self._is_reading:
+                fastphx_timerfd_set(self._fd, 0)
         if errors is not None:
             if len(errors) == 1:
                 raise errors[0]
@@ -317,11 +329,8 @@ cdef class TimerWheel:
         return 0
 
     def _wake(self):
-        cdef char[8] expirations
-        if self._fd >= 0:
-            read(self._fd, &expirations[0], sizeof(expirations))
-        else:
-            self._handle = None
+        # What a timerfd counted is not read: setting it anew, at the end of `fire`, takes that back.
+        self._handle = None
         self.fire(monotonic_ns())
 
 
