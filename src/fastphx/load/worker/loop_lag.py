@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from fastphx.load.result.histogram import Histogram
+from fastphx.timing.wheel import CallbackTimer, TimerWheel
 
-INTERVAL_S = 0.05
+INTERVAL_NS = 50_000_000
 
 
 class LoopLag:
-    """Sleeps, and times how late it wakes."""
+    """A timer of the wheel that times how late it is called."""
 
-    def __init__(self) -> None:
+    def __init__(self, wheel: TimerWheel) -> None:
         self.histogram = Histogram()
+        self._wheel = wheel
+        self._timer = CallbackTimer(self._woken)
         self._longest_ns = 0
-        self._due_ns = 0
 
-    async def watch(self) -> None:
-        """Do so until cancelled."""
-        while True:
-            self._due_ns = time.monotonic_ns() + int(INTERVAL_S * 1e9)
-            await asyncio.sleep(INTERVAL_S)
-            lag_ns = time.monotonic_ns() - self._due_ns
-            self.histogram.record(lag_ns)
-            self._longest_ns = max(self._longest_ns, lag_ns)
+    def start(self) -> None:
+        """Watch from now on."""
+        self._timer.schedule(self._wheel, deadline_ns=time.monotonic_ns() + INTERVAL_NS)
 
     def restart(self) -> None:
         """Look for the longest lag from now on."""
         self._longest_ns = 0
 
     def longest_ns(self, now_ns: int) -> int:
-        """The longest lag; a pause that has just ended, and that `watch` is yet to see, is one."""
-        return max(self._longest_ns, now_ns - self._due_ns) if self._due_ns else self._longest_ns
+        """The longest lag; a pause that has just ended, and that the timer is yet to see, is one."""
+        waits = self._timer.scheduled
+        return max(self._longest_ns, now_ns - self._timer.deadline_ns if waits else 0)
+
+    def _woken(self) -> None:
+        now_ns = time.monotonic_ns()
+        lag_ns = now_ns - self._timer.deadline_ns
+        self.histogram.record(lag_ns)
+        self._longest_ns = max(self._longest_ns, lag_ns)
+        self._timer.schedule(self._wheel, deadline_ns=now_ns + INTERVAL_NS)

@@ -72,7 +72,8 @@ async def work() -> None:
         return
     runner = Runner(Plan.from_mapping(first["plan"]), Share(**first["share"]), output.write)
     output.write({"type": "hello", "pid": os.getpid(), "rss_bytes": rss_bytes()})
-    tasks = {asyncio.create_task(runner.loop_lag.watch())}
+    runner.loop_lag.start()
+    tasks: set[asyncio.Task[None]] = set()
     stopping: asyncio.Task[None] | None = None
     reading = asyncio.create_task(_next_line(commands))
     while True:

@@ -88,7 +88,7 @@ class Runner:
         self._unsettled: set[int] = set()
         self._reasons = Reasons()
         self._herd = Herd()
-        self.loop_lag = LoopLag()
+        self.loop_lag = LoopLag(self._wheel)
         self.stats = Stats(self.meter, self._reasons, self.loop_lag, self._herd)
         self._started_ns = 0
         self._stopping = False
