@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import trustme
 
+from fastphx.protocol.codec import Message
+from fastphx.testing.channel import ServerChannel
 from fastphx.testing.demo import demo_server
+from fastphx.testing.server import Server
 
 from .processes import Run, check_identities, end, is_alive, load, start_load, wait_for_line
 
@@ -49,12 +52,26 @@ def test_a_run_does_not_go_through_the_environments_proxy(
     ok(tmp_path, "-c", "1", "--rate", "20", "--duration", "200ms")
 
 
-def test_fanout_counts_messages_that_nobody_stamped(tmp_path: Path) -> None:
-    run = ok(
-        tmp_path, "--scenario", "fanout", "-c", "5", "--rate", "20", "--duration", "1s", "--topic", "fan:a"
-    )
-    assert run.totals["unstamped"] == 0
-    assert run.totals["deliveries"] == 20 * 4
+class Spoiling(ServerChannel):
+    """Broadcasts what comes in four times: as it is, without a stamp, and with one of no time that was."""
+
+    def handle_in(self, event: str, message: Message) -> None:
+        host, _, digits = message.payload["fastphx"].partition(":")
+        for stamp in (f"{host}:{digits}", None, f"{host}:{'x' * len(digits)}", f"{host}:{'9' * len(digits)}"):
+            self.broadcast(event, {} if stamp is None else {"fastphx": stamp})
+
+
+def test_fanout_counts_messages_whose_stamp_says_no_time_that_was(tmp_path: Path) -> None:
+    with Server({"fan:*": Spoiling}) as server:
+        run = ok(
+            tmp_path,
+            *(server.url, "--scenario", "fanout", "-c", "5", "--rate", "20", "--duration", "1s"),
+            *("--topic", "fan:a"),
+        )
+    assert run.result is not None
+    assert run.totals["deliveries"] == run.result["latency"]["delivery"]["count"] == 20 * 4
+    assert run.totals["unstamped"] == 3 * 20 * 4
+    assert run.result["latency"]["delivery"]["min"] > 0
 
 
 def test_idle_holds_its_sockets_and_answers_heartbeats(tmp_path: Path) -> None:

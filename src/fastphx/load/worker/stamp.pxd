@@ -9,7 +9,7 @@ cdef extern from "<string.h>" nogil:
     void* memmem(const void* data, size_t size, const void* wanted, size_t wanted_size)
 
 cdef enum Stamped:
-    STAMPED_NOT             # there is no stamp
+    STAMPED_NOT             # there is no stamp, or none of a time that was
     STAMPED_FOREIGN         # another machine's, whose clock is not ours
     STAMPED_HERE
 
@@ -53,6 +53,10 @@ cdef class Stamp:
             return STAMPED_FOREIGN
         found += self._host_size
         for at in range(self._digits):
+            if not c"0" <= found[at] <= c"9" or stamp_ns > header.now_ns:
+                return STAMPED_NOT
             stamp_ns = stamp_ns * 10 + (found[at] - c"0")
+        if stamp_ns > header.now_ns:
+            return STAMPED_NOT
         due_ns[0] = stamp_ns
         return STAMPED_HERE
