@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import bare_server
+import call
 import load_node
 import node
 import process_tree
@@ -274,12 +275,19 @@ def load_tests(scale: float, rounds: int) -> Iterator[Row]:
         yield row(f"load, memory of all processes at 1 socket, {name} in MiB", found, at_most=limit)
 
 
+def asking(scale: float, rounds: int) -> Iterator[Row]:
+    asks = max(10_000, int(call.ASKS * scale))
+    found, note = call.compare(call.SOCKETS, call.IN_FLIGHT, asks, rounds)
+    yield row("behaviour, call / the client's awaited push, by CPU", found, at_most=call.TARGET, note=note)
+
+
 PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
     "receive": hot_connection,
     "sockets": many_sockets,
     "memory": idle_memory,
     "one": one_socket,
     "server": embedded_server,
+    "call": asking,
     "load": load_tests,
 }
 
