@@ -146,7 +146,7 @@ def test_a_topic_that_nobody_may_join_is_exit_5_and_one_sentence(tmp_path: Path)
         (("--rate", "10/s:5s", "--duration", "9s"), "duration"),
         (("--duration", "0s"), "duration"),
         (("--warm-up", "10s"), "warm-up"),
-        (("--topic", "room:{j}"), "{j}"),
+        (("--topic", "room:{t}"), "{t}"),
         (("--topic", ""), "topic"),
         (("--payload", "{"), "payload"),
         (("--scenario", "nothing"), "scenario"),
