@@ -1,4 +1,8 @@
-"""The async client. Its files are named as those of phoenix.js."""
+"""The async client. Files have phoenix.js' names where it has the thing: socket, channel, push, presence.
+
+Each may import those before it: options, context, socket, pool; delivery, push_buffer, membership, push,
+channel; client, connect. ``presence`` stands on a channel, ``metrics`` on a client.
+"""
 
 from fastphx.client.channel import Channel
 from fastphx.client.client import Client

@@ -62,13 +62,16 @@ class StateFeed:
         self.value = ClientState.CLOSED
         self._callbacks: list[StateCallback] = []
         self._waiters: list[tuple[frozenset[ClientState], asyncio.Future[ClientState]]] = []
-        self._iterators: weakref.WeakSet[StateChanges] = weakref.WeakSet()
+        # Made when it is needed: it is larger than all else here.
+        self._iterators: weakref.WeakSet[StateChanges] | None = None
 
     def add(self, callback: StateCallback) -> None:
         self._callbacks.append(callback)
 
     def changes(self, *, is_closed: bool) -> StateChanges:
         changes = StateChanges(is_closed)
+        if self._iterators is None:
+            self._iterators = weakref.WeakSet()
         self._iterators.add(changes)
         return changes
 
@@ -92,7 +95,7 @@ class StateFeed:
         for states, waiter in self._waiters:
             if value in states and not waiter.done():
                 waiter.set_result(value)
-        if self._iterators:
+        if self._iterators is not None:
             for changes in list(self._iterators):
                 changes._add(value)
         for callback in list(self._callbacks):

@@ -88,7 +88,7 @@ class CallbackSession(Session):
     def abandon(self, ref: int) -> bool:
         """Nobody waits for *ref* any more (a cancelled push). False where nobody did."""
     def joined(self, topic: str) -> bool:
-        """True from the join's ok reply until the close, as in the seed."""
+        """True from the join's ok reply until the close, as in GenSocketClient."""
     def state(self, topic: str) -> JoinState: ...
     def receive(self, data: bytes, opcode: int, now_ns: int | None = None) -> None:
         """One whole message, for a transport that is not compiled, and for tests."""

@@ -1,4 +1,4 @@
-"""What a transport is, so that others can be written: the seed's ``Transport`` behaviour in Python.
+"""What a transport is, so that others can be written: as the Elixir library's ``Transport``.
 
 A transport carries whole messages between one socket and one server. It knows nothing of channels, topics
 or serializers: the :class:`TransportOwner` it is started for does. All of it runs on one event loop, and
