@@ -95,11 +95,13 @@ def test_markdown_and_hgrm_say_the_same(run: Run, folder: Path) -> None:
     assert "**failed**" in text
     lines = (folder / "r.hgrm").read_text().splitlines()
     assert lines[0].split() == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
-    assert any("1000" in line for line in lines)
+    rows = [[float(value) for value in line.split()] for line in lines[1:] if line and line[0] != "#"]
+    assert rows[-1][1:3] == [1, 1000]
+    assert rows[-1][0] == pytest.approx(1000 * run.result["latency"]["rtt"]["max"], rel=2e-3)
     mean, deviation = (
         float(each) for each in re.findall(r"(?:Mean|StdDeviation) += +([\d.]+)", "\n".join(lines))
     )
-    assert 0 < mean < 1000
+    assert mean == pytest.approx(1000 * run.result["latency"]["rtt"]["mean"], rel=2e-3)
     # In milliseconds as all else; 1,000 values cannot deviate more than this from their mean.
     assert deviation <= 32 * float(lines[-2].split("=")[1].split(",")[0])
 

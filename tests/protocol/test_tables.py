@@ -76,6 +76,8 @@ def test_refs_against_a_dict(seed: int) -> None:
             assert expired == {ref for ref, (_, deadline, _) in waiting.items() if deadline <= now}
             for ref in expired:
                 del waiting[ref]
+            # Who ticks when asked to is not asked at once again.
+            assert session.next_deadline_ns is None or session.next_deadline_ns > now
         else:
             topic = rng.choice(topics)
             session.receive(

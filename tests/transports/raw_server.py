@@ -103,11 +103,15 @@ class RawServer:
         self.server.close()
         if self.tasks and error is None:
             await asyncio.wait(self.tasks, timeout=TIMEOUT_S)
-        for task in self.tasks:
+        # What a handler still waits for has not been seen: its test has not passed.
+        waiting = list(self.tasks)
+        for task in waiting:
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        if self.errors and error is None:
-            raise self.errors[0]
+        await asyncio.gather(*waiting, return_exceptions=True)
+        if error is None:
+            if self.errors:
+                raise self.errors[0]
+            assert not waiting, f"{len(waiting)} handlers did not come to their end"
 
     async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
