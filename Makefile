@@ -26,7 +26,7 @@ lint: build
 	@PATH=$(BIN):$$PATH cython-lint src ci/exact_frames.pyx
 
 types: build
-	@$(BIN)/mypy --strict --no-error-summary src/fastphx ci/imports.py ci/picture.py $(wildcard examples)
+	@$(BIN)/mypy --strict --no-error-summary src/fastphx ci/imports.py ci/picture.py ci/rooms.py $(wildcard examples)
 
 stubs: build
 	@ci/check_stubs

@@ -16,7 +16,7 @@ COMPILED = sorted(PACKAGE.rglob("*.pyx"))
 MACHINE_PATH = re.compile(r"(?<![\w./:-])/(?:work|root|home/\w+|Users/\w+)/[\w.-]+|\.\./shared\b")
 A_DRAWER = re.compile(r"^_?(?:utils?|helpers?|common|misc)$")
 LONGEST_LINES = 700
-STILL_LONGER = {"src/fastphx/protocol/codec.pyx": 1400, "src/fastphx/load/worker/meter.pyx": 760}
+STILL_LONGER = {"src/fastphx/protocol/codec.pyx": 1400}
 
 
 def name_of(path: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from ci.imports import PACKAGE, circles, import_graph, imported, module_of, sources
+from ci.rooms import PICTURE, drawing
 
 ORDER = (
     "foreign_text",
@@ -28,10 +29,6 @@ ABOVE_ALL = {"__init__"}
 GRAPH = import_graph()
 
 KNOTS = [
-    {
-        f"fastphx.client.{name}"
-        for name in ("channel", "client", "delivery", "push_buffer", "shards", "socket")
-    },
     {"fastphx.transports.link_owner", "fastphx.transports.websocket"},
 ]
 """Circles that are known, and may only get smaller."""
@@ -129,3 +126,7 @@ load.meter protocol.codec protocol.joins client.socket transports.websocket cli.
 def test_every_way_of_importing_is_seen(text: str, suffix: str, seen: str) -> None:
     modules = {f"fastphx.{name}" for name in seen.split()}
     assert imported(text, suffix, ("fastphx", "room"), modules | {"fastphx.__init__"}) == modules
+
+
+def test_the_picture_shows_what_is_imported() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == drawing(GRAPH), "draw it anew: python -m ci.rooms"
