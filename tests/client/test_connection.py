@@ -8,6 +8,7 @@ import json
 import logging
 import weakref
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -28,6 +29,7 @@ from fastphx.client.options import Options
 from fastphx.testing import Channel, Handshake, Server, demo_server
 from tests.client.backoff import at_once
 from tests.client.waiting import until, within
+from tests.unix_relay import unix_relay
 
 OpenClient = Callable[..., Awaitable[Client]]
 
@@ -93,6 +95,28 @@ async def test_params_may_be_nested_and_a_vsn_must_be_the_serializers() -> None:
         with pytest.raises(ValueError, match=r"the vsn '1\.0\.0', and the serializer speaks 2\.0\.0"):
             await connect(server.url, params={"vsn": "1.0.0"})
     assert [handshake.pairs for handshake in seen] == [(("a[b][]", "1"), ("a[b][]", "2"), ("vsn", "2.0.0"))]
+
+
+@pytest.mark.parametrize("transport", ["websocket", "longpoll"])
+async def test_over_a_unix_domain_socket(transport: str, tmp_path: Path) -> None:
+    path = tmp_path / "phoenix"
+    async with (
+        demo_server(longpoll=transport == "longpoll") as server,
+        unix_relay(str(path), server.url) as connections,
+    ):
+        url = "ws://phoenix.test/socket"
+        async with connect(url, socket_path=path, transport=transport, backoff=at_once) as client:
+            room = await client.join("room:a")
+            assert (await room.push("echo", {"n": 1})).response == {"n": 1}
+            server.cut()
+            await within(client.wait_state("reconnecting"))
+            await within(client.wait_state("open"))
+            assert (await room.push("echo", {"n": 2})).response == {"n": 2}
+        assert connections
+        with pytest.raises(ValueError, match="neither proxy nor local_addr"):
+            connect(url, socket_path=path, proxy="http://127.0.0.1:1")
+    with pytest.raises(ConnectError):
+        await connect(url, socket_path=path, transport=transport, open_timeout=0.1, backoff=at_once)
 
 
 async def test_params_headers_and_token_are_asked_for_at_each_attempt() -> None:

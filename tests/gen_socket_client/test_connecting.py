@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from fastphx.transports import WebSocketTransport
 from tests.free_port import free_port
 from tests.gen_socket_client.conftest import Starter
 from tests.gen_socket_client.recorder import AsyncRecorder, Recorder
+from tests.unix_relay import unix_relay
 
 kinds = pytest.mark.parametrize("kind", [Recorder, AsyncRecorder])
 
@@ -104,6 +106,18 @@ async def test_parameters_may_be_nested(start: Starter) -> None:
         await client.next("handle_connected")
         await client.socket.stop()
     assert seen == [(("a[b][]", "1"), ("a[b][]", "2"), ("vsn", "2.0.0"))]
+
+
+async def test_over_a_unix_domain_socket(server: Server, start: Starter, tmp_path: Path) -> None:
+    path = tmp_path / "phoenix"
+    async with unix_relay(str(path), server.websocket_url):
+        client = Recorder()
+        connect = Connect("ws://phoenix.test/socket/websocket", {"user": "ann"})
+        await start(client, connect, transport_opts={"socket_path": path})
+        await client.next("handle_connected")
+        await client.join("room:a")
+        assert server.connections[0].params["user"] == "ann"
+        await client.socket.stop()
 
 
 async def test_a_vsn_that_is_given_wins(server: Server, start: Starter) -> None:

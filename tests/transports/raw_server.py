@@ -75,7 +75,7 @@ class Peer:
 
 class RawServer:
     """``async with RawServer(handler) as server``: *handler(peer)* runs for each connection; what it raises
-    is raised again on leaving."""
+    is raised again on leaving. It listens on *host*, or on the Unix domain socket *path*."""
 
     def __init__(
         self,
@@ -83,18 +83,25 @@ class RawServer:
         *,
         ssl: ssl_module.SSLContext | None = None,
         host: str = "127.0.0.1",
+        path: str | None = None,
     ) -> None:
         self.host = host
+        self.path = path
         self.handler = handler
         self.ssl = ssl
         self.tasks: set[asyncio.Task[None]] = set()
         self.errors: list[BaseException] = []
 
     async def __aenter__(self) -> Self:
+        scheme = "wss" if self.ssl else "ws"
+        if self.path is not None:
+            self.server = await asyncio.start_unix_server(self._on_connection, self.path, ssl=self.ssl)
+            self.url = f"{scheme}://phoenix.test/socket/websocket"
+            return self
         self.server = await asyncio.start_server(self._on_connection, self.host, 0, ssl=self.ssl)
         self.port: int = self.server.sockets[0].getsockname()[1]
         host = f"[{self.host}]" if ":" in self.host else self.host
-        self.url = f"{'wss' if self.ssl else 'ws'}://{host}:{self.port}/socket/websocket"
+        self.url = f"{scheme}://{host}:{self.port}/socket/websocket"
         return self
 
     async def __aexit__(

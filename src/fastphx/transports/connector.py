@@ -27,10 +27,14 @@ from fastphx.transports.endpoint import shown_url, split_url
 from fastphx.transports.link_owner import LinkOwner
 from fastphx.transports.options import ConnectOptions
 from fastphx.transports.redaction import redacted
+from fastphx.transports.unix_socket import open_unix_connection
 from fastphx.transports.websocket import READ_BUFFER_SIZE, LinkReader, WebSocketLink
 
 MAX_BODY_BYTES = 512
 """How much of an HTTP answer that refuses the handshake a ``ConnectError`` keeps."""
+
+MAX_SHOWN_PATH = 120
+"""How much of a Unix domain socket's path a ``ConnectError`` shows: Linux takes 107 bytes."""
 
 _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})(?= |\r|$)")
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
@@ -132,6 +136,8 @@ async def connect(
         if reader.refusal is not None:
             raise _refused(reader.refusal, url, options) from error
         via = "" if proxy is None else " through the proxy"
+        if options.socket_path is not None:
+            via = f" at the socket {clip(str(options.socket_path), MAX_SHOWN_PATH)}"
         raise _explained(error, url, options, via, sent=protocol.transport is not None) from error
     if protocol.listener is None:
         raise _cannot_connect(url, "the server closed the connection before it had answered")
@@ -145,9 +151,14 @@ def _parsed(url: str) -> WSParsedURL:
 
 
 async def _open(protocol: Any, parsed: WSParsedURL, options: ConnectOptions, proxy: str | None) -> None:
-    """Bring *protocol* up on a TCP or TLS connection, through the proxy where there is one."""
+    """Bring *protocol* up on a TCP, Unix domain or TLS connection, through the proxy where there is one."""
     loop = asyncio.get_running_loop()
     context = _tls_context(options) if parsed.is_secure else None
+    if options.socket_path is not None:
+        await open_unix_connection(
+            protocol, str(options.socket_path), options.socket_opts, context, parsed.host
+        )
+        return
     parsed_proxy = _parsed_proxy(proxy) if proxy is not None else None
     socket_factory = None
     if options.socket_opts or options.local_addr is not None:

@@ -333,9 +333,16 @@ class LongPollTransport:
         headers = [("Accept", "application/json"), *options.extra_headers]
         if options.auth_token is not None:
             headers.append(("X-Phoenix-AuthToken", options.auth_token))
+        # One connection waits for messages, one sends.
+        connector: aiohttp.BaseConnector
+        if options.socket_path is None:
+            connector = aiohttp.TCPConnector(limit=2, ssl=verified, local_addr=options.local_addr)
+        elif secure:
+            raise ValueError("long polling knows no TLS over a Unix domain socket: use a ws:// URL")
+        else:
+            connector = aiohttp.UnixConnector(str(options.socket_path), limit=2)
         return aiohttp.ClientSession(
-            # One connection waits for messages, one sends.
-            connector=aiohttp.TCPConnector(limit=2, ssl=verified, local_addr=options.local_addr),
+            connector=connector,
             headers=headers,
             proxy=proxy,
             # A load balancer's cookie must come back, from an IP address too: sessions live on one node.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl as ssl_module
 from base64 import b64encode
@@ -72,6 +73,11 @@ class ConnectOptions:
     local_addr: tuple[str, int] | None = None
     """IP address and port (0: any) to connect from."""
 
+    socket_path: str | os.PathLike[str] | None = None
+    """A Unix domain socket to connect to, whatever host and port the URL names: its host stands in the
+    ``Host`` header, and is the name that a certificate must have. Goes with neither ``proxy`` nor
+    ``local_addr``."""
+
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
     """Bytes of the longest message that is received; a longer one closes the connection with code 1009."""
 
@@ -114,6 +120,9 @@ class ConnectOptions:
             raise ValueError("ssl_verify=False does not go with ssl: set the context's verify_mode instead")
         if self.proxy is not None and self.proxy is not True:
             self._set("proxy", checked_proxy(self.proxy))
+        self._set("socket_path", _socket_path(self.socket_path))
+        if self.socket_path is not None and (isinstance(self.proxy, str) or self.local_addr is not None):
+            raise ValueError("socket_path goes with neither proxy nor local_addr: leave them out")
         if not isinstance(self.compress, bool | DeflateOptions):
             raise ValueError(f"compress is True, False or DeflateOptions, not {self.compress!r}")
 
@@ -134,7 +143,9 @@ class ConnectOptions:
     def proxy_to(self, host: str, port: int, *, secure: bool) -> str | None:
         """The URL of the proxy to *host*; None: directly. Raises ``ValueError`` where the environment's is
         none."""
-        return environment_proxy(host, port, secure=secure) if self.proxy is True else self.proxy
+        if self.proxy is not True:
+            return self.proxy
+        return environment_proxy(host, port, secure=secure) if self.socket_path is None else None
 
     def offered_subprotocols(self) -> tuple[str, ...]:
         """The sub-protocols of the handshake, with Phoenix' own where there is an ``auth_token``."""
@@ -211,6 +222,15 @@ def _local_addr(given: Any) -> tuple[str, int] | None:
     ):
         raise ValueError("local_addr is an IP address and a port (0: any), like ('127.0.0.2', 0)")
     return (given[0], given[1])
+
+
+def _socket_path(given: Any) -> str | None:
+    if given is None:
+        return None
+    path = os.fspath(given) if isinstance(given, str | os.PathLike) else None
+    if not isinstance(path, str) or not path or "\0" in path[1:]:
+        raise ValueError("socket_path is the path of a Unix domain socket")
+    return path
 
 
 def _is_ip_address(text: str) -> bool:
