@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from time import monotonic_ns
 from typing import Any, NamedTuple
 
 from fastphx.client.context import Context
@@ -40,29 +41,34 @@ class PushReply(NamedTuple):
 class Pusher:
     """Sends one channel's pushes, or keeps them in *unsent* until the channel is joined."""
 
-    __slots__ = ("_context", "_membership", "_timeout_s", "_topic", "_unsent")
+    __slots__ = ("_context", "_membership", "_timeout_ns", "_timeout_s", "_topic", "_unsent")
 
     def __init__(self, context: Context, membership: Membership, unsent: PushBuffer) -> None:
         self._context = context
         self._membership = membership
         self._timeout_s = context.options.timeout
+        self._timeout_ns = None if self._timeout_s == math.inf else int(self._timeout_s * 1e9)
         self._topic = membership.topic
         self._unsent = unsent
 
     async def push(self, event: str, payload: Any, timeout: float | None, check: bool) -> PushReply:
         """See :meth:`fastphx.client.channel.Channel.push`."""
-        timeout_s = self._timeout_s if timeout is None else checked_timeout(timeout, self._timeout_s)
+        if timeout is None:
+            timeout_s, timeout_ns = self._timeout_s, self._timeout_ns
+            deadline_ns = None if timeout_ns is None else monotonic_ns() + timeout_ns
+        else:
+            timeout_s = checked_timeout(timeout, self._timeout_s)
+            deadline_ns = deadline_after(timeout_s)
         socket = self._membership.socket
         if socket is None:
             raise self._membership.not_joined()
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Any] = loop.create_future()
-        deadline_ns = deadline_after(timeout_s)
         session: CallbackSession | None = socket.session
         unsent = timer = None
         ref = 0
         try:
-            ref = socket.session.push_awaited(self._topic, event, payload, waiter, deadline_ns=deadline_ns)
+            ref = session.push_awaited(self._topic, event, payload, waiter, deadline_ns=deadline_ns)
         except (NotJoinedError, DisconnectedError):
             unsent = UnsentPush(event, payload, deadline_ns, waiter)
             if not self._keep(unsent):
