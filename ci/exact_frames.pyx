@@ -4,9 +4,9 @@ from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from fastphx.protocol.codec cimport (
-    Header, Message, message_from_header, release, reply_status, scan, scan_error,
-)
+from fastphx.protocol.frame_scan cimport Header, release, scan, scan_error
+from fastphx.protocol.message cimport Message, message_from_header
+from fastphx.protocol.reply_status cimport reply_status
 from fastphx.protocol.sink cimport FrameSink
 from fastphx.transports.frame_head cimport FrameHead, read_head
 from fastphx.transports.frame_reader cimport FrameReader

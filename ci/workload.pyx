@@ -7,9 +7,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 from fastphx.protocol.callback_session cimport CallbackSession
-from fastphx.protocol.codec cimport (
-    Header, Message, message_from_header, release, reply_status, scan, write_binary_push, write_push,
-)
+from fastphx.protocol.frame_scan cimport Header, release, scan
+from fastphx.protocol.frame_write cimport write_binary_push, write_push
+from fastphx.protocol.message cimport Message, message_from_header
+from fastphx.protocol.reply_status cimport reply_status
 from fastphx.protocol.joins cimport JOINED, Join, JoinMap
 from fastphx.protocol.refs cimport RefEntry, RefTable
 from fastphx.protocol.session cimport Session
@@ -19,7 +20,7 @@ from collections import deque
 from operator import attrgetter
 from types import SimpleNamespace
 
-from fastphx.protocol.codec import encode, encode_binary_broadcast, encode_reply
+from fastphx.protocol.frame_write import encode, encode_binary_broadcast, encode_reply
 
 cdef extern from *:
     """

@@ -6,7 +6,6 @@ import ast
 import importlib
 import inspect
 import pkgutil
-import subprocess
 import sys
 
 import pytest
@@ -45,23 +44,6 @@ def test_the_public_names_are_there_and_say_what_they_are() -> None:
         value = getattr(fastphx, name)
         if callable(value):
             assert described(value), f"fastphx.{name} has no docstring"
-
-
-def test_type_checkers_see_the_same_names_from_the_same_modules() -> None:
-    stub = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
-    imported = {
-        alias.asname: getattr(importlib.import_module(str(node.module)), alias.name)
-        for node in stub.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert imported == {name: getattr(fastphx, name) for name in fastphx.__all__}
-
-
-def test_importing_fastphx_imports_nothing_that_is_not_asked_for() -> None:
-    script = "import sys, fastphx; print(*(name for name in sys.modules if name.startswith('fastphx.')))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert run.stdout.split() == []
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
-from fastphx.protocol.codec import Message, encode_reply
+from fastphx.protocol.frame_write import encode_reply
+from fastphx.protocol.message import Message
 
 
 def joined_session(

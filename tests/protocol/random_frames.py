@@ -15,8 +15,8 @@ from typing import Any
 
 from fastphx.errors import AlreadyJoinedError, DecodeError, NotJoinedError, OverloadedError
 from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
-from fastphx.protocol.codec import Message, decode
 from fastphx.protocol.joins import Join
+from fastphx.protocol.message import Message, decode
 
 TEXT, BINARY = 1, 2
 DATA = Path(__file__).parent.parent / "data" / "websocket.json"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tracemalloc
 
 from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
-from fastphx.protocol.codec import decode, encode
+from fastphx.protocol.frame_write import encode
+from fastphx.protocol.message import decode
 from tests.protocol.recording_handler import RecordingHandler
 
 ROUNDS = 10_000

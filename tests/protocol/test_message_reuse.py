@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from fastphx.protocol.codec import Message, decode, encode, encode_binary_broadcast, encode_reply
+from fastphx.protocol.frame_write import encode, encode_binary_broadcast, encode_reply
+from fastphx.protocol.message import Message, decode
 from tests.protocol.joined_session import joined_session
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
-from fastphx.protocol.codec import Message
 from fastphx.protocol.joins import JoinState
+from fastphx.protocol.message import Message
 from tests.protocol.recording_handler import RecordingHandler
 
 DATA = Path(__file__).parent.parent / "data" / "websocket.json"

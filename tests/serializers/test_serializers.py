@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fastphx import DecodeError, DisconnectedError, EncodingError
 from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
-from fastphx.protocol.codec import RawJson
+from fastphx.protocol.frame_write import RawJson
 from fastphx.serializers import GzipJson, JsonV1, JsonV2, Serializer
 from tests.protocol.recording_handler import RecordingHandler
 from tests.serializers.msgpack_serializer import MsgPack

@@ -1,7 +1,7 @@
 import cython
 
 from fastphx.client.message_queue cimport MessageQueue
-from fastphx.protocol.codec cimport Message
+from fastphx.protocol.message cimport Message
 
 
 @cython.final

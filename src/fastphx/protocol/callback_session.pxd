@@ -1,6 +1,7 @@
 """The Python-facing session: builds a Message and calls a handler."""
 
-from fastphx.protocol.codec cimport Header, Message
+from fastphx.protocol.frame_scan cimport Header
+from fastphx.protocol.message cimport Message
 from fastphx.protocol.joins cimport Join
 from fastphx.protocol.session cimport Session
 from fastphx.protocol.sink cimport FrameWriter

@@ -1,8 +1,8 @@
 from typing import Any, Protocol, final, type_check_only
 
 from fastphx.errors import DecodeError
-from fastphx.protocol.codec import Message
 from fastphx.protocol.joins import Join, JoinState
+from fastphx.protocol.message import Message
 from fastphx.protocol.session import Session
 from fastphx.protocol.sink import FrameWriter
 from fastphx.timing.wheel import TimerWheel

@@ -5,7 +5,8 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 from fastphx.protocol.call cimport call_one
-from fastphx.protocol.codec cimport Header, Message, message_from_header, raise_pending, recycle
+from fastphx.protocol.frame_scan cimport Header
+from fastphx.protocol.message cimport Message, message_from_header, raise_pending, recycle
 from fastphx.protocol.joins cimport CLOSED, JOINED, JOINING, LEAVING, Join, JoinState
 from fastphx.protocol.refs cimport RefEntry
 from fastphx.protocol.session cimport FAIL_CLOSED, FAIL_ERRORED, Session

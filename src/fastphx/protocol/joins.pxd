@@ -15,7 +15,7 @@ cdef class Join:
     cdef const char* key                # the topic's UTF-8, owned by `topic`
     cdef Py_ssize_t key_size
     cdef uint64_t hash
-    cdef uint64_t head                  # of the last familiar head with this topic, its number; 0: none
+    cdef uint64_t known                 # the number of the last known header with this topic; 0: none
     cdef readonly JoinState state
     cdef readonly uint64_t join_ref              # of the current join, whose ref it is too. 0: none
     cdef uint64_t leave_ref             # 0: none

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, final
 
-from fastphx.protocol.codec import Message
+from fastphx.protocol.message import Message
 
 class JoinState(IntEnum):
     """States as in phoenix.js' CHANNEL_STATES, and printed as those are: ``str(JoinState.JOINED)`` is

@@ -3,7 +3,7 @@ import cython
 from libc.stdint cimport INT64_MAX, uint64_t
 from libc.stdlib cimport calloc, free
 
-from fastphx.protocol.codec cimport utf8
+from fastphx.protocol.frame_write cimport utf8
 from fastphx.protocol.hash cimport hash_bytes, same_bytes
 
 from fastphx.errors import OverloadedError

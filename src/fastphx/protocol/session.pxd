@@ -6,7 +6,7 @@ any method of the session.
 
 from libc.stdint cimport int64_t, uint64_t
 
-from fastphx.protocol.codec cimport Header
+from fastphx.protocol.frame_scan cimport Header
 from fastphx.protocol.joins cimport Join, JoinMap, JoinState
 from fastphx.protocol.refs cimport RefEntry, RefTable
 from fastphx.protocol.sink cimport FrameSink, FrameWriter

@@ -7,11 +7,12 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy
 
-from fastphx.protocol.codec cimport (
-    KIND_OBJECT, REF_NULL, REF_NUMBER, REF_OTHER, STATUS_ERROR, STATUS_MISSING, STATUS_OK,
-    Header, RawJson, is_reply, push_bound, release, reply_status, scan_error, scan_familiar, set_ref, utf8,
-    write_binary_push, write_push,
+from fastphx.protocol.frame_scan cimport (
+    KIND_OBJECT, REF_NULL, REF_NUMBER, REF_OTHER, Header, is_reply, release, scan_error, set_ref,
 )
+from fastphx.protocol.frame_write cimport RawJson, push_bound, utf8, write_binary_push, write_push
+from fastphx.protocol.known_frames cimport scan_known
+from fastphx.protocol.reply_status cimport STATUS_ERROR, STATUS_MISSING, STATUS_OK, reply_status
 from fastphx.protocol.hash cimport same_bytes
 from fastphx.protocol.joins cimport (
     CLOSED, ERRORED, JOINED, JOINING, LEAVING, Join, JoinMap, JoinState, state_name,
@@ -79,13 +80,13 @@ cdef class Session(FrameSink):
         self.counters.bytes_in += <uint64_t>size
         if self.serializer is not None:
             return self._on_foreign_frame(data, size, opcode, now_ns)
-        reason = scan_familiar(data, size, opcode, &header, &position)
+        reason = scan_known(data, size, opcode, &header, &position)
         if reason != NULL:
             return self._bad_frame(scan_error(reason, position, data, size))
         header.now_ns = now_ns
         join = self.joins._last
-        # Most frames have the very head of the last one of their topic.
-        if header.is_plain and join is not None and join.head == header.head and (
+        # Most frames have the very header of the last one of their topic.
+        if header.is_plain and join is not None and join.known == header.known and (
                 header.join_ref.type == REF_NULL or header.join_ref.number == join.join_ref):
             self.counters.messages += 1
             return self.on_message(&header, join)
@@ -124,7 +125,7 @@ cdef class Session(FrameSink):
         header.payload_object = <void*>payload
         header.event_text = NULL
         header.is_plain = False
-        header.head = 0
+        header.known = 0
         header.frame_size = size
         header.heap = NULL
         header.now_ns = now_ns
@@ -141,7 +142,7 @@ cdef class Session(FrameSink):
                 join.key, header.topic.data, join.key_size):
             join = self.joins.find(header.topic.data, header.topic.size)
         if join is not None:
-            join.head = header.head
+            join.known = header.known
         cdef bint has_join_ref = header.join_ref.type != REF_NULL and not (
             header.join_ref.type == REF_OTHER and header.join_ref.size == 0)
         if join is None:

@@ -3,7 +3,8 @@ import cython
 from libc.stdint cimport int64_t, uint64_t
 
 from fastphx.load.worker.meter cimport MeterSession
-from fastphx.protocol.codec cimport Header, Message, message_from_header
+from fastphx.protocol.frame_scan cimport Header
+from fastphx.protocol.message cimport Message, message_from_header
 from fastphx.protocol.joins cimport Join
 from fastphx.protocol.refs cimport RefEntry
 from fastphx.timing.wheel cimport monotonic_ns

@@ -43,33 +43,5 @@ class Message:
     def response(self) -> Any:
         """A reply's response. Raises DecodeError where the message is not a reply."""
 
-@final
-class RawJson:
-    """A payload that is JSON already: sent as it is, without being decoded or checked.
-
-    Raises EncodingError for a str that is not valid Unicode.
-    """
-
-    def __init__(self, data: bytes | str) -> None: ...
-    @property
-    def data(self) -> bytes: ...
-
-def encode(
-    join_ref: str | int | None, ref: str | int | None, topic: str, event: str, payload: bytes, /
-) -> bytes:
-    """A text frame of either side; *payload* is JSON. Strings are quoted, integers are not.
-    Raises EncodingError for a string that is not valid Unicode."""
-
-def encode_reply(
-    join_ref: str | int | None, ref: str | int | None, topic: str, status: str, response: bytes, /
-) -> bytes:
-    """A server's text reply; *response* is JSON. Keys are in the order that Phoenix writes."""
-
-def encode_binary_push(join_ref: str, ref: str, topic: str, event: str, data: bytes, /) -> bytes:
-    """A client's binary push. Raises EncodingError for a field over 255 bytes."""
-
-def encode_binary_server_push(join_ref: str, topic: str, event: str, data: bytes, /) -> bytes: ...
-def encode_binary_reply(join_ref: str, ref: str, topic: str, status: str, data: bytes, /) -> bytes: ...
-def encode_binary_broadcast(topic: str, event: str, data: bytes, /) -> bytes: ...
 def decode(frame: bytes, opcode: Literal[1, 2] = 1, *, from_client: bool = False) -> Message:
     """A whole message of either side. Raises DecodeError where its header is not what it should be."""

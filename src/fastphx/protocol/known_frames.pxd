@@ -1,0 +1,10 @@
+"""Frames that begin as frames before them did: compared, not scanned. Each table is one for the process."""
+
+from fastphx.protocol.frame_scan cimport Header
+
+# `scan` of a server's frame, but for a topic and event that have come before it only compares bytes.
+cdef const char* scan_known(const char* data, Py_ssize_t size, int opcode, Header* header,
+                            Py_ssize_t* position)
+
+# The str of an event's bytes, from a bounded table that all sockets share.
+cdef str intern_event(const char* data, Py_ssize_t size)
