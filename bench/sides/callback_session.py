@@ -37,18 +37,15 @@ class Handler:
     def on_joined(self, message, join):
         self.go()
 
-    def on_link_connected(self, link):
-        self.session.opened(link.writer, 0, 0.0)
+    def notify_connected(self, writer):
+        self.session.opened(writer, 0, 0.0)
         self.session.join("room:lobby")
 
-    def on_link_disconnected(self, reason):
+    def notify_disconnected(self, reason):
         self.ended.set_result(reason)
 
-    def on_link_error(self, exc):
+    def notify_error(self, exc):
         self.errors.append(exc)
-
-    def on_link_writable(self):
-        pass
 
     def on_reply(self, message, waiter, rtt_ns):
         pass

@@ -198,8 +198,8 @@ async def session_pushes(url, count):
     session = CallbackSession(handler, heartbeat_interval_s=0)
 
     class Owner:
-        def on_link_connected(self, link):
-            session.opened(link.writer, 0, 0.0)
+        def notify_connected(self, writer):
+            session.opened(writer, 0, 0.0)
             session.join("room:lobby")
 
     await connect(url, session, Owner())

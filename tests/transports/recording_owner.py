@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from fastphx.errors import DisconnectReason
-from fastphx.protocol.sink import CallbackSink
-from fastphx.transports import ConnectOptions, WebSocketLink, connect
+from fastphx.protocol.sink import CallbackSink, FrameWriter
+from fastphx.transports import ConnectOptions, WebSocketLink, WebSocketWriter, connect
 
 TIMEOUT_S = 10.0
 
@@ -17,7 +17,6 @@ class RecordingOwner:
         self.errors: list[BaseException] = []
         self.messages: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
         self.clock_readings: list[int] = []
-        self.writable = asyncio.Event()
         self.disconnected: asyncio.Future[DisconnectReason] = asyncio.get_running_loop().create_future()
         self.on_message: Callable[[bytes], Any] | None = None
 
@@ -38,18 +37,17 @@ class RecordingOwner:
         self.clock_readings.append(now_ns)
         self.messages.put_nowait((opcode, data))
 
-    def on_link_connected(self, link: WebSocketLink) -> None:
+    def notify_connected(self, writer: FrameWriter | None) -> None:
+        assert isinstance(writer, WebSocketWriter)
+        link = writer.link
+        assert isinstance(link, WebSocketLink)
         assert link.is_open
         self.events.append("connected")
 
-    def on_link_disconnected(self, reason: DisconnectReason) -> None:
+    def notify_disconnected(self, reason: DisconnectReason) -> None:
         self.events.append("disconnected")
         self.disconnected.set_result(reason)
 
-    def on_link_error(self, exc: BaseException) -> None:
+    def notify_error(self, exc: BaseException) -> None:
         self.events.append("error")
         self.errors.append(exc)
-
-    def on_link_writable(self) -> None:
-        self.events.append("writable")
-        self.writable.set()

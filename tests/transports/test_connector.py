@@ -17,8 +17,9 @@ import pytest
 import trustme
 
 from fastphx.errors import ConnectError, ConnectionClosed
-from fastphx.protocol.sink import CallbackSink
-from fastphx.transports import ConnectOptions, WebSocketLink, connect, frame_reader
+from fastphx.protocol.sink import CallbackSink, FrameWriter
+from fastphx.transports import ConnectOptions, WebSocketLink, WebSocketWriter, connect
+from fastphx.transports.websocket import reader
 from tests.free_port import free_port
 from tests.transports.proxies import HttpProxy, Proxy, Socks4Proxy, Socks5Proxy
 from tests.transports.raw_server import TEXT, Peer, RawServer, frame, handshake_answer
@@ -196,7 +197,7 @@ async def test_an_answer_that_refuses(
 async def test_a_body_that_comes_after_the_head_is_quoted(
     announced: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frame_reader, "BODY_WAIT_S", TIMEOUT_S)
+    monkeypatch.setattr(reader, "BODY_WAIT_S", TIMEOUT_S)
 
     async def serve(peer: Peer) -> None:
         await peer.request()
@@ -275,8 +276,8 @@ async def test_an_answer_in_the_turn_in_which_the_time_is_up_is_taken(
     deadlines: list[asyncio.Timeout],
 ) -> None:
     class LateOwner(RecordingOwner):
-        def on_link_connected(self, link: WebSocketLink) -> None:
-            super().on_link_connected(link)
+        def notify_connected(self, writer: FrameWriter | None) -> None:
+            super().notify_connected(writer)
             # The deadline's timer fires before the attempt is woken up.
             deadlines[0].reschedule(0)
 
@@ -387,9 +388,11 @@ async def test_a_cancelled_attempt_leaves_no_connection_behind() -> None:
 
 async def test_an_attempt_that_is_cancelled_when_it_has_succeeded_is_cut_and_told() -> None:
     class CancellingOwner(RecordingOwner):
-        def on_link_connected(self, link: WebSocketLink) -> None:
-            super().on_link_connected(link)
-            self.link = link
+        def notify_connected(self, writer: FrameWriter | None) -> None:
+            super().notify_connected(writer)
+            assert isinstance(writer, WebSocketWriter)
+            assert isinstance(writer.link, WebSocketLink)
+            self.link = writer.link
             attempt.cancel()
 
     async def serve(peer: Peer) -> None:

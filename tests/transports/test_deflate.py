@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastphx.transports.deflate import (
+from fastphx.transports.websocket.deflate import (
     MAX_DEFLATE_RATIO,
     MAX_STREAM_ENDS,
     Agreement,

@@ -17,7 +17,7 @@ from websockets.extensions.permessage_deflate import (
 from fastphx.errors import ConnectError, ConnectionClosed
 from fastphx.testing import demo_server
 from fastphx.transports import ConnectOptions
-from fastphx.transports.deflate import DeflateOptions
+from fastphx.transports.websocket.deflate import DeflateOptions
 from tests.transports.raw_server import Peer, RawServer
 from tests.transports.recording_owner import RecordingOwner
 

@@ -24,7 +24,7 @@ from fastphx.testing.loop_thread import LoopThread
 from fastphx.testing.pubsub import PubSub
 from fastphx.testing.server_socket import sweep
 from fastphx.testing.socket_handler import SocketHandler
-from fastphx.transports.deflate import DeflateOptions, NegotiationError, agree_as_server
+from fastphx.transports.websocket.deflate import DeflateOptions, NegotiationError, agree_as_server
 
 if TYPE_CHECKING:
     from fastphx.testing.longpoll import LongPoll

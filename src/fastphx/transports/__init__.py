@@ -23,7 +23,6 @@ __all__ = [
     "BINARY",
     "TEXT",
     "ConnectOptions",
-    "LinkOwner",
     "Transport",
     "TransportOwner",
     "WebSocketLink",

@@ -20,19 +20,9 @@ BINARY = 2
 """The opcode of a message that is bytes."""
 
 
-@runtime_checkable
-class TransportOwner(Protocol):
-    """Who started the transport: it is told everything that happens, in order, on the transport's loop.
-
-    Where it has a ``notify_writable()`` too, a transport calls that when there is room again after a push
-    raised ``OverloadedError``.
-
-    The order is: ``notify_connected`` once, then any number of ``notify_message`` and ``notify_error``, then
-    ``notify_disconnected`` once, and nothing more.
-    """
-
-    sink: FrameSink | None
-    """Where a compiled transport delivers messages (a Session), in place of ``notify_message``."""
+class ConnectionOwner(Protocol):
+    """Who is told what happens to a connection, in order, on its loop: ``notify_connected`` once, then any
+    number of ``notify_error``, then ``notify_disconnected`` once, and nothing more."""
 
     def notify_connected(self, writer: FrameWriter | None) -> object:
         """The connection is up. *writer* is a compiled transport's way to send; with None, messages are sent
@@ -41,11 +31,20 @@ class TransportOwner(Protocol):
     def notify_disconnected(self, reason: DisconnectReason) -> object:
         """The connection is gone, for the given reason. Called also after :meth:`Transport.close`."""
 
-    def notify_message(self, opcode: int, data: bytes) -> object:
-        """One whole message arrived; *opcode* is :data:`TEXT` or :data:`BINARY`."""
-
     def notify_error(self, exc: BaseException) -> object:
         """Something went wrong that is no disconnect by itself (one may follow): never ignore it silently."""
+
+
+@runtime_checkable
+class TransportOwner(ConnectionOwner, Protocol):
+    """Who started the transport: it is told of the connection, and of every message between
+    ``notify_connected`` and ``notify_disconnected``."""
+
+    sink: FrameSink | None
+    """Where a compiled transport delivers messages (a Session), in place of ``notify_message``."""
+
+    def notify_message(self, opcode: int, data: bytes) -> object:
+        """One whole message arrived; *opcode* is :data:`TEXT` or :data:`BINARY`."""
 
 
 @runtime_checkable

@@ -22,13 +22,17 @@ from picows.url import WSParsedURL, parse_url
 
 from fastphx.errors import ConnectError, clip
 from fastphx.protocol.sink import FrameSink
-from fastphx.transports.deflate import NegotiationError, agree_as_client
+from fastphx.transports.base import ConnectionOwner
 from fastphx.transports.endpoint import shown_url, split_url
-from fastphx.transports.link_owner import LinkOwner
 from fastphx.transports.options import ConnectOptions
 from fastphx.transports.redaction import redacted
 from fastphx.transports.unix_socket import open_unix_connection
-from fastphx.transports.websocket import READ_BUFFER_SIZE, LinkReader, WebSocketLink
+from fastphx.transports.websocket.deflate import NegotiationError, agree_as_client
+from fastphx.transports.websocket.link import WebSocketLink
+from fastphx.transports.websocket.reader import MessageReader
+
+PICOWS_READ_BUFFER_BYTES = 2048
+"""It reads the head of the handshake's answer, and nothing else."""
 
 MAX_BODY_BYTES = 512
 """How much of an HTTP answer that refuses the handshake a ``ConnectError`` keeps."""
@@ -64,11 +68,11 @@ _KEPT_URLS = 8
 
 
 async def connect(
-    url: str, sink: FrameSink, owner: LinkOwner, options: ConnectOptions | None = None
+    url: str, sink: FrameSink, owner: ConnectionOwner, options: ConnectOptions | None = None
 ) -> WebSocketLink:
     """Connect to *url*, deliver messages to *sink*, and tell *owner* what happens to the connection.
 
-    The query is complete already (see ``endpoint_url``). ``owner.on_link_connected`` is called before this
+    The query is complete already (see ``endpoint_url``). ``owner.notify_connected`` is called before this
     returns, and messages may arrive before it has returned; the connection may even be gone by then, so go
     by what *owner* is told. Redirects are not followed: a token must not travel to a place nobody named.
 
@@ -86,13 +90,14 @@ async def connect(
         max_write_buffer=options.max_write_buffer,
         max_pause_s=options.max_pause,
         keepalive_s=options.keepalive,
+        read_interval_s=options.read_interval,
     )
     offered = options.offered_subprotocols()
 
-    def accept(_request: WSUpgradeRequest, response: WSUpgradeResponse) -> WebSocketLink:
+    def accept(_request: WSUpgradeRequest, response: WSUpgradeResponse) -> MessageReader:
         _check_subprotocol(response, offered, url, options)
         _use_extension(response, link, url, options)
-        return link
+        return reader
 
     headers = list(options.extra_headers)
     if offered:
@@ -114,9 +119,9 @@ async def connect(
         False,  # enable_auto_pong: the link must see every frame to know where a read ends
         options.max_message_size,
         headers,
-        READ_BUFFER_SIZE,
+        PICOWS_READ_BUFFER_BYTES,
     )
-    reader = LinkReader(link, protocol, asyncio.get_running_loop())
+    reader = link.new_reader(protocol, asyncio.get_running_loop())
     try:
         async with asyncio.timeout(options.connect_timeout):
             await _open(reader, parsed, options, proxy)

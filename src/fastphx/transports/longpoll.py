@@ -106,7 +106,6 @@ class LongPollTransport:
         self._http: aiohttp.ClientSession
         self._frames: deque[tuple[bytes, int]] = deque()
         self._unsent_bytes = 0
-        self._overloaded = False
         self._pushed = asyncio.Event()
         self._reading = asyncio.Event()
         self._reading.set()
@@ -151,7 +150,6 @@ class LongPollTransport:
         if self._closing is not None or self._ended.done():
             raise DisconnectedError("the connection is closed or closing: nothing was sent")
         if self._unsent_bytes and self._unsent_bytes + len(data) > self._options.max_write_buffer:
-            self._overloaded = True
             raise OverloadedError(
                 f"{self._unsent_bytes} bytes are unsent, and {len(data)} more would pass max_write_buffer "
                 f"({self._options.max_write_buffer}): slow down or raise it"
@@ -279,20 +277,11 @@ class LongPollTransport:
             except _RequestError as error:
                 return ConnectionClosed(error.code, error.what)
             self._unsent_bytes -= size
-            self._check_writable()
             status = answer.get("status")
             if status == 410:
                 return ConnectionClosed(SESSION_GONE, "session_gone")
             if status != 200:
                 return ConnectionClosed(1011, f"a POST was answered with the status {_shown(status)}")
-
-    def _check_writable(self) -> None:
-        """Tell an owner whose push was refused that there is room again."""
-        if self._overloaded and self._unsent_bytes <= self._options.max_write_buffer // 4:
-            self._overloaded = False
-            notify = getattr(self._owner, "notify_writable", None)
-            if notify is not None and self._closing is None:
-                notify()
 
     def _take_batch(self) -> tuple[bytes, str, int]:
         """The next POST's body and content type, and how many bytes of frames are in it."""

@@ -90,18 +90,30 @@ class ConnectOptions:
     max_pause: float = DEFAULT_MAX_PAUSE_S
     """Seconds for which reading may be paused; longer ends the connection with an ``OverloadedError``."""
 
+    read_interval: float = 0.0
+    """Seconds from a read to the next; 0: whenever something arrives. Where messages trickle, most of the
+    time goes into waking up for each: a subscriber that can wait some milliseconds reads many at once.
+    At most 1, and at most a quarter of ``heartbeat_interval`` and of ``keepalive``: answers wait as well."""
+
     def __post_init__(self) -> None:
         for name, low, high in (
             ("connect_timeout", 1e-3, 86400.0),
             ("heartbeat_interval", 0.0, 86400.0),
             ("keepalive", 0.0, 86400.0),
             ("max_pause", 1e-3, 86400.0),
+            ("read_interval", 0.0, 1.0),
         ):
             value = getattr(self, name)
             value = 0.0 if value is None else value
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise ValueError(f"{name} is a number of seconds from {low:g} to {high:g}, not {value!r}")
             self._set(name, float(value))
+        for name in ("heartbeat_interval", "keepalive"):
+            if 0 < getattr(self, name) < 4 * self.read_interval:
+                raise ValueError(
+                    f"read_interval is {self.read_interval:g} s: give at most a quarter of {name} "
+                    f"({getattr(self, name):g} s)"
+                )
         for name in ("max_message_size", "max_write_buffer"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 1 << 31:

@@ -10,7 +10,7 @@ from fastphx.protocol.sink import CallbackSink
 from fastphx.transports.base import TransportOwner
 from fastphx.transports.connector import connect
 from fastphx.transports.options import ConnectOptions
-from fastphx.transports.websocket import WebSocketLink
+from fastphx.transports.websocket.link import WebSocketLink
 
 
 class WebSocketTransport:
@@ -33,7 +33,7 @@ class WebSocketTransport:
         if sink is None:
             sink = CallbackSink(lambda data, opcode, _now_ns: owner.notify_message(opcode, data))
         transport = cls()
-        transport.link = await connect(url, sink, _LinkOwner(owner), options)
+        transport.link = await connect(url, sink, owner, options)
         return transport
 
     def push(self, data: bytes, opcode: int) -> None:
@@ -59,26 +59,3 @@ class WebSocketTransport:
     def resume_reading(self) -> None:
         """Read again."""
         self.link.resume_reading()
-
-
-class _LinkOwner:
-    """Says a link's events in a transport owner's words."""
-
-    __slots__ = ("owner",)
-
-    def __init__(self, owner: TransportOwner) -> None:
-        self.owner = owner
-
-    def on_link_connected(self, link: WebSocketLink) -> None:
-        self.owner.notify_connected(link.writer)
-
-    def on_link_disconnected(self, reason: DisconnectReason) -> None:
-        self.owner.notify_disconnected(reason)
-
-    def on_link_error(self, exc: BaseException) -> None:
-        self.owner.notify_error(exc)
-
-    def on_link_writable(self) -> None:
-        notify = getattr(self.owner, "notify_writable", None)
-        if notify is not None:
-            notify()

@@ -245,23 +245,23 @@ cdef class MeterSession(Session):
 
     # -- a LinkOwner
 
-    def on_link_connected(self, link):
+    def notify_connected(self, writer):
         cdef int64_t now_ns = monotonic_ns()
         self.is_connected = True
-        self.link = link
+        self.link = writer.link
         self.meter.connected += 1
         self.meter.counts.connections += 1
         if self.due_ns >= self.meter.measure_from_ns:
             self.meter.connect.record_ns(now_ns - self.due_ns)
-        self.open(link.writer, now_ns, spread(self.i))
+        self.open(writer, now_ns, spread(self.i))
         if self.closing:
-            link.close()
+            self.link.close()
         else:
             self.join_all()
             if self.meter.joins_from_due:
                 self.joining_since_ns = self.due_ns
 
-    def on_link_disconnected(self, reason):
+    def notify_disconnected(self, reason):
         cdef Join join
         if not self.is_connected:
             return
@@ -287,11 +287,8 @@ cdef class MeterSession(Session):
         self.lost = None
         self.meter.owner.session_disconnected(self, reason)
 
-    def on_link_error(self, exc):
+    def notify_error(self, exc):
         self.meter.owner.note("transport", f"{type(exc).__name__}: {exc}")
-
-    def on_link_writable(self):
-        pass
 
     # -- the worker
 

@@ -2,61 +2,47 @@ import asyncio
 from typing import Any, Final, final
 
 from fastphx.errors import DisconnectReason
-from fastphx.protocol.sink import FrameSink, FrameWriter
+from fastphx.protocol.sink import FrameSink
 from fastphx.timing.wheel import Timer
-from fastphx.transports.deflate import DeflateStream
-from fastphx.transports.frame_reader import FrameReader
-from fastphx.transports.link_owner import LinkOwner
+from fastphx.transports.base import ConnectionOwner
+from fastphx.transports.websocket.deflate import DeflateStream
+from fastphx.transports.websocket.link_hooks import LinkHooks
+from fastphx.transports.websocket.reader import MessageReader
+from fastphx.transports.websocket.writer import WebSocketWriter
 
 DEFAULT_MAX_MESSAGE_SIZE: Final[int]
 DEFAULT_MAX_WRITE_BUFFER: Final[int]
 DEFAULT_MAX_PAUSE_S: Final[float]
-READ_BUFFER_SIZE: Final[int]
 
 @final
 class LinkTimer(Timer): ...
 
 @final
-class WebSocketWriter(FrameWriter):
-    """The way to send on a WebSocketLink (made by the link).
-
-    A message of any size is taken while nothing is unsent; otherwise what is unsent stays within
-    *max_write_buffer* bytes.
-    """
-
-    def __init__(self, link: WebSocketLink, max_write_buffer: int) -> None: ...
-    @property
-    def max_write_buffer(self) -> int: ...
-    @property
-    def unsent_bytes(self) -> int:
-        """What the operating system has not taken yet."""
-    def write(self, data: bytes, opcode: int) -> None:
-        """Send one message (opcode 1: text, 2: binary). Raises DisconnectedError once the connection is
-        closed or closing, and OverloadedError past max_write_buffer; nothing was sent then."""
-
-@final
-class WebSocketLink:
+class WebSocketLink(LinkHooks):
     """One WebSocket connection; `fastphx.transports.connector.connect` makes it.
 
-    A message longer than *max_message_size* bytes closes the connection with code 1009. Reading may be paused
-    for *max_pause_s* seconds at a time. A *keepalive_s* above 0 sends a WebSocket ping that often, and aborts
-    the connection when no pong has come after one and a half times as long.
+    *owner* is told what happens to the connection, and *sink* gets the messages. A message longer than
+    *max_message_size* bytes closes the connection with code 1009. Reading may be paused for *max_pause_s*
+    seconds at a time. A *keepalive_s* above 0 sends a WebSocket ping that often, and aborts the connection
+    when no pong has come after one and a half times as long. A *read_interval_s* above 0 (at most 1) waits so
+    long after each read before the next.
     """
 
     def __init__(
         self,
         sink: FrameSink,
-        owner: LinkOwner,
+        owner: ConnectionOwner,
         *,
         max_message_size: int = ...,
         max_write_buffer: int = ...,
         max_pause_s: float = ...,
         keepalive_s: float = 0.0,
+        read_interval_s: float = 0.0,
     ) -> None: ...
     @property
     def sink(self) -> FrameSink: ...
     @property
-    def owner(self) -> LinkOwner: ...
+    def owner(self) -> ConnectionOwner: ...
     @property
     def writer(self) -> WebSocketWriter: ...
     @property
@@ -76,6 +62,8 @@ class WebSocketLink:
         goes through one buffer that all sockets of the loop share."""
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """As asyncio's transports have it: "peername", "sockname", "socket", "ssl_object"."""
+    def new_reader(self, handshake: asyncio.BaseProtocol, loop: asyncio.AbstractEventLoop) -> MessageReader:
+        """The asyncio protocol of the link's transport. *handshake* is picows' protocol for it."""
     def use_deflate(self, stream: DeflateStream) -> None:
         """Compress what is sent and inflate what is received, as was agreed in the handshake."""
     def close(self, code: int = 1000, reason: str = "") -> None:
@@ -83,20 +71,7 @@ class WebSocketLink:
         already. Raises ValueError for a code that is neither 1000 nor 3000 to 4999, or a reason over 123
         bytes."""
     def abort(self, reason: DisconnectReason | None = None) -> None:
-        """Cut the connection at once; on_link_disconnected follows, with *reason* where it is given."""
+        """Cut the connection at once; notify_disconnected follows, with *reason* where it is given."""
     def pause_reading(self) -> None:
         """Stop reading. Messages that were read already still arrive: at most one read buffer of them."""
     def resume_reading(self) -> None: ...
-    def on_ws_connected(self, transport: Any) -> None: ...
-    def on_ws_frame(self, transport: Any, frame: Any) -> None: ...
-    def on_ws_disconnected(self, transport: Any) -> None: ...
-    def pause_writing(self) -> None: ...
-    def resume_writing(self) -> None: ...
-
-@final
-class LinkReader(FrameReader):
-    """The asyncio protocol of a link's transport. *handshake* is picows' protocol for it."""
-
-    def __init__(
-        self, link: WebSocketLink, handshake: asyncio.BaseProtocol, loop: asyncio.AbstractEventLoop
-    ) -> None: ...

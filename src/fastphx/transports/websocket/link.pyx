@@ -1,0 +1,342 @@
+"""A WebSocket connection as seen from the protocol: whole messages in through `FrameSink.on_frame`, whole
+messages out through `FrameWriter.write_frame`, and everything that can end it as one typed reason."""
+
+from libc.stdint cimport int64_t, uint8_t
+from picows.picows cimport MemoryBuffer, WSCloseCode, WSMsgType, WSTransport
+cimport cython
+
+from fastphx.protocol.sink cimport FrameSink
+from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
+from fastphx.transports.websocket.link_hooks cimport LinkHooks
+from fastphx.transports.websocket.reader cimport MessageReader
+from fastphx.transports.websocket.writer cimport WebSocketWriter
+
+from fastphx.errors import ConnectionClosed, DisconnectReason, OverloadedError, TransportDown
+from fastphx.timing.wheel import wheel_for
+
+DEFAULT_MAX_MESSAGE_SIZE = 8 * 1024 * 1024
+DEFAULT_MAX_WRITE_BUFFER = 4 * 1024 * 1024
+DEFAULT_MAX_PAUSE_S = 60.0
+
+cdef:
+    Py_ssize_t _MAX_CLOSE_REASON = 123      # RFC 6455 section 5.5: a control frame holds 125 bytes
+    int64_t _CLOSE_TIMEOUT_NS = 2_000_000_000
+    # Control frames are written through it and gone when the call returns: one for all sockets, which would
+    # each have a kilobyte of it otherwise.
+    MemoryBuffer _control_frame_buffer = MemoryBuffer(1024)
+
+
+cdef object received_close(WSTransport transport):
+    # RFC 6455 section 7.1.5: a close frame without a code is 1005.
+    return ConnectionClosed(
+        <int>transport.close_handshake.recv.code or 1005, transport.close_handshake.recv.reason or "")
+
+
+@cython.final
+cdef class LinkTimer(Timer):
+    cdef int on_timer(self, int64_t now_ns) except -1:
+        return self.link.on_timer(self.purpose, now_ns)
+
+
+@cython.final
+cdef class WebSocketLink(LinkHooks):
+    def __init__(
+        self,
+        FrameSink sink not None,
+        owner,
+        *,
+        Py_ssize_t max_message_size=DEFAULT_MAX_MESSAGE_SIZE,
+        Py_ssize_t max_write_buffer=DEFAULT_MAX_WRITE_BUFFER,
+        double max_pause_s=DEFAULT_MAX_PAUSE_S,
+        double keepalive_s=0.0,
+        double read_interval_s=0.0,
+    ):
+        if max_message_size <= 0 or max_write_buffer <= 0:
+            raise ValueError("max_message_size and max_write_buffer must be above 0")
+        if not 0 < max_pause_s <= 86400 or not 0 <= keepalive_s <= 86400:
+            raise ValueError("max_pause_s must be in (0, 86400], keepalive_s in [0, 86400]")
+        if not 0 <= read_interval_s <= 1:
+            raise ValueError("read_interval_s must be in [0, 1]")
+        self.sink = sink
+        self.owner = owner
+        self.max_message_size = max_message_size
+        self.writer = WebSocketWriter(self, max_write_buffer)
+        self._max_pause_ns = <int64_t>(max_pause_s * 1e9)
+        self._keepalive_ns = <int64_t>(keepalive_s * 1e9)
+        self._read_interval_ns = <int64_t>(read_interval_s * 1e9)
+
+    # -- what the connector calls
+
+    def new_reader(self, handshake, loop):
+        cdef MessageReader reader = MessageReader(self, self.sink, handshake, loop, self.max_message_size)
+        reader._reports_reads = self._read_interval_ns > 0
+        self._reader = reader
+        return reader
+
+    def use_deflate(self, stream not None):
+        self._reader.use_inflate(stream.inflate)
+        self.writer.use_deflate(stream.deflate)
+
+    # -- what the owner calls
+
+    @property
+    def is_open(self):
+        return self._state == OPEN and not self._transport.is_close_frame_sent
+
+    @property
+    def was_connected(self):
+        return self._transport is not None
+
+    @property
+    def reading_paused(self):
+        return self._reading_paused
+
+    @property
+    def is_secure(self):
+        return self._transport is not None and self._transport.is_secure
+
+    @property
+    def read_buffer_bytes(self):
+        return 0 if self._reader is None else self._reader._pending_capacity
+
+    def get_extra_info(self, str name not None, default=None):
+        if self._transport is None:
+            return default
+        return self._transport.underlying_transport.get_extra_info(name, default)
+
+    def close(self, int code=1000, str reason not None=""):
+        if code != 1000 and not 3000 <= code <= 4999:
+            raise ValueError(f"a client closes with code 1000 or 3000 to 4999, not {code}")
+        if len(reason.encode()) > _MAX_CLOSE_REASON:
+            raise ValueError(f"a close reason is at most {_MAX_CLOSE_REASON} bytes of UTF-8")
+        if self._state == OPEN:
+            self._begin_close(code, reason, None)
+        elif self._state == CONNECTING:
+            self._state = CLOSED
+
+    def abort(self, reason=None):
+        if reason is not None and not isinstance(reason, DisconnectReason):
+            raise TypeError(f"a reason to disconnect is a DisconnectReason, not {type(reason).__name__}")
+        if self._state == CONNECTING:
+            self._state = CLOSED
+        elif self._state != CLOSED:
+            self._transport._check_thread("abort")
+            if self._reason is None:
+                self._reason = ConnectionClosed(1006, "aborted by this side") if reason is None else reason
+            self._state = CLOSING
+            self._stop()
+            self._transport.underlying_transport.abort()
+
+    def pause_reading(self):
+        if self._state == OPEN and not self._reading_paused:
+            self._transport._check_thread("pause_reading")
+            self._reading_paused = True
+            if not self._resting:
+                self._transport.underlying_transport.pause_reading()
+            self._pause_timer = self._start_timer(
+                self._pause_timer, PAUSE_LIMIT, monotonic_ns() + self._max_pause_ns)
+
+    def resume_reading(self):
+        if self._reading_paused:
+            self._transport._check_thread("resume_reading")
+            self._reading_paused = False
+            self._pong_awaited = False
+            self._cancel_timer(self._pause_timer)
+            self._read_on()
+
+    cdef int _read_on(self) except -1:
+        """Read, unless the owner, or the read interval, has it paused."""
+        if not self._reading_paused and not self._resting and self._state != CLOSED:
+            self._transport.underlying_transport.resume_reading()
+        return 0
+
+    # -- what the reader and the writer tell
+
+    cdef int on_open(self, WSTransport transport) except -1:
+        if self._state != CONNECTING:
+            # Closed, or given up, while it was being connected.
+            self._reader.stop_messages()
+            transport.disconnect(False)
+            return 0
+        self._transport = transport
+        self._state = OPEN
+        # An idle socket need not keep its handshake; picows itself does not look at it again.
+        transport.request = None
+        transport.response = None
+        transport.listener_proxy = None
+        transport._write_buffer = _control_frame_buffer
+        self.writer.use(transport)
+        if self._keepalive_ns:
+            self._keepalive_timer = self._start_timer(None, KEEPALIVE, monotonic_ns() + self._keepalive_ns)
+        try:
+            self.owner.notify_connected(self.writer)
+        except Exception as exc:
+            self.on_failure(exc)
+        return 0
+
+    cdef int on_read(self, int64_t now_ns) except -1:
+        # A socket that is being closed is read until its end.
+        if self._state == OPEN and not self._resting and not (
+                self._transport.underlying_transport.is_closing()):
+            self._resting = True
+            if not self._reading_paused:
+                self._transport.underlying_transport.pause_reading()
+            self._rest_timer = self._start_timer(
+                self._rest_timer, READ_INTERVAL, now_ns + self._read_interval_ns)
+        return 0
+
+    cdef int on_control_frame(self, int opcode, const char* payload, Py_ssize_t size) except -1:
+        if opcode == WSMsgType.PING:
+            # A server that pings and does not read gets no pongs: what is unsent must stay bounded.
+            if self.writer.has_room(size):
+                self.writer.count(size)
+                self._transport.send_pong(payload[:size])
+        elif opcode == WSMsgType.PONG:
+            if self._pong_awaited and payload[:size] == b"%d" % self._pings:
+                self._pong_awaited = False
+        elif self._state == OPEN:
+            self._on_close_frame(payload, size)
+        return 0
+
+    cdef int on_violation(self, int code, str text) except -1:
+        return self._begin_close(code, text, None)
+
+    cdef int on_failure(self, object exc) except -1:
+        """An exception of the sink or of the owner: the owner hears of it, and the connection ends."""
+        try:
+            self.owner.notify_error(exc)
+        except Exception as second:
+            self._transport._loop.call_exception_handler(
+                {"message": "notify_error failed", "exception": second})
+        # Not the exception's text, which is nothing that a server should be told.
+        return self._begin_close(1011, "the client failed", TransportDown(exc))
+
+    cdef int on_picows_closing(self) except -1:
+        return self._begin_close(0, "", None)
+
+    cdef int on_lost(self, WSTransport transport) except -1:
+        cdef LinkTimer timer
+        self._state = CLOSED
+        self._stop()
+        for timer in (self._close_timer, self._pause_timer, self._keepalive_timer, self._rest_timer):
+            self._cancel_timer(timer)
+        self._close_timer = self._pause_timer = self._keepalive_timer = self._rest_timer = None
+        self._reader = None
+        # picows would put the error of a bad frame there, where nobody looks and asyncio complains of it.
+        if not transport.disconnected_future.done():
+            transport.disconnected_future.set_result(None)
+        if self._transport is None:
+            return 0
+        if self._reason is None:
+            if transport.close_handshake is None:
+                self._reason = ConnectionClosed(1006, "the connection was lost without a close frame")
+            elif transport.close_handshake.recv is not None:
+                self._reason = received_close(transport)
+            else:
+                # picows found a frame that is none, and closed.
+                self._reason = ConnectionClosed(
+                    <int>transport.close_handshake.sent.code, transport.close_handshake.sent.reason)
+        try:
+            self.owner.notify_disconnected(self._reason)
+        except Exception as exc:
+            transport._loop.call_exception_handler(
+                {"message": "notify_disconnected failed", "exception": exc})
+        return 0
+
+    # -- the end
+
+    cdef int _on_close_frame(self, const char* payload, Py_ssize_t size) except -1:
+        """RFC 6455 section 5.5.1 and 7.4: a code and a reason, or nothing."""
+        cdef int code = 1005
+        cdef str reason = ""
+        if size == 1:
+            return self._begin_close(1002, "a close frame has half a code", None)
+        if size:
+            code = (<uint8_t>payload[0] << 8) | <uint8_t>payload[1]
+            if code < 1000 or code > 4999 or code in (1004, 1005, 1006) or 1014 < code < 3000:
+                return self._begin_close(1002, f"a close frame has the code {code}", None)
+            try:
+                reason = payload[2:size].decode("utf-8")
+            except UnicodeDecodeError:
+                return self._begin_close(1007, "a close frame's reason is not UTF-8", None)
+        return self._begin_close(1000 if code == 1005 else code, "", ConnectionClosed(code, reason))
+
+    cdef int _stop(self) except -1:
+        """No message goes out or comes in any more."""
+        self.writer.use(None)
+        if self._reader is not None:
+            self._reader.stop_messages()
+        return 0
+
+    cdef int _begin_close(self, int code, str text, object reason) except -1:
+        """Send a close frame (none for code 0: picows has), and give the server a time to end it."""
+        if self._state != OPEN:
+            return 0
+        if code and not self._transport.is_close_frame_sent:
+            self._transport.send_close(<WSCloseCode>code, text)
+        self._state = CLOSING
+        self._stop()
+        if reason is not None:
+            self._reason = reason
+        elif code >= 1001 and code < 3000:
+            self._reason = ConnectionClosed(code, text)
+        # The server's answer and the end of the connection are only seen while reading.
+        if self._resting:
+            self._resting = False
+            self._cancel_timer(self._rest_timer)
+            self._read_on()
+        self.resume_reading()
+        # The server ends the connection (RFC 6455 section 7.1.1), so that the wait of TCP is its own and the
+        # client's port is free again.
+        self._close_timer = self._start_timer(None, CLOSE_TIMEOUT, monotonic_ns() + _CLOSE_TIMEOUT_NS)
+        return 0
+
+    # -- timers
+
+    cdef LinkTimer _start_timer(self, LinkTimer timer, int purpose, int64_t deadline_ns):
+        cdef TimerWheel wheel = wheel_for(self._transport._loop)
+        if timer is None:
+            timer = LinkTimer.__new__(LinkTimer)
+            timer.link = self
+            timer.purpose = purpose
+        wheel.schedule(timer, deadline_ns)
+        return timer
+
+    cdef int _cancel_timer(self, LinkTimer timer) except -1:
+        if timer is not None and timer._wheel is not None:
+            timer._wheel.cancel(timer)
+        return 0
+
+    cdef int on_timer(self, int purpose, int64_t now_ns) except -1:
+        if purpose == READ_INTERVAL:
+            self._resting = False
+            return self._read_on()
+        if purpose == KEEPALIVE:
+            return self._send_keepalive(now_ns)
+        if purpose == CLOSE_TIMEOUT:
+            self._transport.underlying_transport.abort()
+        elif self._reading_paused:
+            self.on_failure(OverloadedError(
+                f"reading was paused for more than max_pause ({self._max_pause_ns / 1e9:g} s): "
+                "the consumer does not keep up"
+            ))
+        return 0
+
+    cdef int _send_keepalive(self, int64_t now_ns) except -1:
+        if self._state != OPEN:
+            return 0
+        if self._pong_awaited and not self._reading_paused:
+            if not self._pong_overdue:
+                # After a stall of this loop the pong may have come and not be read yet: some turns for that.
+                self._pong_overdue = True
+                self._start_timer(self._keepalive_timer, KEEPALIVE, now_ns + self._keepalive_ns // 2)
+                return 0
+            self.abort(ConnectionClosed(
+                1006, f"no pong to the keepalive ping within {self._keepalive_ns * 1.5e-9:g} s"))
+            return 0
+        self._pings += 1
+        self._pong_awaited = not self._reading_paused
+        self._pong_overdue = False
+        self._start_timer(self._keepalive_timer, KEEPALIVE, now_ns + self._keepalive_ns)
+        self._transport.send_ping(b"%d" % self._pings)
+        return 0

@@ -1,0 +1,25 @@
+from libc.stdint cimport int64_t
+from picows.picows cimport WSTransport
+
+
+cdef class LinkHooks:
+    cdef int on_open(self, WSTransport transport) except -1:
+        return 0
+
+    cdef int on_control_frame(self, int opcode, const char* payload, Py_ssize_t size) except -1:
+        return 0
+
+    cdef int on_violation(self, int code, str text) except -1:
+        return 0
+
+    cdef int on_failure(self, object exc) except -1:
+        return 0
+
+    cdef int on_read(self, int64_t now_ns) except -1:
+        return 0
+
+    cdef int on_picows_closing(self) except -1:
+        return 0
+
+    cdef int on_lost(self, WSTransport transport) except -1:
+        return 0

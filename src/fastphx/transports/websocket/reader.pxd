@@ -1,0 +1,73 @@
+"""Cuts what a socket reads into whole messages, through one read buffer for all sockets of a loop."""
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from picows.picows cimport WSFrame, WSListener, WSTransport
+
+from fastphx.protocol.sink cimport FrameSink
+from fastphx.transports.websocket.frame_head cimport FrameHead
+from fastphx.transports.websocket.link_hooks cimport LinkHooks
+
+cdef enum ReadMode:
+    READ_ANSWER = 0             # to the handshake
+    READ_REFUSED = 1            # the answer is in, and there is no connection
+    READ_MESSAGES = 2
+    READ_CLOSE = 3              # closing: messages are dropped, the server's close frame is not
+    READ_NOTHING = 4            # nothing more is understood, or is to come
+
+cdef class ReadBuffer:
+    """Memory that sockets read into, one after the other: each empties it before the next one's turn."""
+    cdef char* data
+    cdef Py_ssize_t capacity
+    cdef object view
+
+cdef class MessageReader(WSListener):
+    """The asyncio protocol of a connection, and what picows tells of its handshake and its end."""
+    # What each read touches stands first and close together: with thousands of sockets, a line of memory that
+    # a delivery need not fetch is time.
+    cdef FrameSink _sink
+    cdef ReadBuffer _buffer
+    cdef Py_ssize_t _pending_size
+    cdef uint32_t _max_message_size
+    cdef uint8_t _mode              # ReadMode
+    cdef uint8_t _fragments_opcode  # 0: no message is being assembled
+    cdef uint8_t _in_place          # the frame is larger than the shared buffer: it is read into _pending
+    cdef uint8_t _reports_reads     # the link wants on_read
+    cdef char* _pending             # the beginning of a frame that is not all there yet
+    cdef Py_ssize_t _pending_capacity
+    cdef LinkHooks _link
+    cdef object _handshake          # picows' protocol; it hears of everything but frames
+    cdef object _inflate            # DeflateStream.inflate, or None
+    cdef char* _fragments
+    cdef Py_ssize_t _fragments_size
+    cdef Py_ssize_t _fragments_capacity
+    cdef bint _fragments_deflated
+    cdef bytearray _answer          # to the handshake, as far as it has come; None once it is done
+    cdef int _answer_head_bytes     # of it
+    cdef int _matched               # how much of the empty line behind its head has come
+    cdef int _status
+
+    cdef int stop_messages(self) noexcept
+    """The link is closing: only a close frame is still of interest."""
+
+    cpdef on_ws_connected(self, WSTransport transport)
+    cpdef on_ws_frame(self, WSTransport transport, WSFrame frame)
+    cpdef on_ws_disconnected(self, WSTransport transport)
+    cpdef pause_writing(self)
+    cpdef resume_writing(self)
+
+    cdef bint is_connected(self) noexcept
+    """Whether the handshake is done: asked when the answer's head has been read."""
+    cdef int on_other_frame(self, const FrameHead* head, const char* payload, int64_t now_ns) except -1
+    """A frame that is not one whole message."""
+
+    cdef int _shake_hands(self, const char* data, Py_ssize_t size) except -1
+    cdef bint _is_explained(self) except -1
+    cdef int _end_answer(self) except -1
+    cdef int _deliver(self, const char* data, Py_ssize_t size) except -1
+    cdef int _keep(self, const char* data, Py_ssize_t size, Py_ssize_t frame_size) except -1
+    cdef int _break_off(self, int code, str text) except -1
+    cdef void _drop(self) noexcept
+    cdef int _on_fragment(self, const FrameHead* head, const char* payload, int64_t now_ns) except -1
+    cdef int _on_deflated(self, bytes data, int opcode, int64_t now_ns) except -1
+    cdef int _append_fragment(self, const char* payload, Py_ssize_t size) except -1
+    cdef int _free_fragments(self) noexcept

@@ -1,0 +1,409 @@
+import asyncio
+import re
+import weakref
+
+from cpython.buffer cimport PyBUF_WRITE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy, memmove
+from picows.picows cimport WSFrame, WSListener, WSMsgType, WSTransport
+cimport cython
+
+from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT, FrameSink
+from fastphx.timing.wheel cimport monotonic_ns
+from fastphx.transports.websocket.frame_head cimport (
+    HEAD_CONTROL, HEAD_MASKED, HEAD_OPCODE, MAX_HEAD_BYTES, FrameHead, read_head,
+)
+from fastphx.transports.websocket.link_hooks cimport LinkHooks
+
+from fastphx.transports.websocket.deflate import InflateError
+
+BODY_WAIT_S = 0.25
+
+cdef enum:
+    RSV1 = 4
+    READ_BUFFER_BYTES = 262144
+    MAX_ANSWER_HEAD_BYTES = 16384       # picows' own limit
+    MAX_ANSWER_BODY_BYTES = 2048
+
+cdef const char* HEAD_END = b"\r\n\r\n"      # RFC 9112 section 2.1
+
+cdef object _content_length = re.compile(
+    rb"\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r", re.IGNORECASE).search
+
+# RFC 6455 section 4.1 asks for the token among others, and picows for the token alone.
+cdef object _connection_upgrade = re.compile(
+    rb"\nconnection:(?:[^\r\n,]*,)*[ \t]*upgrade[ \t]*(?:,[^\r\n]*)?(?=\r)", re.IGNORECASE).sub
+
+cdef object _buffers = weakref.WeakKeyDictionary()
+
+
+@cython.final
+cdef class ReadBuffer:
+    def __cinit__(self):
+        self.capacity = READ_BUFFER_BYTES
+        self.data = <char*>malloc(READ_BUFFER_BYTES)
+        if self.data == NULL:
+            raise MemoryError
+        self.view = PyMemoryView_FromMemory(self.data, self.capacity, PyBUF_WRITE)
+
+    def __dealloc__(self):
+        free(self.data)
+
+
+cdef ReadBuffer read_buffer_for(object loop):
+    """The loop's one read buffer."""
+    cdef ReadBuffer buffer = _buffers.get(loop)
+    if buffer is None:
+        buffer = ReadBuffer.__new__(ReadBuffer)
+        _buffers[loop] = buffer
+    return buffer
+
+
+# An extension type cannot have a Python class as its first base, and asyncio asks for BufferedProtocol.
+cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
+    def __init__(self, LinkHooks link not None, FrameSink sink not None, handshake, loop,
+                 Py_ssize_t max_message_size):
+        if not 0 < max_message_size < 1 << 31:
+            raise ValueError(f"max_message_size is {max_message_size}: give 1 to {(1 << 31) - 1} bytes")
+        self._link = link
+        self._sink = sink
+        self._handshake = handshake
+        self._answer = bytearray()
+        self._buffer = read_buffer_for(loop)
+        self._max_message_size = <uint32_t>max_message_size
+
+    def __dealloc__(self):
+        self._drop()
+        self._free_fragments()
+
+    # -- what the connector and the link call
+
+    def use_inflate(self, inflate not None):
+        self._inflate = inflate
+
+    @property
+    def refusal(self):
+        if self._mode <= READ_REFUSED and self._matched == 4 and self._status != 101:
+            return bytes(self._answer)
+        return None
+
+    cdef int stop_messages(self) noexcept:
+        if self._mode == READ_MESSAGES:
+            self._mode = READ_CLOSE
+        return self._free_fragments()
+
+    # -- what picows calls
+
+    cpdef on_ws_connected(self, WSTransport transport):
+        self._mode = READ_MESSAGES
+        self._link.on_open(transport)
+
+    cpdef on_ws_frame(self, WSTransport transport, WSFrame frame):
+        # picows reads nothing but the answer to the handshake.
+        pass
+
+    cpdef on_ws_disconnected(self, WSTransport transport):
+        self._free_fragments()
+        self._link.on_lost(transport)
+
+    # -- what the loop's transport calls
+
+    def is_buffered_protocol(self):
+        """aiofastnet asks this, and does not look at the class."""
+        return True
+
+    def connection_made(self, transport):
+        self._handshake.connection_made(transport)
+
+    # What is unsent is bounded by refusing more, so nobody waits for these.
+    cpdef pause_writing(self):
+        pass
+
+    cpdef resume_writing(self):
+        pass
+
+    def get_buffer(self, Py_ssize_t size_hint):
+        if self._pending_size == 0:
+            return self._buffer.view
+        if self._in_place:
+            return PyMemoryView_FromMemory(
+                self._pending + self._pending_size, self._pending_capacity - self._pending_size, PyBUF_WRITE)
+        # The kept bytes are put in front when the read is done: another socket may read in between.
+        return PyMemoryView_FromMemory(
+            self._buffer.data + self._pending_size, self._buffer.capacity - self._pending_size, PyBUF_WRITE)
+
+    def buffer_updated(self, Py_ssize_t count):
+        cdef const char* data = self._buffer.data
+        cdef Py_ssize_t size = self._pending_size + count
+        if self._mode == READ_NOTHING or self._mode == READ_REFUSED:
+            return
+        if self._in_place:
+            data = self._pending
+            self._pending_size = size
+        elif self._pending_size:
+            memcpy(self._buffer.data, self._pending, <size_t>self._pending_size)
+        try:
+            if self._mode == READ_ANSWER:
+                self._shake_hands(data, size)
+            else:
+                self._deliver(data, size)
+            # Where the buffer was filled, or a frame is larger than it, more is waiting already.
+            if self._reports_reads and self._mode == READ_MESSAGES and not self._in_place and (
+                    size < self._buffer.capacity):
+                self._link.on_read(monotonic_ns())
+        except Exception as exc:
+            self._mode = READ_REFUSED if self._mode <= READ_REFUSED else READ_NOTHING
+            self._drop()
+            self._link.on_failure(exc)
+
+    def eof_received(self):
+        if self._mode == READ_ANSWER and self._matched == 4:
+            self._end_answer()
+        return self._handshake.eof_received()
+
+    def connection_lost(self, exc):
+        if self._mode == READ_ANSWER and self._matched == 4:
+            self._end_answer()
+        # A refusal is still asked for.
+        self._mode = READ_REFUSED if self._mode <= READ_REFUSED else READ_NOTHING
+        self._drop()
+        self._handshake.connection_lost(exc)
+
+    # -- the handshake
+
+    cdef bint is_connected(self) noexcept:
+        return self._mode > READ_REFUSED
+
+    cdef int _shake_hands(self, const char* data, Py_ssize_t size) except -1:
+        """The answer's head goes to the handshake's protocol, and what follows a 101 is frames."""
+        cdef Py_ssize_t at = 0
+        cdef bint is_first = self._matched < 4
+        while at < size and self._matched < 4 and self._answer_head_bytes < MAX_ANSWER_HEAD_BYTES:
+            if data[at] == HEAD_END[self._matched]:
+                self._matched += 1
+            else:
+                self._matched = data[at] == c"\r"
+            # RFC 9112 section 4: "HTTP/1.1 101 …".
+            if 9 <= self._answer_head_bytes < 12:
+                self._status = self._status * 10 + (data[at] - c"0")
+            self._answer_head_bytes += 1
+            at += 1
+        self._answer += data[:at]
+        if self._matched < 4:
+            return self._end_answer() if self._answer_head_bytes == MAX_ANSWER_HEAD_BYTES else 0
+        if self._status == 101:
+            self._end_answer()
+            if not self.is_connected():
+                return 0
+            self._answer = None
+            return self._deliver(data + at, size - at)
+        # The body says why, and the handshake's protocol reads no more once it has the head.
+        self._answer += data[at:size]
+        if self._is_explained():
+            return self._end_answer()
+        if is_first:
+            asyncio.get_running_loop().call_later(BODY_WAIT_S, self._on_body_wait_over)
+        return 0
+
+    cdef bint _is_explained(self) except -1:
+        """Whether the beginning of the body is there, as far as one can tell."""
+        cdef Py_ssize_t body_size = len(self._answer) - self._answer_head_bytes
+        announced = _content_length(self._answer, 0, self._answer_head_bytes)
+        return body_size >= (MAX_ANSWER_BODY_BYTES if announced is None
+                             else min(MAX_ANSWER_BODY_BYTES, int(announced[1])))
+
+    def _on_body_wait_over(self):
+        self._end_answer()
+
+    cdef int _end_answer(self) except -1:
+        """Give the head to the handshake's protocol, once; it takes in no more."""
+        cdef Py_ssize_t at = 0
+        cdef Py_ssize_t count
+        cdef bytes head
+        if self._mode != READ_ANSWER:
+            return 0
+        self._mode = READ_REFUSED
+        head = _connection_upgrade(b"\nConnection: Upgrade", self._answer[:self._answer_head_bytes])
+        while at < len(head):
+            view = self._handshake.get_buffer(-1)
+            count = min(len(head) - at, <Py_ssize_t>len(view))
+            view[:count] = head[at:at + count]
+            at += count
+            self._handshake.buffer_updated(count)
+        return 0
+
+    # -- frames
+
+    cdef int _deliver(self, const char* data, Py_ssize_t size) except -1:
+        """Hand over every frame that is all there, and keep the rest."""
+        cdef FrameHead head
+        cdef Py_ssize_t at = 0
+        cdef Py_ssize_t frame_size = MAX_HEAD_BYTES
+        cdef int head_size
+        cdef int64_t now_ns = monotonic_ns()
+        while at < size:
+            head_size = read_head(<const uint8_t*>data + at, size - at, &head)
+            if head_size <= 0:
+                frame_size = MAX_HEAD_BYTES
+                if head_size == 0:
+                    break
+                return self._break_off(1002, head_reason(head_size))
+            # A control frame is short, as read_head has checked.
+            if head.opcode < 8 and head.payload_size > self._max_message_size:
+                return self._break_off(
+                    1009, f"a frame of {head.payload_size} bytes is longer than max_message_size "
+                          f"({self._max_message_size})")
+            frame_size = head_size + <Py_ssize_t>head.payload_size
+            if size - at < frame_size:
+                break
+            if (
+                head.fin and (head.opcode == OPCODE_TEXT or head.opcode == OPCODE_BINARY) and head.rsv == 0
+                and self._mode == READ_MESSAGES and self._fragments_opcode == 0
+            ):
+                self._sink.on_frame(data + at + head_size, head.payload_size, head.opcode, now_ns)
+            else:
+                self.on_other_frame(&head, data + at + head_size, now_ns)
+            at += frame_size
+        if at == size:
+            if self._pending != NULL:
+                self._drop()
+            return 0
+        return self._keep(data + at, size - at, frame_size)
+
+    cdef int _break_off(self, int code, str text) except -1:
+        self._mode = READ_NOTHING
+        self._drop()
+        return self._link.on_violation(code, text)
+
+    cdef int _keep(self, const char* data, Py_ssize_t size, Py_ssize_t frame_size) except -1:
+        cdef bint in_place = frame_size > self._buffer.capacity
+        cdef Py_ssize_t capacity = size
+        cdef char* memory
+        if in_place:
+            if self._in_place and size < self._pending_capacity:
+                return 0
+            # It grows with what has come, not with what a server says will come.
+            capacity = min(frame_size, max(2 * size, 2 * self._buffer.capacity))
+        if self._in_place and in_place:
+            memory = <char*>realloc(self._pending, <size_t>capacity)
+            if memory == NULL:
+                raise MemoryError
+            self._pending = memory
+            self._pending_capacity = capacity
+        elif self._in_place or self._pending_capacity < capacity:
+            memory = <char*>malloc(<size_t>capacity)
+            if memory == NULL:
+                raise MemoryError
+            memcpy(memory, data, <size_t>size)
+            self._drop()
+            self._pending = memory
+            self._pending_capacity = capacity
+        else:
+            memmove(self._pending, data, <size_t>size)
+        self._pending_size = size
+        self._in_place = in_place
+        return 0
+
+    cdef void _drop(self) noexcept:
+        free(self._pending)
+        self._pending = NULL
+        self._pending_size = 0
+        self._pending_capacity = 0
+        self._in_place = False
+
+    # -- frames that are not one whole message
+
+    cdef int on_other_frame(self, const FrameHead* head, const char* payload, int64_t now_ns) except -1:
+        cdef bint deflated = head.rsv == RSV1
+        if self._mode != READ_MESSAGES and (self._mode != READ_CLOSE or head.opcode != WSMsgType.CLOSE):
+            return 0
+        # RFC 7692 section 6.1: the bit stands in the first frame of a message that is compressed.
+        if head.rsv and (
+            not deflated or self._inflate is None
+            or (head.opcode != OPCODE_TEXT and head.opcode != OPCODE_BINARY)
+        ):
+            return self._link.on_violation(1002, "a reserved bit is set that no extension gives a meaning")
+        if head.opcode == WSMsgType.CONTINUATION:
+            if self._fragments_opcode == 0:
+                return self._link.on_violation(1002, "a continuation frame without a message to continue")
+            return self._on_fragment(head, payload, now_ns)
+        if head.opcode == OPCODE_TEXT or head.opcode == OPCODE_BINARY:
+            if self._fragments_opcode != 0:
+                return self._link.on_violation(1002, "a new message within a fragmented one")
+            if deflated and head.fin:
+                return self._on_deflated(payload[:head.payload_size], head.opcode, now_ns)
+            self._fragments_opcode = head.opcode
+            self._fragments_deflated = deflated
+            return self._on_fragment(head, payload, now_ns)
+        return self._link.on_control_frame(head.opcode, payload, head.payload_size)
+
+    cdef int _on_fragment(self, const FrameHead* head, const char* payload, int64_t now_ns) except -1:
+        cdef int opcode = self._fragments_opcode
+        cdef bint deflated = self._fragments_deflated
+        cdef Py_ssize_t size
+        cdef char* message
+        if head.payload_size > self._max_message_size - self._fragments_size:
+            self._free_fragments()
+            return self._link.on_violation(
+                1009, f"a message is longer than max_message_size ({self._max_message_size})")
+        self._append_fragment(payload, head.payload_size)
+        if not head.fin:
+            return 0
+        message = self._fragments
+        size = self._fragments_size
+        self._fragments = NULL
+        self._free_fragments()
+        try:
+            if deflated:
+                return self._on_deflated(message[:size], opcode, now_ns)
+            return self._sink.on_frame(message, size, opcode, now_ns)
+        finally:
+            free(message)
+
+    cdef int _on_deflated(self, bytes data, int opcode, int64_t now_ns) except -1:
+        cdef bytes message
+        try:
+            message = self._inflate(data)
+        except InflateError as error:
+            return self._link.on_violation(error.code, str(error))
+        return self._sink.on_frame(PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message), opcode, now_ns)
+
+    cdef int _append_fragment(self, const char* payload, Py_ssize_t size) except -1:
+        cdef Py_ssize_t needed = self._fragments_size + size
+        cdef Py_ssize_t capacity = self._fragments_capacity
+        cdef char* grown
+        if needed > capacity or self._fragments == NULL:
+            # Doubling keeps many small fragments from being copied again for each; the last is cut to size
+            # by the limit, which the caller has checked.
+            capacity = min(max(needed, 2 * capacity, 1), <Py_ssize_t>self._max_message_size)
+            grown = <char*>realloc(self._fragments, capacity)
+            if grown == NULL:
+                raise MemoryError()
+            self._fragments = grown
+            self._fragments_capacity = capacity
+        if size:
+            memcpy(self._fragments + self._fragments_size, payload, size)
+            self._fragments_size = needed
+        return 0
+
+    cdef int _free_fragments(self) noexcept:
+        free(self._fragments)
+        self._fragments = NULL
+        self._fragments_size = 0
+        self._fragments_capacity = 0
+        self._fragments_opcode = 0
+        self._fragments_deflated = False
+        return 0
+
+
+cdef str head_reason(int head_size):
+    if head_size == HEAD_MASKED:
+        return "a frame is masked, which a server must not do"
+    if head_size == HEAD_OPCODE:
+        return "a frame has a reserved opcode"
+    if head_size == HEAD_CONTROL:
+        return "a control frame is fragmented or longer than 125 bytes"
+    return "a frame's length is not in its shortest form"

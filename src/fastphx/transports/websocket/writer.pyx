@@ -1,0 +1,100 @@
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+from picows.picows cimport WSMsgType, WSTransport
+cimport cython
+
+from fastphx.protocol.sink cimport FRAME_HEADROOM, OPCODE_BINARY, OPCODE_TEXT, FrameWriter
+from fastphx.transports.websocket.link_hooks cimport LinkHooks
+
+from fastphx.errors import DisconnectedError, OverloadedError
+from fastphx.transports.websocket.deflate import MIN_DEFLATED_BYTES as _min_deflated_bytes
+
+cdef Py_ssize_t _MIN_DEFLATED_BYTES = _min_deflated_bytes
+
+
+@cython.final
+cdef class WebSocketWriter(FrameWriter):
+    def __init__(self, LinkHooks link not None, Py_ssize_t max_write_buffer):
+        self.link = link
+        self.max_write_buffer = max_write_buffer
+
+    cdef int write_frame(self, char* data, Py_ssize_t size, int opcode) except -1:
+        if self._transport is None or self._transport.is_close_frame_sent or self._transport.is_disconnected:
+            self._check_open()
+        if self._unsent_bound + size > self.max_write_buffer:
+            self._make_room(size)
+        if self._deflate is not None and size >= _MIN_DEFLATED_BYTES:
+            # Before the stream moves on: what it gave must be sent.
+            self._transport._check_thread("write_frame")
+            return self._write_deflated(data[:size], opcode)
+        self._unsent_bound += size + FRAME_HEADROOM
+        self._transport.send_reuse_external_buffer(<WSMsgType>opcode, data, size)
+        return 0
+
+    cdef int _write_deflated(self, bytes message, int opcode) except -1:
+        cdef bytes deflated = self._deflate(message)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(deflated)
+        cdef char* memory = <char*>malloc(FRAME_HEADROOM + size)
+        if memory == NULL:
+            raise MemoryError()
+        try:
+            memcpy(memory + FRAME_HEADROOM, PyBytes_AS_STRING(deflated), size)
+            self._unsent_bound += size + FRAME_HEADROOM
+            self._transport.send_reuse_external_buffer(
+                <WSMsgType>opcode, memory + FRAME_HEADROOM, size, True, True)
+        finally:
+            free(memory)
+        return 0
+
+    cdef int _check_open(self) except -1:
+        # picows drops silently what is sent after a close.
+        if self._transport is not None:
+            # picows itself has begun to close, and would wait for ever for a server that does not read.
+            self.link.on_picows_closing()
+        raise DisconnectedError("the connection is closed or closing: nothing was sent")
+
+    cdef int _make_room(self, Py_ssize_t size) except -1:
+        # What is unsent can only have shrunk since it was last asked for, and grown by what was written, so
+        # asking costs one Python call in max_write_buffer bytes and not one a frame.
+        self._unsent_bound = self._transport._tr_get_write_buffer_size()
+        if self._unsent_bound and self._unsent_bound + size > self.max_write_buffer:
+            raise OverloadedError(
+                f"{self._unsent_bound} bytes are unsent, and {size} more would pass max_write_buffer "
+                f"({self.max_write_buffer}): slow down or raise it"
+            )
+        return 0
+
+    def write(self, bytes data not None, int opcode):
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        cdef char* memory
+        if opcode != OPCODE_TEXT and opcode != OPCODE_BINARY:
+            raise ValueError(f"a message's opcode is 1 (text) or 2 (binary), not {opcode}")
+        memory = <char*>malloc(FRAME_HEADROOM + size)
+        if memory == NULL:
+            raise MemoryError()
+        try:
+            memcpy(memory + FRAME_HEADROOM, PyBytes_AS_STRING(data), size)
+            self.write_frame(memory + FRAME_HEADROOM, size, opcode)
+        finally:
+            free(memory)
+
+    cdef bint has_room(self, Py_ssize_t size) except -1:
+        if self._unsent_bound + size > self.max_write_buffer:
+            self._unsent_bound = self._transport._tr_get_write_buffer_size()
+        return self._unsent_bound + size <= self.max_write_buffer
+
+    cdef int count(self, Py_ssize_t size) noexcept:
+        self._unsent_bound += size + FRAME_HEADROOM
+        return 0
+
+    cdef int use(self, WSTransport transport) noexcept:
+        self._transport = transport
+        return 0
+
+    def use_deflate(self, deflate not None):
+        self._deflate = deflate
+
+    @property
+    def unsent_bytes(self):
+        return 0 if self._transport is None else self._transport._tr_get_write_buffer_size()
