@@ -16,8 +16,9 @@ from types import SimpleNamespace
 
 from chart import lines
 from e2e import run_side
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.codec import encode, encode_reply
+from fastphx.protocol.sink import CallbackWriter
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MESSAGES = 200_000
@@ -27,7 +28,7 @@ def message_ns(topics: int) -> float:
     """The least of five runs: what a message costs that goes to one of *topics* in turn."""
     handler = SimpleNamespace(on_message=lambda message: None, on_reply=None, on_joined=lambda *_: None)
     session = CallbackSession(handler, heartbeat_interval_s=0)
-    session.opened(CollectingWriter(lambda frame, opcode: None), 0, 0.0)
+    session.opened(CallbackWriter(lambda frame, opcode: None), 0, 0.0)
     for number in range(topics):
         ref = str(session.join(f"room:{number}"))
         session.receive(encode_reply(ref, ref, f"room:{number}", "ok", b"{}"), 1, 0)

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.codec import (
     RawJson,
     decode,
@@ -20,6 +20,7 @@ from fastphx.protocol.codec import (
     encode_binary_push,
     encode_reply,
 )
+from fastphx.protocol.sink import CallbackWriter
 from fastphx.serializers import GzipJson, JsonV1, JsonV2
 
 SIZES = {"70 B": 30, "1 KiB": 1000, "64 KiB": 65000}
@@ -80,7 +81,7 @@ def open_session(topics: int, **callables: Callable[..., Any]) -> CallbackSessio
         on_message=lambda message: None, on_reply=lambda *_: None, on_joined=lambda *_: None
     )
     session = CallbackSession(SimpleNamespace(**(vars(handler) | callables)), heartbeat_interval_s=0)
-    session.opened(CollectingWriter(lambda frame, opcode: None), 0, 0.0)
+    session.opened(CallbackWriter(lambda frame, opcode: None), 0, 0.0)
     for number in range(topics):
         topic = f"room:{number}"
         ref = str(session.join(topic))

@@ -13,9 +13,7 @@ import orjson
 
 from fastphx.errors import DecodeError, EncodingError, clip
 from fastphx.protocol import codec
-
-TEXT = 1
-BINARY = 2
+from fastphx.protocol.sink import BINARY, TEXT
 
 Ref = str | int | None
 Decoded = tuple[Ref, Ref, str, str, Any]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.frame_write import encode_reply
 from fastphx.protocol.message import Message
+from tests.protocol.collecting_writer import CollectingWriter
 
 
 def joined_session(

@@ -14,9 +14,10 @@ from random import Random
 from typing import Any
 
 from fastphx.errors import AlreadyJoinedError, DecodeError, NotJoinedError, OverloadedError
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.joins import Join
 from fastphx.protocol.message import Message, decode
+from tests.protocol.collecting_writer import CollectingWriter
 
 TEXT, BINARY = 1, 2
 DATA = Path(__file__).parent.parent / "data" / "websocket.json"

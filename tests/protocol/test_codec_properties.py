@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from fastphx.errors import DecodeError, EncodingError
 from fastphx.protocol import codec
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.callback_session import CallbackSession
+from tests.protocol.collecting_writer import CollectingWriter
 from tests.protocol.recording_handler import RecordingHandler
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=300) | st.text(

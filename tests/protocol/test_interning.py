@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tracemalloc
 
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.frame_write import encode
 from fastphx.protocol.message import decode
+from tests.protocol.collecting_writer import CollectingWriter
 from tests.protocol.recording_handler import RecordingHandler
 
 ROUNDS = 10_000

@@ -8,8 +8,10 @@ from enum import StrEnum
 import pytest
 
 from fastphx.errors import AlreadyJoinedError, DisconnectedError, NotJoinedError, OverloadedError
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.joins import Join, JoinState
+from fastphx.protocol.sink import CallbackWriter
+from tests.protocol.collecting_writer import CollectingWriter
 from tests.protocol.recording_handler import RecordingHandler
 
 SECOND = 1_000_000_000
@@ -284,13 +286,13 @@ def test_a_full_transport_changes_nothing() -> None:
         raise OverloadedError("full")
 
     joined(session, "a")
-    session.opened(CollectingWriter(refuse), 0, 1.0)
+    session.opened(CallbackWriter(refuse), 0, 1.0)
     with pytest.raises(OverloadedError):
         session.join("a")
     assert session.state("a") == JoinState.CLOSED
     session.opened(CollectingWriter(), 0, 1.0)
     assert joined(session, "a") == 1
-    session.opened(CollectingWriter(refuse), 0, 1.0)
+    session.opened(CallbackWriter(refuse), 0, 1.0)
     assert len(session.refs) == 0
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.joins import JoinState
 from fastphx.protocol.message import Message
+from tests.protocol.collecting_writer import CollectingWriter
 from tests.protocol.recording_handler import RecordingHandler
 
 DATA = Path(__file__).parent.parent / "data" / "websocket.json"

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastphx import DecodeError, DisconnectedError, EncodingError
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.frame_write import RawJson
 from fastphx.serializers import GzipJson, JsonV1, JsonV2, Serializer
+from tests.protocol.collecting_writer import CollectingWriter
 from tests.protocol.recording_handler import RecordingHandler
 from tests.serializers.msgpack_serializer import MsgPack
 

@@ -8,8 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from fastphx.errors import DisconnectReason
-from fastphx.protocol.callback_session import CollectingWriter
-from fastphx.protocol.sink import FrameSink, FrameWriter
+from fastphx.protocol.sink import CallbackWriter, FrameSink, FrameWriter
 from fastphx.transports.base import BINARY, Transport, TransportOwner
 
 SHOWN_BYTES = 2000
@@ -47,7 +46,7 @@ class FramePrinter:
         self._owner = owner
 
     def notify_connected(self, writer: FrameWriter | None) -> None:
-        self._owner.notify_connected(CollectingWriter(self._push))
+        self._owner.notify_connected(CallbackWriter(self._push))
 
     def notify_disconnected(self, reason: DisconnectReason) -> None:
         self._owner.notify_disconnected(reason)

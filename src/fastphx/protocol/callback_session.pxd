@@ -1,10 +1,9 @@
 """The Python-facing session: builds a Message and calls a handler."""
 
 from fastphx.protocol.frame_scan cimport Header
-from fastphx.protocol.message cimport Message
 from fastphx.protocol.joins cimport Join
+from fastphx.protocol.message cimport Message
 from fastphx.protocol.session cimport Session
-from fastphx.protocol.sink cimport FrameWriter
 
 cdef class CallbackSession(Session):
     cdef object _handler
@@ -12,7 +11,3 @@ cdef class CallbackSession(Session):
     cdef object _on_reply
     cdef object _on_handler_error   # None: the handler has none, and exceptions go through to the transport
     cdef int _handler_failed(self, Message message, bint is_default) except -1
-
-cdef class CollectingWriter(FrameWriter):
-    cdef readonly list frames
-    cdef object _write

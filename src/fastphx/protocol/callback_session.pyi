@@ -94,12 +94,3 @@ class CallbackSession(Session):
         """One whole message, for a transport that is not compiled, and for tests."""
     @property
     def stats(self) -> dict[str, int]: ...
-
-@final
-class CollectingWriter(FrameWriter):
-    """Keeps the frames that a session writes, or hands each to *write(data, opcode)*: for tests and for
-    transports that are not compiled."""
-
-    def __init__(self, write: Any = None) -> None: ...
-    @property
-    def frames(self) -> list[tuple[int, bytes]]: ...

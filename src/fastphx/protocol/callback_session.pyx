@@ -224,18 +224,3 @@ cdef class CallbackSession(Session):
             name = "errored"
         self._handler.on_failed(entry.ref, <object>entry.waiter, name)
         return 0
-
-
-@cython.final
-cdef class CollectingWriter(FrameWriter):
-    def __init__(self, write=None):
-        self.frames = []
-        self._write = write
-
-    cdef int write_frame(self, char* data, Py_ssize_t size, int opcode) except -1:
-        cdef bytes frame = data[:size]
-        if self._write is None:
-            self.frames.append((opcode, frame))
-        else:
-            self._write(frame, opcode)
-        return 0

@@ -162,5 +162,5 @@ cdef inline void clear(Header* header, Py_ssize_t size) noexcept nogil:
 cdef inline bint is_reply(const Header* header) noexcept nogil:
     if header.kind == KIND_REPLY:
         return True
-    return (header.kind == KIND_TEXT or header.kind == KIND_OBJECT) and header.event.size == 9 and same_bytes(
+    return header.event.size == 9 and (header.kind == KIND_TEXT or header.kind == KIND_OBJECT) and same_bytes(
         header.event.data, "phx_reply", 9)

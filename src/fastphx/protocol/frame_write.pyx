@@ -5,8 +5,6 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from fastphx.protocol.json_string cimport skip_plain
-
 from fastphx.errors import EncodingError, clip
 
 
@@ -54,6 +52,11 @@ cdef inline char* put_number(char* out, uint64_t number) noexcept nogil:
 
 cdef const char* HEX_DIGITS = "0123456789abcdef"
 
+cdef uint8_t[256] AS_IS     # 1 for a byte that a JSON string may hold as it is
+cdef int _byte
+for _byte in range(256):
+    AS_IS[_byte] = _byte >= 0x20 and _byte != c'"' and _byte != c"\\"
+
 
 cdef char* put_string(char* out, const char* data, Py_ssize_t size) noexcept nogil:
     """A JSON string: at most 6 bytes a byte, and two quotes."""
@@ -65,9 +68,8 @@ cdef char* put_string(char* out, const char* data, Py_ssize_t size) noexcept nog
     out += 1
     while at < end:
         start = at
-        at = skip_plain(at, end)
-        while at < end and <uint8_t>at[0] >= 0x80:
-            at = skip_plain(at + 1, end)
+        while at < end and AS_IS[<uint8_t>at[0]]:
+            at += 1
         out = put(out, start, at - start)
         if at >= end:
             break

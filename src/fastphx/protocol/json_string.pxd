@@ -10,11 +10,11 @@ from libc.string cimport memcpy
 cdef extern from *:
     """
     /* How many bytes of a word, as they lie in memory, stand before the first whose high bit is marked. Where
-       the answer would take more than an instruction it is 0, and the bytes are looked at one by one. */
+       the answer would take more than an instruction it is -1, and the bytes are looked at one by one. */
     #if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    #define fastphx_bytes_before(marks) (__builtin_ctzll(marks) >> 3)
+    #define fastphx_bytes_before(marks) ((int)(__builtin_ctzll(marks) >> 3))
     #else
-    #define fastphx_bytes_before(marks) 0
+    #define fastphx_bytes_before(marks) -1
     #endif
     """
     int bytes_before "fastphx_bytes_before" (uint64_t marks) noexcept nogil
@@ -39,8 +39,9 @@ cdef inline const char* skip_plain(const char* at, const char* end) noexcept nog
         special = ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote)
         special = (special | ((backslash - ones) & ~backslash) | word) & highs
         if special:
-            at += bytes_before(special)
-            break
+            if bytes_before(special) < 0:
+                break
+            return at + bytes_before(special)
         at += 8
     while at < end and is_plain(at[0]):
         at += 1

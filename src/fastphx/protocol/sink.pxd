@@ -28,3 +28,7 @@ cdef class FrameWriter:
 cdef class CallbackSink(FrameSink):
     """Hands each message to a Python callable."""
     cdef readonly object callback
+
+cdef class CallbackWriter(FrameWriter):
+    """Hands each frame to a Python callable: the writer of a transport that is not compiled."""
+    cdef readonly object callback

@@ -1,4 +1,11 @@
 from collections.abc import Callable
+from typing import Final
+
+TEXT: Final[int]
+"""The opcode of a message that is text, as in RFC 6455 section 11.8 whatever the transport."""
+
+BINARY: Final[int]
+"""The opcode of a message that is bytes."""
 
 class FrameSink:
     """Takes whole messages off a transport (compiled; `on_frame` is a C method)."""
@@ -12,3 +19,11 @@ class CallbackSink(FrameSink):
     def __init__(self, callback: Callable[[bytes, int, int], object]) -> None: ...
     @property
     def callback(self) -> Callable[[bytes, int, int], object]: ...
+
+class CallbackWriter(FrameWriter):
+    """Hands each frame to *callback(data, opcode)*: the writer of a transport that is not compiled. What the
+    callback raises is what the write raises."""
+
+    def __init__(self, callback: Callable[[bytes, int], object]) -> None: ...
+    @property
+    def callback(self) -> Callable[[bytes, int], object]: ...

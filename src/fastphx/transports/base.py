@@ -11,13 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol, Self, runtime_checkable
 
 from fastphx.errors import DisconnectReason
-from fastphx.protocol.sink import FrameSink, FrameWriter
+from fastphx.protocol.sink import BINARY, TEXT, FrameSink, FrameWriter
 
-TEXT = 1
-"""The opcode of a message that is text, as in RFC 6455 section 11.8 whatever the transport."""
-
-BINARY = 2
-"""The opcode of a message that is bytes."""
+__all__ = ["BINARY", "TEXT", "ConnectionOwner", "Transport", "TransportOwner"]
 
 
 class ConnectionOwner(Protocol):

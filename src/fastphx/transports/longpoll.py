@@ -29,7 +29,7 @@ from fastphx.errors import (
     TransportDown,
     clip,
 )
-from fastphx.protocol.callback_session import CollectingWriter
+from fastphx.protocol.sink import CallbackWriter
 from fastphx.transports.base import BINARY, TEXT, TransportOwner
 from fastphx.transports.endpoint import MAX_URL_LENGTH, shown_url, split_url
 from fastphx.transports.options import ConnectOptions
@@ -135,7 +135,7 @@ class LongPollTransport:
             raise
         transport._task = asyncio.create_task(transport._run(), name="fastphx longpoll")
         try:
-            owner.notify_connected(CollectingWriter(transport.push))
+            owner.notify_connected(CallbackWriter(transport.push))
         except Exception as error:
             owner.notify_error(error)
             transport.abort(TransportDown(error))
