@@ -28,9 +28,7 @@ ABOVE_ALL = {"__init__"}
 
 GRAPH = import_graph()
 
-KNOTS = [
-    {"fastphx.transports.link_owner", "fastphx.transports.websocket"},
-]
+KNOTS: list[set[str]] = []
 """Circles that are known, and may only get smaller."""
 
 

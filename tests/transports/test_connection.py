@@ -18,11 +18,12 @@ from fastphx.errors import (
     OverloadedError,
     TransportDown,
 )
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
+from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.codec import Message
 from fastphx.timing.wheel import wheel_for
 from fastphx.transports import TransportOwner, WebSocketTransport
 from fastphx.transports.connection import Connection
+from tests.protocol.collecting_writer import CollectingWriter
 from tests.transports.raw_server import Peer, RawServer, frame
 
 TIMEOUT_S = 10.0

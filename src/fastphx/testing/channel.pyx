@@ -1,4 +1,4 @@
-from fastphx.protocol.codec cimport Message
+from fastphx.protocol.message cimport Message
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
 from fastphx.testing.channel_process cimport CHANNEL_JOINED, ChannelProcess
 from fastphx.testing.replies cimport answer, characters
@@ -7,7 +7,7 @@ from fastphx.testing.server_socket cimport ServerSocket
 from fastphx.testing.text_frame cimport encode_payload, text_frame
 
 from fastphx.errors import EncodingError
-from fastphx.protocol.codec import encode_binary_server_push
+from fastphx.protocol.frame_write import encode_binary_server_push
 
 
 cdef class ServerChannel(ChannelProcess):

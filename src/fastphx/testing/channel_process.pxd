@@ -2,7 +2,8 @@
 
 from libc.stdint cimport uint8_t, uint64_t
 
-from fastphx.protocol.codec cimport Header, Message
+from fastphx.protocol.frame_scan cimport Header
+from fastphx.protocol.message cimport Message
 from fastphx.testing.server_socket cimport ServerSocket
 
 cdef enum ChannelState:

@@ -1,4 +1,5 @@
-from fastphx.protocol.codec cimport Header, Message, REF_NUMBER
+from fastphx.protocol.frame_scan cimport Header, REF_NUMBER
+from fastphx.protocol.message cimport Message
 from fastphx.protocol.sink cimport OPCODE_TEXT
 from fastphx.testing.replies cimport answer, answer_push, send_reply
 from fastphx.testing.responses cimport ServerReply, ServerStop

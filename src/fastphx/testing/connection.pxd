@@ -1,6 +1,7 @@
 """One client's connection: what it sends goes to the channels that it has joined."""
 
-from fastphx.protocol.codec cimport Header, Message
+from fastphx.protocol.frame_scan cimport Header
+from fastphx.protocol.message cimport Message
 from fastphx.testing.channel cimport ServerChannel
 from fastphx.testing.server_socket cimport ServerSocket
 

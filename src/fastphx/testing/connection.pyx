@@ -4,9 +4,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memcmp
 
-from fastphx.protocol.codec cimport (
-    Header, KIND_TEXT, Message, REF_NULL, REF_NUMBER, message_from_header, release, scan, scan_error, set_ref,
+from fastphx.protocol.frame_scan cimport (
+    Header, KIND_TEXT, REF_NULL, REF_NUMBER, release, scan, scan_error, set_ref,
 )
+from fastphx.protocol.message cimport Message, message_from_header
 from fastphx.protocol.sink cimport OPCODE_TEXT
 from fastphx.testing.channel cimport ServerChannel
 from fastphx.testing.channel_process cimport refuse_join, report_crashed_join

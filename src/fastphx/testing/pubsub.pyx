@@ -8,7 +8,7 @@ from fastphx.testing.hub cimport Hub
 from fastphx.testing.outlet cimport Outlet
 from fastphx.testing.text_frame cimport encode_payload, text_frame
 
-from fastphx.protocol.codec import encode_binary_broadcast
+from fastphx.protocol.frame_write import encode_binary_broadcast
 
 
 @cython.final

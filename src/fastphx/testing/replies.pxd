@@ -1,6 +1,7 @@
 """Replies to a client, and what the fault switches do to them."""
 
-from fastphx.protocol.codec cimport Header, Message
+from fastphx.protocol.frame_scan cimport Header
+from fastphx.protocol.message cimport Message
 from fastphx.testing.responses cimport ServerReply
 from fastphx.testing.server_socket cimport ServerSocket
 

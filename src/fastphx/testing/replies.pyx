@@ -1,14 +1,15 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
-from fastphx.protocol.codec cimport Header, KIND_TEXT, Message, REF_NULL, Ref
+from fastphx.protocol.frame_scan cimport Header, KIND_TEXT, REF_NULL, Ref
+from fastphx.protocol.message cimport Message
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
 from fastphx.testing.responses cimport ServerReply
 from fastphx.testing.server_socket cimport ServerSocket
 from fastphx.testing.text_frame cimport encode_payload, reply_frame
 
 from fastphx.errors import EncodingError
-from fastphx.protocol.codec import encode_binary_reply
+from fastphx.protocol.frame_write import encode_binary_reply
 
 cdef enum:
     REPLY_OVERHEAD_BYTES = 64

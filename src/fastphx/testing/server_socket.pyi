@@ -6,7 +6,7 @@ from fastphx.testing.faults import Faults
 from fastphx.testing.hub import Hub
 from fastphx.testing.outlet import Outlet
 from fastphx.testing.pubsub import PubSub
-from fastphx.transports.deflate import DeflateStream
+from fastphx.transports.websocket.deflate import DeflateStream
 
 class ServerSocket(Outlet):
     def __init__(

@@ -14,7 +14,7 @@ import logging
 import socket
 import struct
 
-from fastphx.transports.deflate import MIN_DEFLATED_BYTES as _min_deflated_bytes, InflateError
+from fastphx.transports.websocket.deflate import MIN_DEFLATED_BYTES as _min_deflated_bytes, InflateError
 
 cdef Py_ssize_t _MIN_DEFLATED_BYTES = _min_deflated_bytes
 cdef object _logger = logging.getLogger("fastphx.testing")

@@ -1,9 +1,9 @@
-from fastphx.protocol.codec cimport RawJson
+from fastphx.protocol.frame_write cimport RawJson
 
 import orjson
 
 from fastphx.errors import EncodingError, clip
-from fastphx.protocol.codec import encode, encode_reply
+from fastphx.protocol.frame_write import encode, encode_reply
 
 cdef object _dumps = orjson.dumps
 cdef int _SORT_KEYS = orjson.OPT_SORT_KEYS

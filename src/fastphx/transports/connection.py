@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from fastphx.errors import ConnectError, DisconnectReason, OverloadedError, TransportDown
-from fastphx.protocol.callback_session import CallbackSession, CollectingWriter
-from fastphx.protocol.sink import FrameSink, FrameWriter
+from fastphx.protocol.callback_session import CallbackSession
+from fastphx.protocol.sink import CallbackWriter, FrameSink, FrameWriter
 from fastphx.timing.wheel import CallbackTimer, wheel_for
 from fastphx.transports.base import Transport
 
@@ -194,7 +194,7 @@ class Connection:
         if writer is not None:
             self._up(writer)
         elif self._transport is not None:
-            self._up(CollectingWriter(self._transport.push))
+            self._up(CallbackWriter(self._transport.push))
         else:
             # It cannot be sent with before start has returned it.
             self._early = []
@@ -250,7 +250,7 @@ class Connection:
         """Now it can be sent with: connected, and then what came, and comes meanwhile, in order."""
         try:
             if not self._is_ending:
-                self._up(CollectingWriter(transport.push))
+                self._up(CallbackWriter(transport.push))
             while early:
                 opcode, data = early.pop(0)
                 if self.is_up:

@@ -6,7 +6,7 @@ from fastphx.load.result.histogram cimport Histogram
 from fastphx.load.worker.backlog cimport Backlog
 from fastphx.load.worker.lost_refs cimport LostRefs
 from fastphx.load.worker.stamp cimport Stamp
-from fastphx.protocol.codec cimport Header
+from fastphx.protocol.frame_scan cimport Header
 from fastphx.protocol.joins cimport Join
 from fastphx.protocol.refs cimport RefEntry
 from fastphx.protocol.session cimport Session

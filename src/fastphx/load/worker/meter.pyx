@@ -7,9 +7,11 @@ from fastphx.load.result.histogram cimport Histogram
 from fastphx.load.worker.backlog cimport Backlog
 from fastphx.load.worker.lost_refs cimport LostRefs
 from fastphx.load.worker.stamp cimport STAMPED_FOREIGN, STAMPED_NOT, Stamp, Stamped
-from fastphx.protocol.codec cimport (
-    REF_NUMBER, STATUS_OK, Header, RawJson, intern_event, message_from_header, reply_status,
-)
+from fastphx.protocol.frame_scan cimport REF_NUMBER, Header
+from fastphx.protocol.frame_write cimport RawJson
+from fastphx.protocol.known_frames cimport intern_event
+from fastphx.protocol.message cimport message_from_header
+from fastphx.protocol.reply_status cimport STATUS_OK, reply_status
 from fastphx.protocol.joins cimport JOINED, JOINING, Join
 from fastphx.protocol.refs cimport RefEntry
 from fastphx.protocol.session cimport FAIL_CLOSED, FAIL_DISCONNECTED, Session
@@ -243,7 +245,7 @@ cdef class MeterSession(Session):
         self.topics = topics
         self._wheel = meter.wheel
 
-    # -- a LinkOwner
+    # -- a ConnectionOwner
 
     def notify_connected(self, writer):
         cdef int64_t now_ns = monotonic_ns()

@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
-from fastphx.protocol.codec cimport Header
+from fastphx.protocol.frame_scan cimport Header
 
 cdef extern from "<string.h>" nogil:
     void* memmem(const void* data, size_t size, const void* wanted, size_t wanted_size)
