@@ -22,8 +22,8 @@ import tempfile
 from pathlib import Path
 
 from fastphx.errors import DisconnectedError, DisconnectReason, FastphxError
-from fastphx.protocol.sink import CallbackSink
-from fastphx.transports import ConnectOptions, WebSocketLink, connect
+from fastphx.protocol.sink import CallbackSink, FrameWriter
+from fastphx.transports import ConnectOptions, WebSocketWriter, connect
 from tests.free_port import free_port
 
 CASES = ("1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*", "12.1.*", "13.1.*")
@@ -41,7 +41,7 @@ class EchoingOwner:
     def __init__(self) -> None:
         self.disconnected: asyncio.Future[DisconnectReason] = asyncio.get_running_loop().create_future()
         self.received: list[bytes] = []
-        self._link: WebSocketLink | None = None
+        self._writer: WebSocketWriter | None = None
 
     async def run(self, url: str, *, echo: bool = True) -> None:
         """Stay connected to *url* until the server ends it."""
@@ -54,25 +54,23 @@ class EchoingOwner:
                 link.abort()
 
     def _echo(self, data: bytes, opcode: int, _now_ns: int) -> None:
-        assert self._link is not None
+        assert self._writer is not None
         # What follows a close that this side has sent is not answered.
         with contextlib.suppress(DisconnectedError):
-            self._link.writer.write(data, opcode)
+            self._writer.write(data, opcode)
 
     def _keep(self, data: bytes, _opcode: int, _now_ns: int) -> None:
         self.received.append(data)
 
-    def on_link_connected(self, link: WebSocketLink) -> None:
-        self._link = link
+    def notify_connected(self, writer: FrameWriter | None) -> None:
+        assert isinstance(writer, WebSocketWriter)
+        self._writer = writer
 
-    def on_link_disconnected(self, reason: DisconnectReason) -> None:
+    def notify_disconnected(self, reason: DisconnectReason) -> None:
         self.disconnected.set_result(reason)
 
-    def on_link_error(self, exc: BaseException) -> None:
+    def notify_error(self, exc: BaseException) -> None:
         raise exc
-
-    def on_link_writable(self) -> None:
-        pass
 
 
 async def run_cases(server: str) -> None:

@@ -19,7 +19,7 @@ from fastphx.errors import (
     TransportDown,
 )
 from fastphx.protocol.callback_session import CallbackSession
-from fastphx.protocol.codec import Message
+from fastphx.protocol.message import Message
 from fastphx.timing.wheel import wheel_for
 from fastphx.transports import TransportOwner, WebSocketTransport
 from fastphx.transports.connection import Connection

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from fastphx.transports.base import BINARY, TEXT, Transport, TransportOwner
     from fastphx.transports.connector import connect
     from fastphx.transports.endpoint import endpoint_url
-    from fastphx.transports.link_owner import LinkOwner
     from fastphx.transports.options import ConnectOptions
-    from fastphx.transports.websocket import WebSocketLink, WebSocketWriter
+    from fastphx.transports.websocket.link import WebSocketLink
+    from fastphx.transports.websocket.writer import WebSocketWriter
     from fastphx.transports.websocket_transport import WebSocketTransport
 
 __all__ = [
@@ -36,12 +36,11 @@ _HOME_OF = {
     "BINARY": "base",
     "TEXT": "base",
     "ConnectOptions": "options",
-    "LinkOwner": "link_owner",
     "Transport": "base",
     "TransportOwner": "base",
-    "WebSocketLink": "websocket",
+    "WebSocketLink": "websocket.link",
     "WebSocketTransport": "websocket_transport",
-    "WebSocketWriter": "websocket",
+    "WebSocketWriter": "websocket.writer",
     "connect": "connector",
     "endpoint_url": "endpoint",
 }

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from typing import Any, Literal, Self
 
-from fastphx.transports.deflate import DeflateOptions
 from fastphx.transports.limits import (
     DEFAULT_MAX_MESSAGE_SIZE,
     DEFAULT_MAX_PAUSE_S,
     DEFAULT_MAX_WRITE_BUFFER,
 )
 from fastphx.transports.proxy import checked_proxy, environment_proxy
+from fastphx.transports.websocket.deflate import DeflateOptions
 
 Header = tuple[str, str]
 SocketOption = tuple[int, int, int | bytes]

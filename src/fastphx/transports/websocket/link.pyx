@@ -13,10 +13,9 @@ from fastphx.transports.websocket.writer cimport WebSocketWriter
 
 from fastphx.errors import ConnectionClosed, DisconnectReason, OverloadedError, TransportDown
 from fastphx.timing.wheel import wheel_for
-
-DEFAULT_MAX_MESSAGE_SIZE = 8 * 1024 * 1024
-DEFAULT_MAX_WRITE_BUFFER = 4 * 1024 * 1024
-DEFAULT_MAX_PAUSE_S = 60.0
+from fastphx.transports.limits import (
+    DEFAULT_MAX_MESSAGE_SIZE, DEFAULT_MAX_PAUSE_S, DEFAULT_MAX_WRITE_BUFFER,
+)
 
 cdef:
     Py_ssize_t _MAX_CLOSE_REASON = 123      # RFC 6455 section 5.5: a control frame holds 125 bytes
