@@ -28,6 +28,7 @@ ABOVE_ALL = {"__init__"}
 
 GRAPH = import_graph()
 
+
 def backwards(order: tuple[str, ...], place: Callable[[str], str | None]) -> list[str]:
     """The imports against *order*; *place* says which of it a module belongs to, or None where to none."""
     missing = {found for found in map(place, GRAPH) if found is not None} - set(order)

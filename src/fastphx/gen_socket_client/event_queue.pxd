@@ -2,7 +2,7 @@
 
 from cpython.object cimport PyObject
 
-from fastphx.protocol.codec cimport Message
+from fastphx.protocol.message cimport Message
 
 cdef class EventQueue:
     cdef readonly bint idle             # a callback may be run at once

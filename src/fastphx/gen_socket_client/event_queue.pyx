@@ -3,7 +3,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from cpython.tuple cimport PyTuple_GET_SIZE
 
-from fastphx.protocol.codec cimport Message, raise_pending
+from fastphx.protocol.message cimport Message, raise_pending
 
 import asyncio
 import inspect
