@@ -21,7 +21,8 @@ def until_told(go: asyncio.Event, *parts: bytes) -> Any:
     async def serve(peer: Peer) -> None:
         await peer.accept()
         peer.send(parts[0])
-        await go.wait()
+        if parts[1:]:
+            await go.wait()
         for part in parts[1:]:
             peer.send(part)
             await peer.writer.drain()
