@@ -379,3 +379,20 @@ def test_a_topic_of_another_type_is_refused(topic: object) -> None:
     with pytest.raises(TypeError, match="the topic is a str"):
         session.join(topic)  # type: ignore[arg-type]
     assert session.topics() == []
+
+
+@pytest.mark.parametrize("join_ref", ["null", '"2"'])
+def test_a_reply_on_another_topic_is_no_answer(join_ref: str) -> None:
+    session, handler, _ = start(heartbeat_interval_s=0)
+    joined(session, "a")
+    joined(session, "b")
+    handler.take()
+    waiter = object()
+    ref = session.push_awaited("a", "e", {}, waiter, now_ns=0)
+    session.receive(b'[%b,"%d","b","phx_reply",{"response":{},"status":"ok"}]' % (join_ref.encode(), ref), 1)
+    ((name, _, answered, _),) = handler.take()
+    assert (name, answered, len(session.refs)) == ("on_reply", None, 1)
+    assert session.stats["unexpected_replies"] == 1
+    reply(session, 1, ref, "a", 5)
+    ((_, message, answered, rtt_ns),) = handler.take()
+    assert (message.topic, answered, rtt_ns, len(session.refs)) == ("a", waiter, 5, 0)

@@ -4,7 +4,9 @@ import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ from fastphx import (
 )
 from fastphx.serializers import JsonV1
 from fastphx.testing import JoinError, Server, TestSocket, demo_server
+from tests.answering_server import Pushed, answering
 
 
 def test_joins_pushes_and_leaves(phoenix_socket: TestSocket) -> None:
@@ -221,3 +224,15 @@ def test_only_so_many_messages_wait(
     assert phoenix_socket.push_sync("room:a", "echo")["status"] == "ok"
     assert phoenix_socket.await_message().payload == 2
     assert phoenix_socket.stats["dropped_messages"] == 2
+
+
+def test_a_reply_on_another_topic_is_no_answer() -> None:
+    def answer(pushed: Pushed) -> Iterator[list[Any]]:
+        if pushed.event == "echo":
+            yield pushed.reply("wrong", topic="room:b")
+        yield pushed.reply("right")
+
+    with answering(answer) as url, TestSocket(url) as socket:
+        socket.join("room:a")
+        socket.join("room:b")
+        assert socket.push_sync("room:a", "echo", {})["response"] == "right"

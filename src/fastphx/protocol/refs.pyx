@@ -142,6 +142,14 @@ cdef class RefTable:
         self._remove(slot - self.slots)
         return True
 
+    cdef bint take_reply(self, uint64_t ref, uint64_t join_ref, RefEntry* out) noexcept:
+        cdef RefEntry* slot = self._slot(ref)
+        if slot == NULL or slot.join_ref != join_ref:
+            return False
+        out[0] = slot[0]
+        self._remove(slot - self.slots)
+        return True
+
     cdef RefEntry* extract(self, uint64_t join_ref, int64_t expired_at_ns, Py_ssize_t* count) except? NULL:
         cdef Py_ssize_t index
         cdef Py_ssize_t found = 0

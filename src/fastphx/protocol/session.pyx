@@ -209,7 +209,7 @@ cdef class Session(FrameSink):
             finally:
                 self._forget_unowned(join)
         self.counters.replies += 1
-        if ref != 0 and self.refs.take(ref, &entry):
+        if ref != 0 and self.refs.take_reply(ref, join.join_ref, &entry):
             try:
                 return self.on_reply(header, join, &entry)
             finally:

@@ -274,8 +274,9 @@ class _Client(GenSocketClient):
             self.messages.put(Received(topic, "phx_close", payload))
 
     def handle_reply(self, topic: str, ref: int, payload: Any, transport: TransportHandle) -> None:
-        self._topics.pop(ref, None)
-        _answer(self._pushes, ref, payload)
+        if self._topics.get(ref) == topic:
+            del self._topics[ref]
+            _answer(self._pushes, ref, payload)
 
     def handle_message(self, topic: str, event: str, payload: Any, transport: TransportHandle) -> None:
         self.messages.put(Received(topic, event, payload))

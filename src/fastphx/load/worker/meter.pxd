@@ -35,7 +35,7 @@ cdef struct Counts:
     uint64_t lost_at_stop
     uint64_t late                       # replies to pushes that had timed out
     uint64_t duplicates                 # second replies
-    uint64_t unexpected                 # replies to refs that were never sent
+    uint64_t unexpected                 # replies to refs that were never sent, or sent to another topic
     uint64_t casts                      # pushes that no reply is waited for; not among pushes
     uint64_t cast_replies               # replies to those
     uint64_t deliveries                 # messages that are no replies; in fan-out: stamped, to subscribers

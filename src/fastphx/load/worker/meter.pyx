@@ -489,7 +489,8 @@ cdef class MeterSession(Session):
         ref = header.ref.number if header.ref.type == REF_NUMBER else 0
         if ref != 0 and join is not None and ref == join.leave_ref:
             return 0
-        if ref == 0 or ref >= self._next_ref:
+        if ref == 0 or ref >= self._next_ref or self.refs.has(ref):
+            # A ref that is waited for still, and yet this is no answer to it: the reply is of another topic.
             meter.counts.unexpected += 1
         elif not meter.expects_reply:
             meter.counts.cast_replies += 1
