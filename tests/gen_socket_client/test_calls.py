@@ -20,8 +20,9 @@ from fastphx import (
     reply,
 )
 from fastphx.testing import Server
-from tests.gen_socket_client.conftest import Starter
+from fastphx.timing.wheel import wheel_for
 from tests.gen_socket_client.recorder import AsyncRecorder, Recorder
+from tests.gen_socket_client.starter import Starter
 
 kinds = pytest.mark.parametrize("kind", [Recorder, AsyncRecorder])
 
@@ -127,6 +128,27 @@ async def test_a_call_that_stops_the_socket_without_an_answer(
     with pytest.raises(StoppedError, match="done"):
         await client.socket.call(Stop("done"))
     assert await client.socket.wait_closed() == "done"
+
+
+async def test_a_call_that_is_answered_leaves_no_timer(server: Server, start: Starter) -> None:
+    client = await start.connected(server, Plain())
+    waiting = len(wheel_for(asyncio.get_running_loop()))
+    call = asyncio.create_task(client.socket.call(NoReply(), timeout=3600.0))
+    caller = await client.callers.get()
+    assert len(wheel_for(asyncio.get_running_loop())) == waiting + 1
+    reply(caller, 1)
+    assert await call == 1
+    assert len(wheel_for(asyncio.get_running_loop())) == waiting
+
+
+async def test_a_call_may_wait_for_ever(server: Server, start: Starter) -> None:
+    client = await start.connected(server, Plain())
+    waiting = len(wheel_for(asyncio.get_running_loop()))
+    call = asyncio.create_task(client.socket.call(NoReply(), timeout=None))
+    caller = await client.callers.get()
+    assert len(wheel_for(asyncio.get_running_loop())) == waiting
+    reply(caller, 1)
+    assert await call == 1
 
 
 async def test_a_call_that_is_cancelled_leaves_nothing(server: Server, start: Starter) -> None:

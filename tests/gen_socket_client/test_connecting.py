@@ -28,8 +28,8 @@ from fastphx.serializers import GzipJson, JsonV1
 from fastphx.testing import Channel, Handshake, Server, demo_server
 from fastphx.transports import WebSocketTransport
 from tests.free_port import free_port
-from tests.gen_socket_client.conftest import Starter
 from tests.gen_socket_client.recorder import AsyncRecorder, Recorder
+from tests.gen_socket_client.starter import Starter
 from tests.unix_relay import unix_relay
 
 kinds = pytest.mark.parametrize("kind", [Recorder, AsyncRecorder])

@@ -25,8 +25,8 @@ from fastphx import (
 )
 from fastphx.testing import Server
 from fastphx.transports import WebSocketTransport
-from tests.gen_socket_client.conftest import Starter
 from tests.gen_socket_client.recorder import AsyncRecorder, Recorder
+from tests.gen_socket_client.starter import Starter
 
 TOPIC = "room:a"
 TIMEOUT_S = 5.0

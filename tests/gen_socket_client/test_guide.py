@@ -11,7 +11,7 @@ import pytest
 
 from fastphx import whereis
 from fastphx.testing import Server
-from tests.gen_socket_client.conftest import Starter
+from tests.gen_socket_client.starter import Starter
 
 GUIDE = Path(__file__).parents[2] / "docs" / "behaviour.md"
 

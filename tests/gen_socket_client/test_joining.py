@@ -10,8 +10,8 @@ import pytest
 from fastphx import AlreadyJoinedError, DisconnectedError, EncodingError, FastphxError, NotJoinedError
 from fastphx.gen_socket_client import join, joined, leave, push
 from fastphx.testing import Server
-from tests.gen_socket_client.conftest import Starter
 from tests.gen_socket_client.recorder import AsyncRecorder, Recorder
+from tests.gen_socket_client.starter import Starter
 
 TOPIC = "room:a"
 kinds = pytest.mark.parametrize("kind", [Recorder, AsyncRecorder])

@@ -14,8 +14,8 @@ import pytest
 
 from fastphx import Connect, EncodingError, GzipJson, JsonV1, JsonV2, Serializer
 from fastphx.testing import Server
-from tests.gen_socket_client.conftest import Starter
 from tests.gen_socket_client.recorder import AsyncRecorder, Recorder
+from tests.gen_socket_client.starter import Starter
 
 TOPIC = "room:a"
 kinds = pytest.mark.parametrize("kind", [Recorder, AsyncRecorder])

@@ -12,8 +12,8 @@ import pytest
 
 from fastphx import Connect, OverloadedError, Stop, TransportDown
 from fastphx.testing import Server
-from tests.gen_socket_client.conftest import Starter
 from tests.gen_socket_client.recorder import AsyncRecorder, Recorder
+from tests.gen_socket_client.starter import Starter
 
 TOPIC = "room:a"
 TIMEOUT_S = 5.0

@@ -11,8 +11,8 @@ import pytest
 from fastphx import NoReply, NotJoinedError, StoppedError, reply, start_link
 from fastphx.testing import Server, demo_server
 from fastphx.transports import WebSocketTransport
-from tests.gen_socket_client.conftest import Starter
 from tests.gen_socket_client.recorder import AsyncRecorder, Recorder
+from tests.gen_socket_client.starter import Starter
 
 TOPIC = "room:a"
 kinds = pytest.mark.parametrize("kind", [Recorder, AsyncRecorder])

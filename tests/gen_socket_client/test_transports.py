@@ -23,8 +23,8 @@ from fastphx import (
 from fastphx.testing import Server, demo_server
 from fastphx.transports import Transport, TransportOwner, WebSocketTransport
 from fastphx.transports.longpoll import LongPollTransport
-from tests.gen_socket_client.conftest import Starter
 from tests.gen_socket_client.recorder import AsyncRecorder, Recorder
+from tests.gen_socket_client.starter import Starter
 
 TOPIC = "room:a"
 TIMEOUT_S = 5.0
@@ -451,6 +451,32 @@ async def test_what_a_message_brings_about_at_once_follows_it(start: Starter) ->
         transports[0].owner.notify_message(1, orjson.dumps([None, None, TOPIC, "n", n]))
         assert client.events.get_nowait() == ("handle_message", TOPIC, "n", n)
         assert client.events.get_nowait()[0] == "handle_reply"
+
+
+class Interrupt(BaseException):
+    """Something that no callback may keep to itself."""
+
+
+async def test_what_is_no_exception_crashes_the_socket_and_goes_on(start: Starter) -> None:
+    def interrupt(*_args: Any) -> None:
+        raise Interrupt
+
+    transports: list[Loopback] = []
+
+    class Kept(Loopback):
+        @classmethod
+        async def start(cls, url: str, owner: TransportOwner, opts: Mapping[str, Any]) -> Self:
+            transport = await super().start(url, owner, opts)
+            transports.append(transport)
+            return transport
+
+    client = Recorder(handle_message=interrupt)
+    await start(client, "ws://127.0.0.1/socket", transport=Kept)
+    await client.next("handle_connected")
+    with pytest.raises(Interrupt):
+        transports[0].owner.notify_message(1, orjson.dumps([None, None, TOPIC, "n", 1]))
+    with pytest.raises(Interrupt):
+        await asyncio.wait_for(client.socket.wait_closed(), TIMEOUT_S)
 
 
 class DiesOfAPush(Loopback):
