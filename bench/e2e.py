@@ -30,6 +30,7 @@ import load_node
 import node
 import process_tree
 import sender
+import trickle
 from chart import bars
 from hot_connection import SenderTooSlow, faster, measure
 from interleave import Ratio, interleave, ratio
@@ -281,6 +282,13 @@ def asking(scale: float, rounds: int) -> Iterator[Row]:
     yield row("behaviour, call / the client's awaited push, by CPU", found, at_most=call.TARGET, note=note)
 
 
+def trickling(scale: float, rounds: int) -> Iterator[Row]:
+    messages = max(20_000, int(trickle.MESSAGES * scale))
+    found, note = trickle.compare(trickle.RATE, messages, trickle.INTERVAL_S, rounds)
+    name = f"receive, client, 40000/s: CPU with a read interval of {trickle.INTERVAL_S * 1e3:g} ms / without"
+    yield row(name, found, at_most=trickle.TARGET, note=note)
+
+
 PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
     "receive": hot_connection,
     "sockets": many_sockets,
@@ -289,6 +297,7 @@ PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
     "server": embedded_server,
     "call": asking,
     "load": load_tests,
+    "trickle": trickling,
 }
 
 
