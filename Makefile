@@ -65,6 +65,8 @@ package-check:
 .venv/built: .venv/ready setup.py $(COMPILED)
 	$(check_machine)
 	@echo "Compiling fastphx"
+# A library whose source is gone would be imported in place of a module of Python with its name.
+	@for built in $$(find src -name '*.so'); do test -e "$${built%%.*}.pyx" || rm "$$built"; done
 	@$(PIP) install --no-build-isolation --editable '.[test,style]'
 	@touch $@
 
