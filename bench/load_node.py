@@ -84,7 +84,7 @@ def of_fastphx(url: str, shape: Shape, seconds: int, flags: Sequence[str]) -> fl
         used = process_tree.usage(command, seconds)
         result = json.loads(path.read_bytes())
     count, latency = ("deliveries", "delivery") if shape.scenario == "fanout" else ("replies", "rtt")
-    p99_s = result["latency"][latency]["p99"]
+    p99_s = result["latency"][latency].get("p99", 0.0)
     return cpu_s_a_message("fastphx", used.cpu, shape, seconds, result["totals"][count], p99_s)
 
 
