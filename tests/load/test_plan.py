@@ -28,7 +28,7 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.target import websocket_url
 from fastphx.load.plan.template import NAMES, Template
 from fastphx.load.plan.threshold import Threshold
-from fastphx.load.plan.units import RateStep, duration_s, rate_per_s
+from fastphx.load.plan.units import RateStep, duration_s, rate_per_s, tolerance
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
 from fastphx.load.scenarios import SCENARIOS
@@ -262,7 +262,7 @@ def test_the_figures_have_one_list_of_names() -> None:
     for figure in LOWER_IS_BETTER + HIGHER_IS_BETTER:
         section, dot, name = figure.rpartition(".")
         assert name in (names_in(section if dot else "totals") or ())
-        Threshold.parse(f"{figure}<1")
+        Threshold.parse(f"{figure}<1{'s' if section in LATENCIES else ''}")
 
 
 def test_the_compiled_meter_counts_by_these_names() -> None:
@@ -338,3 +338,69 @@ def test_any_mapping_is_a_plan_or_a_plan_error_of_one_sentence(mapping: dict[str
     assert plan is None or (isinstance(plan, Plan) and Plan.from_mapping(plan.to_mapping()) == plan)
     if isinstance(plan, Plan):
         result_or_sentence(lambda: preflight(plan))
+
+
+@pytest.mark.parametrize(
+    ("mapping", "words"),
+    [
+        ({"max_cpu": "95"}, "max_cpu: 95 is 9,500 %: write 95%"),
+        ({"max_cpu": 95}, "write 95%"),
+        ({"max_cpu": "101%"}, "at most 100%"),
+        ({"max_loop_lag": "500"}, "max_loop_lag: 500 has no unit: write 500ms or 500s"),
+        ({"max_schedule_lag": 100}, "max_schedule_lag: 100s is no limit"),
+        ({"threshold": "rtt.p99<50"}, "50 has no unit: write 50ms or 50s"),
+        ({"threshold": "delivery.mean<0.05"}, "0.05 has no unit"),
+        ({"threshold": "rtt.p99<50%"}, "rtt.p99 takes ns, us"),
+        ({"threshold": "rtt.count>5ms"}, "rtt.count takes no unit"),
+        ({"threshold": "lost<1%"}, "lost takes no unit: it is a count"),
+        ({"threshold": "client.rss_bytes<5ms"}, "client.rss_bytes takes KB"),
+        ({"threshold": "client.cpu_share_max<95"}, "write it like 95%"),
+        ({"threshold": "client.cpu_share_max<950%"}, "write it like 95%"),
+        ({"topic": ["room:{i}", "room:{i % 2}"]}, "'room:0' for connection 0"),
+        ({"topic": ["room:{i}", "room:7"]}, "'room:{i}' and 'room:7' are both 'room:7' for connection 7"),
+        ({"topic": ["room:a", "room:b", "room:a"]}, "a socket joins a topic once"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(mapping: dict[str, object], words: str) -> None:
+    with pytest.raises(PlanError) as raised:
+        preflight(Plan.from_mapping(mapping))
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "threshold",
+    [
+        "rtt.p99<50ms",
+        "rtt.min>0",
+        "rtt.count>5",
+        "client.cpu_s<20",
+        "client.cpu_s_per_message<20us",
+        "client.rss_bytes_per_connection<9KiB",
+        "client.cpu_share_max<95%",
+        "client.cpu_share_max<0.95",
+        "throughput.replies_per_s>100/s",
+        "storm.rejoined_100_s<5s",
+        "lost==0",
+        "delivery_bytes>0",
+    ],
+)
+def test_a_limit_has_the_unit_of_its_figure_or_none_where_the_name_has_it(threshold: str) -> None:
+    assert Threshold.parse(threshold).expr == threshold
+
+
+def test_topics_that_never_coincide_are_not_refused() -> None:
+    preflight(Plan.from_mapping({"topic": ["room:{i}", "room:{i % 2 + 100}"], "connections": 100}))
+
+
+@pytest.mark.parametrize(("text", "value"), [("5%", 0.05), ("0.05", 0.05), ("0%", 0.0), ("10000%", 100.0)])
+def test_a_tolerance_is_a_part(text: str, value: float) -> None:
+    assert tolerance(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("5", "is 500 %: write 5%"), ("-1%", "not like"), ("x", "not like")]
+)
+def test_a_tolerance_that_cannot_be_meant_is_refused(text: str, words: str) -> None:
+    with pytest.raises(PlanError, match=words):
+        tolerance(text)

@@ -10,11 +10,12 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from fastphx.cli.compare import EXIT_WORSE, parse_tolerance
+from fastphx.cli.compare import EXIT_WORSE
 from fastphx.cli.load import Command, check_report_paths, read_plan
 from fastphx.load.control.preflight import preflight
 from fastphx.load.control.server_comparison import Ratio, compare_servers
 from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.units import tolerance as parse_tolerance
 from fastphx.load.report.readable import shown
 
 
@@ -42,6 +43,7 @@ def bench(
     """
     loaded = Plan.from_mapping(read_plan(plan))
     preflight(loaded)
+    allowed = parse_tolerance(tolerance)
     if json_path is not None:
         check_report_paths({"json": json_path})
     console = Console(stderr=True)
@@ -51,7 +53,7 @@ def bench(
             command_b,
             loaded,
             repeat,
-            parse_tolerance(tolerance),
+            allowed,
             lambda number, side: console.print(f"round {number} of {repeat}: {side}", highlight=False),
         )
     )

@@ -10,22 +10,12 @@ from rich.table import Table
 
 from fastphx.cli.load import Command
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.units import tolerance as parse_tolerance
 from fastphx.load.report.readable import shown
 from fastphx.load.result.comparison import compare as compare_results
 from fastphx.load.result.comparison import read_result
 
 EXIT_WORSE = 99
-
-
-def parse_tolerance(text: str) -> float:
-    """``5%`` or ``0.05``. Raises PlanError."""
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 100:
-        raise PlanError(f"the tolerance {text!r} is not like 5% or 0.05")
-    return value
 
 
 @click.command(cls=Command, short_help="Compare two results of `fastphx load`.")

@@ -10,9 +10,11 @@ from fastphx.load.plan.payload import PAYLOAD_NAMES, read_payload
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.target import Target
 from fastphx.load.plan.template import Template
-from fastphx.load.scenarios import scenario_of
+from fastphx.load.scenarios import Scenario, scenario_of
 
 MAX_BINARY_FIELD_BYTES = 255
+MAX_TOPICS_CHECKED = 200_000
+"""Topics that are rendered before the run to see whether two of a connection coincide: half a second."""
 
 
 def preflight(plan: Plan) -> None:
@@ -43,8 +45,25 @@ def preflight(plan: Plan) -> None:
         for what, template in templates.items():
             if i == 0 or "row" in template.uses:
                 _check_json(template.render({"i": i, "n": 0, "row": row}), what)
+    _check_distinct(plan, scenario, target)
     if scenario.has_herd and plan.url is not None and plan.storm_command is None:
         raise PlanError("a storm on a server of yours needs --storm-command, which disturbs it")
+
+
+def _check_distinct(plan: Plan, scenario: Scenario, target: Target) -> None:
+    """Raises PlanError where two topics of one connection are the same: a socket can join a topic once. All
+    connections are looked at, or as many as MAX_TOPICS_CHECKED topics allow."""
+    if len(plan.topics) < 2:
+        return
+    for i in range(min(plan.connections, MAX_TOPICS_CHECKED // len(plan.topics))):
+        seen: dict[str, str] = {}
+        for source, topic in zip(plan.topics, scenario.topics(i, target.row(i)), strict=False):
+            if topic in seen:
+                raise PlanError(
+                    f"the topics {clip(seen[topic])} and {clip(source)} are both {clip(topic)} for "
+                    f"connection {i}, and a socket joins a topic once"
+                )
+            seen[topic] = source
 
 
 def _payload_template(source: bytes, what: str) -> Template:

@@ -12,7 +12,7 @@ from fastphx.errors import clip
 from fastphx.load.plan.defaults import defaults_of
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.threshold import Threshold
-from fastphx.load.plan.units import RateStep, duration_s, part, rate_per_s, rate_steps
+from fastphx.load.plan.units import RateStep, duration_s, lag_s, rate_per_s, rate_steps, share_above_0
 
 VSNS = ("2.0.0", "1.0.0")
 MAX_CONNECTIONS = 10_000_000
@@ -185,11 +185,11 @@ class Plan:
     """A shell command that disturbs a server of yours (storm)."""
     thresholds: tuple[str, ...] = _key(_texts, (), "threshold")
     """Expressions like ``rtt.p99<50ms`` that must hold."""
-    max_schedule_lag_s: float = _key(_seconds, 0.1, "max_schedule_lag")
+    max_schedule_lag_s: float = _key(lag_s, 0.1, "max_schedule_lag")
     """A schedule whose p99 lags more behind its clock is not the plan's load: the run is invalid."""
-    max_loop_lag_s: float = _key(_seconds, 0.5, "max_loop_lag")
+    max_loop_lag_s: float = _key(lag_s, 0.5, "max_loop_lag")
     """A worker that did not run for longer cannot tell its own pause from the server's: invalid."""
-    max_cpu: float = _key(part, 0.95)
+    max_cpu: float = _key(share_above_0, 0.95)
     """A worker that uses more of its core may be what is being measured: invalid."""
     seed: int = _key(_number, 0)
 

@@ -28,6 +28,35 @@ _UNITS = {
     None: 1.0, "/s": 1.0, "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
     "%": 0.01, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1024.0, "MiB": 1024.0**2, "GiB": 1024.0**3,
 }  # fmt: skip
+_TIMES = ("ns", "us", "µs", "ms", "s", "m", "h")
+_SIZES = ("KB", "MB", "GB", "KiB", "MiB", "GiB")
+
+
+def _units_of(figure: str) -> tuple[str, ...]:
+    """The units that a limit of *figure* may have; a count has none."""
+    section, _, name = figure.rpartition(".")
+    if section in LATENCIES:
+        return () if name == "count" else _TIMES
+    if name.endswith("_per_s"):
+        return ("/s",)
+    if "bytes" in name and section:
+        return _SIZES
+    if "share" in name:
+        return ("%",)
+    return _TIMES if name.endswith("_s") or "_s_per_" in name else ()
+
+
+def _check_unit(text: str, figure: str, number: str, unit: str | None) -> None:
+    """Raises PlanError for a unit that the figure is not in, and for a number that needs one: figures that
+    have their unit in their name (``client.cpu_s``) do not."""
+    units = _units_of(figure)
+    if unit is not None and unit not in units:
+        known = f"{', '.join(units)}" if units else "no unit: it is a count"
+        raise PlanError(f"the threshold {clip(text)}: {figure} takes {known}")
+    if unit is None and float(number) and figure.rpartition(".")[0] in LATENCIES and units:
+        raise PlanError(f"the threshold {clip(text)}: {number} has no unit: write {number}ms or {number}s")
+    if units == ("%",) and float(number) > (100 if unit else 1):
+        raise PlanError(f"the threshold {clip(text)} is above the whole: write it like 95%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +64,8 @@ class Threshold:
     """One expression: a figure of the result, a comparison, and a number with a unit.
 
     A figure is ``LATENCY.FIGURE`` (``rtt.p99``), ``SECTION.NAME`` (``client.rss_bytes_per_connection``,
-    ``throughput.replies_per_s``), or a total (``lost``). ``%`` is a hundredth.
+    ``throughput.replies_per_s``), or a total (``lost``). ``%`` is a hundredth. A latency's limit needs a
+    unit, unless it is 0.
     """
 
     expr: str
@@ -63,6 +93,7 @@ class Threshold:
             raise PlanError(
                 f"the threshold {clip(text)}: {figure} is no total: there are {', '.join(totals)}"
             )
+        _check_unit(text, figure, number, unit)
         return cls(text.strip(), figure, comparison, float(number) * _UNITS[unit], unit)
 
     def check(self, result: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from fastphx.load.plan.error import PlanError
 
 MAX_RATE_PER_S = 10_000_000.0
 MAX_DURATION_S = 30 * 86400.0
+MAX_LAG_S = 60.0
+"""A larger limit limits nothing: who writes 500 means milliseconds."""
+MAX_TOLERANCE = 1000.0
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)?")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -47,15 +50,64 @@ def rate_per_s(value: object, what: str = "the rate") -> float:
 
 
 def part(value: object) -> float:
-    """``"95%"`` or ``0.95``: a part of the whole. Raises PlanError."""
-    found = math.nan
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        found = float(value)
-    elif isinstance(value, str) and (match := _PART.fullmatch(value.strip())):
-        found = float(match[1]) / (100 if match[2] else 1)
-    if not 0 < found <= 100:
-        raise PlanError(f"{clip(str(value))} is not a part like 95% or 0.95")
+    """``"95%"`` or ``0.95``: a part of the whole. Raises PlanError, also for 95, which would be 9,500 %."""
+    found = _fraction(value)
+    if found > 1 and not _is_percentage(value):
+        raise PlanError(
+            f"{_shown(value)} is {100 * found:,.6g} %: write {_shown(value)}% for that part of it"
+        )
+    if found > 1:
+        raise PlanError(f"{_shown(value)} is more than the whole: give at most 100%")
+    if not found >= 0:
+        raise PlanError(f"{_shown(value)} is not a part like 95% or 0.95")
     return found
+
+
+def share_above_0(value: object) -> float:
+    """A :func:`part` that is not nothing. Raises PlanError."""
+    found = part(value)
+    if not found:
+        raise PlanError(f"{_shown(value)} is not a part like 95% or 0.95")
+    return found
+
+
+def tolerance(value: str) -> float:
+    """How much worse is still no worse: ``"5%"`` or ``"0.05"``; a percentage may be above 100. Raises
+    PlanError."""
+    found = _fraction(value)
+    if found > 1 and not _is_percentage(value):
+        raise PlanError(f"the tolerance {_shown(value)} is {100 * found:,.6g} %: write {_shown(value)}%")
+    if not 0 <= found <= MAX_TOLERANCE:
+        raise PlanError(f"the tolerance {clip(value)} is not like 5% or 0.05")
+    return found
+
+
+def lag_s(value: object) -> float:
+    """How long this machine may lag: a text with its unit, like ``100ms``, or a number of seconds of a plan
+    file. Raises PlanError."""
+    if isinstance(value, str) and value.strip().replace(".", "", 1).isdecimal():
+        number = value.strip()
+        raise PlanError(f"{number} has no unit: write {number}ms or {number}s")
+    seconds = duration_s(value, "the lag")
+    if seconds > MAX_LAG_S:
+        raise PlanError(f"{seconds:g}s is no limit: give a time like 500ms, at most {MAX_LAG_S:g}s")
+    return seconds
+
+
+def _fraction(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and (match := _PART.fullmatch(value.strip())):
+        return float(match[1]) / (100 if match[2] else 1)
+    return math.nan
+
+
+def _is_percentage(value: object) -> bool:
+    return isinstance(value, str) and value.rstrip().endswith("%")
+
+
+def _shown(value: object) -> str:
+    return clip(value.strip()).strip("'") if isinstance(value, str) else str(value)[:40]
 
 
 def _plain(number: float) -> str:
