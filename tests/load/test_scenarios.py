@@ -309,3 +309,49 @@ def test_tls_with_a_client_certificate_and_compression(tmp_path: Path) -> None:
         refused = load(tmp_path, server.url, "-c", "1", "--quiet")
     assert refused.code == 3
     assert "certificate" in refused.err
+
+
+def test_a_script_is_a_module_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "neighbour.py").write_text("WORD = 'from beside'\n")
+    (tmp_path / "random.py").write_text("raise RuntimeError('not the library')\n")
+    script = tmp_path / "journey.py"
+    script.write_text(
+        "import random, sys\n"
+        "from dataclasses import dataclass\n"
+        "from neighbour import WORD\n"
+        "@dataclass\n"
+        "class Said:\n"
+        "    word: str\n"
+        "class Scenario:\n"
+        "    def on_joined(self, topic, response):\n"
+        "        random.random()\n"
+        "        print(Said(WORD), 'on socket', self.i, '\\x1b[31m')\n"
+        "        sys.stderr.write('to stderr, without an end')\n"
+        "        self.push('echo', {'n': self.i})\n"
+    )
+    run = load(tmp_path, "--scenario", str(script), "-c", "2", "--duration", "300ms")
+    assert run.code == 0
+    assert "the random.py beside it" in run.err
+    assert run.result is not None
+    assert run.result["totals"]["replies"] == 2
+    for number in range(2):
+        assert f"worker 0: Said(word='from beside') on socket {number} \\x1b[31m" in run.out.replace(
+            "to stderr, without an end", ""
+        )
+    assert "to stderr, without an end" in run.out
+
+
+def test_what_a_script_prints_is_bounded(tmp_path: Path) -> None:
+    script = tmp_path / "loud.py"
+    script.write_text(
+        "class Scenario:\n"
+        "    def on_joined(self, topic, response):\n"
+        "        for number in range(3000):\n"
+        "            print('line', number)\n"
+        "        print('x' * 1_000_000)\n"
+    )
+    run = load(tmp_path, "--scenario", str(script), "-c", "1", "--duration", "300ms")
+    assert run.code == 0
+    assert run.out.count("worker 0: line ") == 1000
+    assert "more than 1000 lines: the rest is not shown" in run.out
+    assert len(run.out) < 100_000

@@ -124,10 +124,12 @@ def open_client(
 ) -> Client:
     """A client that is not open yet; *warns* of lost connections. Raises click.UsageError for what cannot be
     meant."""
-    logging.basicConfig(format="fastphx: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("fastphx: %(message)s"))
     logging.getLogger("fastphx.picows").setLevel(logging.WARNING)
     # Before the first connection the sentence that ends the command says it all.
     log = logging.getLogger("fastphx")
+    log.addHandler(handler)
     log.setLevel(logging.INFO if verbose else logging.CRITICAL)
     pairs = [named_value("--param", param) for param in params]
     given_headers = [named_value("--header", header) for header in headers]

@@ -12,6 +12,7 @@ import click
 import orjson
 
 from fastphx.errors import FastphxError
+from fastphx.foreign_text import visible
 from fastphx.load.control.coordinator import Coordinator
 from fastphx.load.control.preflight import preflight
 from fastphx.load.plan.error import PlanError
@@ -23,6 +24,7 @@ DEMO: dict[str, object] = {"connections": 200, "rate": 15000.0}
 """The plan of a run that is given nothing at all: real traffic from the first command."""
 
 F = TypeVar("F", bound=Callable[..., Any])
+MAX_SENTENCE_CHARS = 2000
 REPORTS = ("json", "html", "junit", "markdown", "hgrm")
 
 
@@ -174,7 +176,8 @@ def load(url: str | None, prometheus: int | None, dry_run: bool, quiet: bool, **
         given["url"] = url
     demo = {} if "url" in given or given.get("scenario", "echo") != "echo" or "think_time" in given else DEMO
     plan = Plan.from_mapping(demo | given)
-    preflight(plan)
+    for sentence in preflight(plan):
+        click.echo(f"fastphx: {visible(sentence)}", err=True)
     if dry_run:
         click.echo(orjson.dumps(plan.public_mapping(), option=orjson.OPT_INDENT_2).decode())
         return
@@ -209,7 +212,7 @@ def read_plan(path: str) -> dict[str, Any]:
 async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet: bool) -> int:
     coordinator = Coordinator(plan, progress_for(plan, quiet))
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, coordinator.interrupt)
     exporter = None
     if prometheus is not None:
@@ -233,5 +236,5 @@ async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet
 
         summary(mapping, Console())
     for sentence in result.sentences + problems:
-        click.echo(f"fastphx: {sentence}", err=True)
+        click.echo(f"fastphx: {visible(sentence, MAX_SENTENCE_CHARS)}", err=True)
     return result.exit_code or (2 if problems else 0)

@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from fastphx.errors import FastphxError
+from fastphx.foreign_text import visible
 from fastphx.load.control.embedded_server import EmbeddedServer
 from fastphx.load.control.open_files import raise_open_files
 from fastphx.load.control.progress import Progress
@@ -23,6 +24,7 @@ from fastphx.load.plan.share import Share
 from fastphx.load.result.result import Result
 from fastphx.load.scenarios import scenario_class
 
+MAX_OUTPUT_CHARS = 1000
 HELLO_TIMEOUT_S = 30.0
 GRACE_S = 10.0
 """What is given to a worker beyond the plan's own times, before it counts as stuck."""
@@ -86,7 +88,9 @@ class Coordinator:
         self._expect("hello")
         self._progress.phase(f"starting {workers}")
         for index in range(workers.count):
-            worker = await WorkerProcess.start(plan, Share(index, workers.count), self._on_line)
+            worker = await WorkerProcess.start(
+                plan, Share(index, workers.count), self._on_line, self._on_output
+            )
             self._workers.append(worker)
             self._waiting["hello"].add(worker)
             self._watches.append(asyncio.create_task(self._watch(worker)))
@@ -197,6 +201,9 @@ class Coordinator:
         self.result.run_s = self._ran_s
 
     # -- lines
+
+    def _on_output(self, worker: WorkerProcess, line: str) -> None:
+        self._progress.output(f"worker {worker.share.index}: {visible(line, MAX_OUTPUT_CHARS)}")
 
     def _on_line(self, worker: WorkerProcess, line: dict[str, Any]) -> None:
         kind = line["type"]

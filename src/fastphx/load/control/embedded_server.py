@@ -87,10 +87,13 @@ async def serve(port: int) -> None:
         print(server.url, flush=True)  # noqa: T201 - the line that EmbeddedServer waits for
         reader = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while line := await reader.readline():
-            if line == b"drain\n":
-                server.drain()
+        stdin, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        try:
+            while line := await reader.readline():
+                if line == b"drain\n":
+                    server.drain()
+        finally:
+            stdin.close()
     finally:
         await server.stop()
 

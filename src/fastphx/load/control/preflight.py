@@ -11,15 +11,18 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.target import Target
 from fastphx.load.plan.template import Template
 from fastphx.load.scenarios import Scenario, scenario_of
+from fastphx.load.scenarios.custom import Custom
+from fastphx.load.scenarios.script import shadowed_names
 
 MAX_BINARY_FIELD_BYTES = 255
 MAX_TOPICS_CHECKED = 200_000
 """Topics that are rendered before the run to see whether two of a connection coincide: half a second."""
 
 
-def preflight(plan: Plan) -> None:
+def preflight(plan: Plan) -> list[str]:
     """Read the plan's files, ask its scenario, and fill in what each connection takes of them, each row that
-    is taken, not only the first. Raises PlanError, in one sentence."""
+    is taken, not only the first. Raises PlanError, in one sentence; returns sentences of what is allowed, and
+    probably not meant."""
     target, scenario = Target(plan), scenario_of(plan)
     sources = {
         "payload": scenario.payload(),
@@ -48,6 +51,12 @@ def preflight(plan: Plan) -> None:
     _check_distinct(plan, scenario, target)
     if scenario.has_herd and plan.url is not None and plan.storm_command is None:
         raise PlanError("a storm on a server of yours needs --storm-command, which disturbs it")
+    if not isinstance(scenario, Custom):
+        return []
+    return [
+        f"the scenario cannot import the {name}.py beside it: another module has that name, which comes first"
+        for name in shadowed_names(plan.scenario)
+    ]
 
 
 def _check_distinct(plan: Plan, scenario: Scenario, target: Target) -> None:

@@ -16,6 +16,9 @@ class Progress(Protocol):
     def row(self, row: dict[str, Any], result: Result) -> object:
         """One more second of the run is merged."""
 
+    def output(self, text: str) -> object:
+        """One line that a worker's script printed."""
+
     def close(self) -> object:
         """The run has ended."""
 
@@ -27,6 +30,9 @@ class QuietProgress:
         pass
 
     def row(self, row: dict[str, Any], result: Result) -> None:
+        pass
+
+    def output(self, text: str) -> None:
         pass
 
     def close(self) -> None:

@@ -15,6 +15,9 @@ from fastphx.load.plan.share import Share
 
 LINE_LIMIT_BYTES = 64 << 20
 STDERR_LIMIT_BYTES = 4096
+MAX_OUTPUT_LINE_BYTES = 4096
+MAX_OUTPUT_LINES = 1000
+"""Of what a worker prints, that are shown."""
 
 
 def why_it_died(code: int | None, stderr: bytes) -> str:
@@ -33,13 +36,18 @@ class WorkerProcess:
         self.has_final = False
         self.ended = asyncio.Event()
         self.stderr = b""
+        self.output_lines = 0
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(
-        cls, plan: Plan, share: Share, on_line: Callable[[WorkerProcess, dict[str, Any]], object]
+        cls,
+        plan: Plan,
+        share: Share,
+        on_line: Callable[[WorkerProcess, dict[str, Any]], object],
+        on_output: Callable[[WorkerProcess, str], object],
     ) -> Self:
-        """Start a worker and give it its plan."""
+        """Start a worker and give it its plan; *on_output* gets what its script prints, line by line."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -52,7 +60,7 @@ class WorkerProcess:
             start_new_session=True,
         )
         worker = cls(share, process)
-        worker._task = asyncio.create_task(worker._read(on_line))
+        worker._task = asyncio.create_task(worker._read(on_line, on_output))
         worker.send({"plan": plan.to_mapping(), "share": share.to_mapping()})
         return worker
 
@@ -63,11 +71,15 @@ class WorkerProcess:
         if not stdin.is_closing():
             stdin.write(orjson.dumps(command, option=orjson.OPT_APPEND_NEWLINE))
 
-    async def _read(self, on_line: Callable[[WorkerProcess, dict[str, Any]], object]) -> None:
+    async def _read(
+        self,
+        on_line: Callable[[WorkerProcess, dict[str, Any]], object],
+        on_output: Callable[[WorkerProcess, str], object],
+    ) -> None:
         stdout, stderr = self.process.stdout, self.process.stderr
         assert stdout is not None
         assert stderr is not None
-        errors = asyncio.create_task(self._read_stderr(stderr))
+        errors = asyncio.create_task(self._read_stderr(stderr, on_output))
         try:
             while raw := await stdout.readline():
                 line = orjson.loads(raw)
@@ -80,9 +92,26 @@ class WorkerProcess:
             errors.cancel()
             self.ended.set()
 
-    async def _read_stderr(self, stderr: asyncio.StreamReader) -> None:
+    async def _read_stderr(
+        self, stderr: asyncio.StreamReader, on_output: Callable[[WorkerProcess, str], object]
+    ) -> None:
+        rest = b""
         while data := await stderr.read(4096):
             self.stderr = (self.stderr + data)[-STDERR_LIMIT_BYTES:]
+            *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > MAX_OUTPUT_LINE_BYTES:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._show(line, on_output)
+        if rest:
+            self._show(rest, on_output)
+
+    def _show(self, line: bytes, on_output: Callable[[WorkerProcess, str], object]) -> None:
+        self.output_lines += 1
+        if self.output_lines <= MAX_OUTPUT_LINES:
+            on_output(self, line.decode("utf-8", "replace"))
+        elif self.output_lines == MAX_OUTPUT_LINES + 1:
+            on_output(self, f"more than {MAX_OUTPUT_LINES} lines: the rest is not shown")
 
     @property
     def why_it_died(self) -> str:

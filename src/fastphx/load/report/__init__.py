@@ -68,4 +68,7 @@ def write_reports(result: Result, mapping: Mapping[str, Any], paths: Mapping[str
             writer_of(name)(result, mapping, path)
         except OSError as error:
             problems.append(f"the {name} report {path} could not be written ({error.strerror})")
+        except Exception as error:
+            # The others are written all the same.
+            problems.append(f"the {name} report {path} could not be made ({type(error).__name__}: {error})")
     return problems

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
+from fastphx.foreign_text import html_text
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import Threshold
 from fastphx.load.report.readable import count, per_second, seconds, shown, size
@@ -20,6 +21,7 @@ from fastphx.load.result.result import Result
 
 TICKS_PER_HALF_DISTANCE = 5
 MAX_ROWS_SHOWN = 100
+MAX_SENTENCE_CHARS = 2000
 
 
 def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
@@ -34,10 +36,12 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
         },
     }
     parts = {
-        "TITLE": escape(f"fastphx load: {mapping['plan']['scenario']}"),
-        "OUTCOME": escape(mapping["outcome"]),
-        "BADGE": escape(mapping["outcome"].replace("_", " ")),
-        "SENTENCES": "".join(f"<p>{escape(sentence)}</p>" for sentence in mapping["sentences"]),
+        "TITLE": html_text(f"fastphx load: {mapping['plan']['scenario']}"),
+        "OUTCOME": html_text(mapping["outcome"]),
+        "BADGE": html_text(mapping["outcome"].replace("_", " ")),
+        "SENTENCES": "".join(
+            f"<p>{html_text(sentence, MAX_SENTENCE_CHARS)}</p>" for sentence in mapping["sentences"]
+        ),
         "TILES": _tiles(mapping),
         "LATENCIES": _latencies(mapping),
         "TOTALS": _rows((name.replace("_", " "), count(value)) for name, value in mapping["totals"].items()),
@@ -51,8 +55,8 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
         "DATA": orjson.dumps(data).decode().replace("</", "<\\/"),
         "PLOTLY": get_plotlyjs(),
     }
-    for name, text in parts.items():
-        page = page.replace(f"@@{name}@@", text)
+    # In one pass: what is put in for one mark may look like another.
+    page = re.sub("@@([A-Z]+)@@", lambda mark: parts[mark[1]], page)
     path.write_text(page, encoding="utf-8")
 
 
@@ -84,7 +88,9 @@ def _tiles(mapping: Mapping[str, Any]) -> str:
         tiles.append(("lost", count(totals["lost"])))
     tiles.append(("disconnects", count(totals["disconnects"])))
     tiles.append(("memory a socket", size(client["rss_bytes_per_connection"])))
-    return "".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in tiles)
+    return "".join(
+        f"<div><b>{html_text(value)}</b><span>{html_text(name)}</span></div>" for name, value in tiles
+    )
 
 
 def _percent(part: int, whole: int) -> str:
@@ -94,7 +100,7 @@ def _percent(part: int, whole: int) -> str:
 def _latencies(mapping: Mapping[str, Any]) -> str:
     head = "".join(f"<th>{title}</th>" for title in LATENCY_COLUMNS.values())
     rows = "".join(
-        f"<tr><th>{escape(LATENCIES[name])}</th><td>{count(figures['count'])}</td>"
+        f"<tr><th>{html_text(LATENCIES[name])}</th><td>{count(figures['count'])}</td>"
         + "".join(f"<td>{seconds(figures[key])}</td>" for key in LATENCY_COLUMNS)
         + "</tr>"
         for name, figures in mapping["latency"].items()
@@ -141,7 +147,7 @@ def _wide(title: str, names: tuple[str, ...], rows: Mapping[str, list[str]]) -> 
         return ""
     head = "".join(f"<th>{name}</th>" for name in names)
     body = "".join(
-        f"<tr><th>{escape(name)}</th>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        f"<tr><th>{html_text(name)}</th>" + "".join(f"<td>{html_text(cell)}</td>" for cell in cells) + "</tr>"
         for name, cells in list(rows.items())[:MAX_ROWS_SHOWN]
     )
     more = f"<p class=quiet>and {len(rows) - MAX_ROWS_SHOWN:,} more</p>" if len(rows) > MAX_ROWS_SHOWN else ""
@@ -160,7 +166,7 @@ def _thresholds(mapping: Mapping[str, Any]) -> str:
     if not mapping["thresholds"]:
         return "<p class=quiet>None were asked for.</p>"
     rows = "".join(
-        f"<tr class={'held' if each['ok'] else 'failed'}><th>{escape(each['expr'])}</th>"
+        f"<tr class={'held' if each['ok'] else 'failed'}><th>{html_text(each['expr'])}</th>"
         f"<td>{_threshold_value(each)}</td>"
         f"<td>{'held' if each['ok'] else 'failed'}</td></tr>"
         for each in mapping["thresholds"]
@@ -170,7 +176,7 @@ def _thresholds(mapping: Mapping[str, Any]) -> str:
 
 def _reasons(mapping: Mapping[str, Any]) -> str:
     rows = "".join(
-        f"<tr><th>{escape(kind)}</th><td>{escape(reason)}</td><td>{count(number)}</td></tr>"
+        f"<tr><th>{html_text(kind)}</th><td>{html_text(reason)}</td><td>{count(number)}</td></tr>"
         for kind, reasons in mapping["reasons"].items()
         for reason, number in reasons.items()
     )
@@ -180,7 +186,7 @@ def _reasons(mapping: Mapping[str, Any]) -> str:
 def _rows(pairs: Any) -> str:
     return (
         "<table>"
-        + "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in pairs)
+        + "".join(f"<tr><th>{html_text(k)}</th><td>{html_text(v)}</td></tr>" for k, v in pairs)
         + "</table>"
     )
 

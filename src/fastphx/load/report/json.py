@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +15,12 @@ from fastphx.load.result.result import Result
 
 def write_json(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:
     """Write ``fastphx.load/1``. Raises OSError."""
-    path.write_bytes(orjson.dumps(dict(mapping), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    try:
+        text = orjson.dumps(dict(mapping), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        # A lone surrogate, which UTF-8 has no bytes for: as JSON's own escape.
+        text = f"{json.dumps(mapping, indent=2)}\n".encode("ascii")
+    path.write_bytes(text)
 
 
 def schema() -> dict[str, Any]:

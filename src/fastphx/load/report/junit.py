@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from fastphx.foreign_text import xml_text
 from fastphx.load.result.result import Result
 
 SUITE = "fastphx load"
-_NOT_XML = {number: "\ufffd" for number in range(32) if chr(number) not in "\t\n\r"}
 
 
 def write_junit(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:
@@ -20,12 +20,12 @@ def write_junit(_result: Result, mapping: Mapping[str, Any], path: Path) -> None
     failed_itself = mapping["outcome"] not in ("ok", "thresholds_failed")
     failures = int(failed_itself)
     run = ET.SubElement(
-        suite, "testcase", classname=SUITE, name=_text(f"{mapping['plan']['scenario']} ran"), time=duration
+        suite, "testcase", classname=SUITE, name=xml_text(f"{mapping['plan']['scenario']} ran"), time=duration
     )
     if failed_itself:
         _fail(run, mapping["outcome"], "; ".join(mapping["sentences"]))
     for threshold in mapping["thresholds"]:
-        case = ET.SubElement(suite, "testcase", classname=SUITE, name=_text(threshold["expr"]), time="0")
+        case = ET.SubElement(suite, "testcase", classname=SUITE, name=xml_text(threshold["expr"]), time="0")
         if not threshold["ok"]:
             failures += 1
             _fail(case, "threshold", f"{threshold['expr']} does not hold: the value is {threshold['value']}")
@@ -36,9 +36,4 @@ def write_junit(_result: Result, mapping: Mapping[str, Any], path: Path) -> None
 
 
 def _fail(case: ET.Element, kind: str, message: str) -> None:
-    ET.SubElement(case, "failure", type=kind, message=_text(message))
-
-
-def _text(text: str) -> str:
-    """XML 1.0 has no control characters."""
-    return text.translate(_NOT_XML)
+    ET.SubElement(case, "failure", type=kind, message=xml_text(message))

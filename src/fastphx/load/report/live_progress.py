@@ -44,5 +44,8 @@ class LiveProgress:
             self._bar.update(self._task, completed=at_s, at=f"{at_s:g}s")
         self._live.update(self._table(progress_text(row)))
 
+    def output(self, text: str) -> None:
+        self._live.console.print(text, markup=False, highlight=False)
+
     def close(self) -> None:
         self._live.stop()

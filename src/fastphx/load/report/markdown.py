@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fastphx.foreign_text import markdown_text, visible
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import shown_value
 from fastphx.load.report.readable import count, per_second, seconds, size
 from fastphx.load.result.result import Result
 
+MAX_SENTENCE_CHARS = 2000
+
 
 def markdown(mapping: Mapping[str, Any]) -> str:
     """The summary of a result's mapping."""
     totals, client, throughput = mapping["totals"], mapping["client"], mapping["throughput"]
-    lines = [f"### fastphx load: {mapping['plan']['scenario']}, {mapping['outcome']}", ""]
-    lines += [f"- {_cell(sentence)}" for sentence in mapping["sentences"]]
+    lines = [f"### fastphx load: {visible(mapping['plan']['scenario'])}, {mapping['outcome']}", ""]
+    lines += [f"- {markdown_text(sentence, MAX_SENTENCE_CHARS)}" for sentence in mapping["sentences"]]
     lines += [
         "",
         f"| latency | count | {' | '.join(LATENCY_COLUMNS.values())} |",
@@ -54,7 +57,9 @@ def markdown(mapping: Mapping[str, Any]) -> str:
         lines += ["", "| threshold | value | |", "| --- | --: | --- |"]
         for each in mapping["thresholds"]:
             value = shown_value(each)
-            lines.append(f"| `{_cell(each['expr'])}` | {value} | {'held' if each['ok'] else '**failed**'} |")
+            lines.append(
+                f"| {markdown_text(each['expr'])} | {value} | {'held' if each['ok'] else '**failed**'} |"
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -62,7 +67,3 @@ def write_markdown(_result: Result, mapping: Mapping[str, Any], path: Path) -> N
     """Append the summary to *path*, as CI systems want it. Raises OSError."""
     with path.open("a", encoding="utf-8") as file:
         file.write(markdown(mapping))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -48,5 +48,8 @@ class PlainProgress:
     def row(self, row: dict[str, Any], result: Result) -> None:
         self._print(f"{row['t']:>4}s  {progress_text(row)}")
 
+    def output(self, text: str) -> None:
+        self._print(text)
+
     def close(self) -> None:
         pass

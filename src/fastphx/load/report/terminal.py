@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
+from fastphx.foreign_text import visible
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS, LOST, ODD
 from fastphx.load.plan.threshold import shown_value
 from fastphx.load.report.readable import count, per_second, seconds, size
@@ -22,7 +23,7 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
     counts.add_column(justify="right")
     counts.add_column(overflow="fold")
     for row in _counted(mapping):
-        counts.add_row(*map(escape, row))
+        counts.add_row(*map(_text, row))
     console.print()
     console.print(counts)
     latencies = Table(box=None, pad_edge=False)
@@ -45,7 +46,11 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
     for each in mapping["thresholds"]:
         value = shown_value(each)
         held = "[green]held[/]" if each["ok"] else "[bold red]failed[/]"
-        console.print(f"threshold {escape(each['expr'])}: {value}, {held}", highlight=False)
+        console.print(f"threshold {_text(each['expr'])}: {value}, {held}", highlight=False)
+
+
+def _text(text: str) -> str:
+    return escape_markup(visible(text))
 
 
 def _counted(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -96,7 +101,7 @@ def _print_events(events: dict[str, dict[str, int]], console: Console) -> None:
     by_count = sorted(events.items(), key=lambda item: -item[1]["count"])
     for event, figures in by_count[:MAX_EVENTS_SHOWN]:
         each = figures["bytes"] / figures["count"]
-        table.add_row(escape(event), count(figures["count"]), size(figures["bytes"]), size(each))
+        table.add_row(_text(event), count(figures["count"]), size(figures["bytes"]), size(each))
     console.print()
     console.print(table)
 

@@ -19,7 +19,10 @@ fails the run.
 from __future__ import annotations
 
 import inspect
+import itertools
+import sys
 from collections.abc import Callable, Mapping
+from importlib.machinery import PathFinder
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -29,6 +32,7 @@ from fastphx.errors import DisconnectedError, NotJoinedError, OverloadedError, c
 from fastphx.load.plan.error import PlanError
 from fastphx.timing.wheel import CallbackTimer, TimerWheel
 
+MAX_NEIGHBOURS = 1000
 HOOKS = ("setup", "on_joined", "on_message", "on_reply")
 
 
@@ -103,9 +107,17 @@ class Script:
 
 
 def load_script(path: str) -> type[Script]:
-    """The class ``Scenario`` of a Python file, ready to be instantiated a socket. Raises PlanError."""
-    module = ModuleType("fastphx_scenario")
+    """The class ``Scenario`` of a Python file, ready to be instantiated a socket. Raises PlanError.
+
+    The file is a module like any other: it is in ``sys.modules``, under a name of its own, and imports what
+    lies beside it, where the library and what is installed have no such name (:func:`shadowed_names`).
+    """
+    module = ModuleType(f"fastphx_script_{Path(path).stem}")
     module.__file__ = path
+    sys.modules[module.__name__] = module
+    folder = str(Path(path).absolute().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
     try:
         code = compile(Path(path).read_bytes(), path, "exec")
         exec(code, module.__dict__)
@@ -128,6 +140,19 @@ def load_script(path: str) -> type[Script]:
     if issubclass(found, Script):
         return found
     return type("Scenario", (found, Script), {})
+
+
+def shadowed_names(path: str) -> list[str]:
+    """The modules beside a script that it cannot import, since the library, or what is installed, has their
+    name; of the first MAX_NEIGHBOURS of its folder."""
+    script = Path(path).absolute()
+    neighbours = (each for each in script.parent.glob("*.py") if each.name != script.name)
+    elsewhere = [each for each in sys.path if each != str(script.parent)]
+    return [
+        each.stem
+        for each in sorted(itertools.islice(neighbours, MAX_NEIGHBOURS))
+        if each.stem in sys.builtin_module_names or PathFinder.find_spec(each.stem, elsewhere) is not None
+    ]
 
 
 def make_script(

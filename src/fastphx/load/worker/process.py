@@ -23,11 +23,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import os
 import signal
 import sys
 import time
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -64,9 +65,28 @@ async def work() -> None:
     """Speak the protocol on stdin and stdout until told to stop."""
     loop = asyncio.get_running_loop()
     commands = asyncio.StreamReader(limit=LINE_LIMIT_BYTES)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    transport, _ = await loop.connect_write_pipe(asyncio.Protocol, os.fdopen(os.dup(1), "wb", 0))
-    output = _Output(transport)
+    stdin, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    stdout, _ = await loop.connect_write_pipe(asyncio.Protocol, _take_stdout())
+    try:
+        await _obey(commands, _Output(stdout))
+        await _flushed(stdout)
+    finally:
+        stdin.close()
+        stdout.close()
+
+
+def _take_stdout() -> BinaryIO:
+    """Standard output for the lines of the protocol alone: what a script prints goes to standard error, which
+    the parent shows."""
+    lines = os.fdopen(os.dup(1), "wb", 0)
+    os.dup2(2, 1)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    return lines
+
+
+async def _obey(commands: asyncio.StreamReader, output: _Output) -> None:
+    """Read the plan, then do what each command says, until one says stop or abort."""
     first = await _next_line(commands)
     if first is None:
         return
@@ -118,8 +138,8 @@ async def work() -> None:
         task.cancel()
     if stopping is None or not stopping.done():
         await runner.abort()
+    reading.cancel()
     output.write(runner.final())
-    await _flushed(transport)
 
 
 async def _flushed(transport: asyncio.WriteTransport) -> None:

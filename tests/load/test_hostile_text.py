@@ -1,0 +1,86 @@
+"""What a server says, in every report and on the terminal: text, and no more than that."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from rich.console import Console
+
+from fastphx.load.plan.plan import Plan
+from fastphx.load.report import write_reports
+from fastphx.load.report.html import write_html
+from fastphx.load.report.prometheus import exposition
+from fastphx.load.report.terminal import summary
+from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.result import Result
+from tests.test_foreign_text import HOSTILE
+
+MAX_GROWTH_BYTES = 20_000
+
+
+def result_that_quotes(text: str) -> Result:
+    """A result in which *text* stands wherever a server's text can."""
+    result = Result(Plan(thresholds=("lost==0",)))
+    result.counts["connections"] = 1
+    result.histograms["rtt"] = Histogram()
+    result.histograms["rtt"].record(1_000_000)
+    result.failures.append(f"the server said {text}")
+    for kind in ("connect", "join", "disconnect", "channel", "decode"):
+        result.reasons[kind] = Counter({text: 3})
+    result.events[text] = [3, 90]
+    result.topics[text] = [10, 39, 4]
+    return result
+
+
+@pytest.fixture(scope="module")
+def plain_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("plain") / "r.html"
+    result = result_that_quotes("plain")
+    write_html(result, result.to_mapping(), path)
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_each_report_holds_it_as_text(text: str, plain_page: str, tmp_path: Path) -> None:
+    result = result_that_quotes(text)
+    paths = {name: tmp_path / f"r.{name}" for name in ("json", "html", "junit", "markdown", "hgrm")}
+    assert write_reports(result, result.to_mapping(), paths) == []
+
+    page = paths["html"].read_text(encoding="utf-8")
+    assert len(page) < len(plain_page) + MAX_GROWTH_BYTES
+    shown = page.split("<script")[0]
+    assert "<img" not in shown
+    assert page.count("<script") == plain_page.count("<script")
+    assert all(line.isprintable() for line in shown.splitlines())
+
+    assert ET.parse(paths["junit"]).getroot().get("failures")
+    for line in paths["markdown"].read_text(encoding="utf-8").splitlines():
+        assert line.isprintable()
+        assert len(line) < 10_000
+        assert not re.search(r"!\[|<img|<script", re.sub(r"(`+)(?:.*?[^`])\1(?!`)", "", line))
+
+    terminal = io.StringIO()
+    summary(result.to_mapping(), Console(file=terminal, width=200))
+    assert all(line.isprintable() for line in terminal.getvalue().splitlines())
+    assert len(terminal.getvalue()) < 20_000
+    assert exposition(result) == exposition(result_that_quotes("plain"))
+
+
+def test_a_report_that_cannot_be_made_does_not_take_the_others_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr("fastphx.load.report.html.write_html", broken)
+    result = result_that_quotes("plain")
+    paths = {name: tmp_path / name for name in ("html", "junit")}
+    (problem,) = write_reports(result, result.to_mapping(), paths)
+    assert "html" in problem
+    assert "RecursionError: too deep" in problem
+    assert paths["junit"].exists()
