@@ -68,7 +68,7 @@ class Pusher:
         unsent = timer = None
         ref = 0
         try:
-            ref = session.push_awaited(self._topic, event, payload, waiter, deadline_ns=deadline_ns)
+            ref = socket.session.push_awaited(self._topic, event, payload, waiter, deadline_ns=deadline_ns)
         except (NotJoinedError, DisconnectedError):
             unsent = UnsentPush(event, payload, deadline_ns, waiter)
             if not self._keep(unsent):
