@@ -18,8 +18,8 @@ from fastphx.client.push import Pusher, PushReply
 from fastphx.client.push_buffer import PushBuffer
 from fastphx.client.queue_policy import Policy, check_queue
 from fastphx.errors import clip
-from fastphx.protocol.codec import Message
 from fastphx.protocol.joins import JoinState
+from fastphx.protocol.message import Message
 
 H = TypeVar("H", bound=Handler)
 

@@ -3,7 +3,7 @@ from typing import Any, Protocol, Self, final, type_check_only
 
 from fastphx.client.message_queue import MessageQueue
 from fastphx.client.outage import Outage
-from fastphx.protocol.codec import Message
+from fastphx.protocol.message import Message
 
 @type_check_only
 class IterationOwner(Protocol):

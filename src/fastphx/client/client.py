@@ -19,7 +19,7 @@ from fastphx.client.socket import ClientSocket
 from fastphx.client.state import ClientState, StateCallback, StateChanges, StateFeed
 from fastphx.client.stats import Stats
 from fastphx.errors import ClosedError, ConnectError, DisconnectReason
-from fastphx.protocol.codec import Message
+from fastphx.protocol.message import Message
 from fastphx.transports.connection import CLOSE_TIMEOUT_S
 
 logger = logging.getLogger("fastphx.client")

@@ -15,8 +15,8 @@ from fastphx.client.outage import Outage
 from fastphx.client.queue_policy import Policy
 from fastphx.client.socket import ClientSocket
 from fastphx.errors import OverloadedError, clip
-from fastphx.protocol.codec import Message
 from fastphx.protocol.joins import Join
+from fastphx.protocol.message import Message
 
 BACKLOG = 64
 """Messages kept at least, after the first join, until there is a handler or an iterator that takes them: as

@@ -31,8 +31,8 @@ from fastphx.errors import (
     OverloadedError,
     clip,
 )
-from fastphx.protocol.codec import Message
 from fastphx.protocol.joins import Join, JoinState
+from fastphx.protocol.message import Message
 
 TOO_MANY_CHANNELS = "too many channels joined"
 """Phoenix's reason where a socket has max_channels_per_transport channels already (from 1.8.9)."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastphx.client.channel import Channel
 from fastphx.errors import DecodeError
-from fastphx.protocol.codec import Message
+from fastphx.protocol.message import Message
 
 Entry = dict[str, Any]
 """One key's presence: ``{"metas": [{"phx_ref": …, …}, …]}`` and whatever the server's ``fetch`` adds."""

@@ -24,8 +24,8 @@ from fastphx.errors import (
     TransportDown,
 )
 from fastphx.protocol.callback_session import CallbackSession
-from fastphx.protocol.codec import Message
 from fastphx.protocol.joins import Join
+from fastphx.protocol.message import Message
 from fastphx.serializers import JsonV2
 from fastphx.timing.wheel import wheel_for
 from fastphx.transports.connection import CLOSE_TIMEOUT_S, Connection
