@@ -30,7 +30,7 @@ class Pushed(NamedTuple):
         return [join_ref, self.ref, self.topic if topic is None else topic, "phx_reply", payload]
 
 
-Answer = Callable[[Pushed], Iterable[list[Any]] | None]
+Answer = Callable[[Pushed], Iterable[list[Any] | str] | None]
 
 
 async def _serve(peer: Peer, answer: Answer) -> None:
@@ -45,8 +45,12 @@ async def _serve(peer: Peer, answer: Answer) -> None:
             return
         pushed = Pushed(*json.loads(data))
         frames = answer(pushed)
-        for each in [pushed.reply()] if frames is None else frames:
-            peer.send(frame(TEXT, json.dumps(each, ensure_ascii=False).encode()))
+        texts = (
+            each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)
+            for each in ([pushed.reply()] if frames is None else frames)
+        )
+        # One write, so that a client reads them together.
+        peer.send(b"".join(frame(TEXT, text.encode()) for text in texts))
 
 
 @contextmanager

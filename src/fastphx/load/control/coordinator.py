@@ -222,6 +222,7 @@ class Coordinator:
             self.result.run_loop_lag_s = max(self.result.run_loop_lag_s, line["run_lag_ns"] / 1e9)
             self.result.run_counts.update(line["run_counts"])
             self.result.alive_at_end += line["alive"]
+            self.result.closed_by_script += line["closed_by_script"]
         if kind == "final":
             self.result.add_final(line)
         if kind == "ready":
@@ -280,7 +281,7 @@ class Coordinator:
             result.failures.append(f"not one connection could join: {result.main_reason('join')}")
         if not self._scenario.holds or not result.run_s or result.failures or result.interrupted:
             return
-        if not result.alive_at_end:
+        if not result.alive_at_end and not result.closed_by_script:
             result.failures.append(self._why_none_is_alive())
 
     def _why_none_is_alive(self) -> str:

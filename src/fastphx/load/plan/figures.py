@@ -47,6 +47,7 @@ ODD = {
     "decode_errors": "decode errors",
     "stale": "stale messages",
     "unknown_topic": "unknown topics",
+    "unstamped": "unstamped messages",
     "channel_errors": "channel crashes",
     "channel_closes": "channel closes",
     "heartbeat_timeouts": "heartbeats unanswered",
@@ -99,6 +100,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "surplus_deliveries",
         "lost",
         "alive_at_end",
+        "closed_by_script",
     ),
     "throughput": ("duration_s", "pushes_per_s", "replies_per_s", "deliveries_per_s"),
     "client": (

@@ -56,8 +56,11 @@ def _text(text: str) -> str:
 def _counted(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
     totals, client, throughput = mapping["totals"], mapping["client"], mapping["throughput"]
     lost = ", ".join(f"{count(totals[name])} {name[5:]}" for name in LOST if totals[name])
+    ends = f"{count(totals['alive_at_end'])} alive at the end"
+    if totals["closed_by_script"]:
+        ends += f", {count(totals['closed_by_script'])} closed by the scenario"
     rows = [
-        ("connections", count(totals["connections"]), f"{count(totals['alive_at_end'])} alive at the end"),
+        ("connections", count(totals["connections"]), ends),
         ("connect errors", count(totals["connect_errors"]), _reasons(mapping, "connect")),
         ("disconnects", count(totals["disconnects"]), _reasons(mapping, "disconnect")),
         ("joins", count(totals["joins"]), ""),

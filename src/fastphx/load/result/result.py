@@ -44,6 +44,8 @@ class Result:
     series: list[dict[str, Any]] = field(default_factory=list)
     workers: int = 0
     alive_at_end: int = 0
+    closed_by_script: int = 0
+    """Sockets that the scenario's own code was done with before the end."""
     cpu_s: float = 0.0
     run_cpu_s: float = 0.0
     """The workers' CPU time while the schedule ran."""
@@ -137,6 +139,7 @@ class Result:
             "surplus_deliveries": self.surplus_deliveries,
             "lost": self.lost,
             "alive_at_end": self.alive_at_end,
+            "closed_by_script": self.closed_by_script,
         }
 
     def storm_mapping(self) -> dict[str, Any]:

@@ -12,16 +12,19 @@
         def on_reply(self, ref, status, response): ...
         def on_message(self, topic, event, payload): ...
 
-Counting and timing stay compiled; Python runs only for the hooks that the class has. An exception in one
-fails the run.
+``on_message`` also gets what comes on topics that were not joined, as GraphQL subscriptions of Absinthe do.
+Counting and timing stay compiled; Python runs only for the hooks that the class has, until the socket is
+closed or the run stops. An exception in one fails the run.
 """
 
 from __future__ import annotations
 
 import inspect
 import itertools
+import math
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.machinery import PathFinder
 from pathlib import Path
 from random import Random
@@ -33,6 +36,7 @@ from fastphx.load.plan.error import PlanError
 from fastphx.timing.wheel import CallbackTimer, TimerWheel
 
 MAX_NEIGHBOURS = 1000
+_EMPTY: Mapping[str, Any] = {}
 HOOKS = ("setup", "on_joined", "on_message", "on_reply")
 
 
@@ -47,13 +51,23 @@ class ScriptedSocket(Protocol):
     def topics(self) -> tuple[str, ...]: ...
     def use_script(self, script: Any) -> object: ...
     def send(self, topic: str, event: str, payload: Any, awaits: bool) -> int: ...
-    def close(self) -> object: ...
 
 
 class ScriptOwner(Protocol):
-    """Who runs scripts: is told of what they raise."""
+    """Who runs scripts: is told of what they raise, and which socket is done."""
 
-    def script_failed(self, hook: str, error: Exception) -> object: ...
+    def script_failed(self, hook: str, error: BaseException) -> object: ...
+    def script_closed(self, session: Any) -> object: ...
+
+
+@dataclass(slots=True)
+class Running:
+    """What a script's methods work with, in one attribute: all other names are the script's to use."""
+
+    session: ScriptedSocket
+    wheel: TimerWheel
+    owner: ScriptOwner
+    timers: list[CallbackTimer] = field(default_factory=list)
 
 
 class Script:
@@ -67,43 +81,48 @@ class Script:
     row: Mapping[str, str]
     random: Random
     topics: tuple[str, ...]
-    _session: ScriptedSocket
-    _wheel: TimerWheel
-    _owner: ScriptOwner
-    _timers: list[CallbackTimer]
+    _fastphx: Running
 
-    def push(self, event: str, payload: Any = None, topic: str | None = None) -> int:
-        """Push, time the reply, and return the ref that ``on_reply`` gets. The topic is the first one unless
-        given. Raises NotJoinedError, DisconnectedError, OverloadedError and EncodingError."""
-        return self._session.send(topic or self.topics[0], event, payload, True)
+    def push(self, event: str, payload: Any = _EMPTY, topic: str | None = None) -> int:
+        """Push, time the reply, and return the ref that ``on_reply`` gets. The payload is ``{}`` and the
+        topic the first one unless given. Raises NotJoinedError, DisconnectedError, OverloadedError and
+        EncodingError, and ValueError for a topic that this socket does not join; then it counts as
+        unsent."""
+        session = self._fastphx.session
+        return session.send(session.topics[0] if topic is None else topic, event, payload, True)
 
-    def cast(self, event: str, payload: Any = None, topic: str | None = None) -> int:
+    def cast(self, event: str, payload: Any = _EMPTY, topic: str | None = None) -> int:
         """Push, and expect no reply."""
-        return self._session.send(topic or self.topics[0], event, payload, False)
+        session = self._fastphx.session
+        return session.send(session.topics[0] if topic is None else topic, event, payload, False)
 
     def every(self, seconds: float, function: Callable[[], object]) -> CallbackTimer:
         """Call *function* every *seconds*, the first time after a random part of it, until it is cancelled
-        (``.cancel()``) or the socket is closed. While the socket is not joined, pushing in it is skipped."""
-        if not seconds > 0:
+        (``.cancel()``), the socket is closed or the run stops. While the socket is not joined, pushing in it
+        is skipped, and counted as unsent."""
+        running = self._fastphx
+        if not 0 < seconds < math.inf:
             raise ValueError(f"every {seconds} seconds is no interval")
 
         def fire() -> None:
-            timer.schedule(self._wheel, seconds)
+            timer.schedule(running.wheel, seconds)
             try:
                 function()
             except (DisconnectedError, NotJoinedError, OverloadedError):
                 pass
-            except Exception as error:
-                self._owner.script_failed(getattr(function, "__name__", "every"), error)
+            except (Exception, SystemExit) as error:
+                running.owner.script_failed(getattr(function, "__name__", "every"), error)
 
         timer = CallbackTimer(fire)
-        timer.schedule(self._wheel, seconds * self.random.random())
-        self._timers.append(timer)
+        # A script that has ended is called no more.
+        if running.session.script is self:
+            timer.schedule(running.wheel, seconds * self.random.random())
+            running.timers.append(timer)
         return timer
 
     def close(self) -> None:
-        """Close this socket for good."""
-        self._session.close()
+        """Close this socket for good: it is done. No hook is called after that."""
+        self._fastphx.owner.script_closed(self._fastphx.session)
 
 
 def load_script(path: str) -> type[Script]:
@@ -123,7 +142,7 @@ def load_script(path: str) -> type[Script]:
         exec(code, module.__dict__)
     except OSError as error:
         raise PlanError(f"the scenario {clip(path)} cannot be read ({error.strerror})") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = getattr(error, "lineno", None)
         if line is None and error.__traceback__ is not None and error.__traceback__.tb_next is not None:
             line = error.__traceback__.tb_next.tb_lineno
@@ -164,29 +183,30 @@ def make_script(
     owner: ScriptOwner,
 ) -> None:
     """An instance of *script* for *session*, set up."""
-    instance = script.__new__(script)
-    instance.i = session.i
-    instance.row = row
-    instance.random = Random(f"{seed}/{session.i}")
-    instance.topics = session.topics
-    instance._session = session
-    instance._wheel = wheel
-    instance._owner = owner
-    instance._timers = []
-    instance.__init__()  # type: ignore[misc]
-    session.use_script(instance)
-    setup = getattr(instance, "setup", None)
-    if setup is not None:
-        try:
-            setup()
-        except Exception as error:
-            owner.script_failed("setup", error)
+    step = "__init__"
+    try:
+        instance = script.__new__(script)
+        instance.i = session.i
+        instance.row = row
+        instance.random = Random(f"{seed}/{session.i}")
+        instance.topics = session.topics
+        instance._fastphx = Running(session, wheel, owner)
+        session.script = instance
+        instance.__init__()  # type: ignore[misc]
+        if session.script is instance:
+            session.use_script(instance)
+        step = "setup"
+        if hasattr(instance, step):
+            instance.setup()
+    except (Exception, SystemExit) as error:
+        owner.script_failed(step, error)
 
 
 def end_script(session: ScriptedSocket) -> None:
-    """The session is over: cancel the script's timers."""
-    if session.script is not None:
-        for timer in session.script._timers:
+    """The session is over, or the run: cancel the script's timers, and call no hook any more."""
+    script = session.script
+    if script is not None:
+        session.use_script(None)
+        for timer in script._fastphx.timers:
             timer.cancel()
-        session.script._timers.clear()
-        session.script = None
+        script._fastphx.timers.clear()

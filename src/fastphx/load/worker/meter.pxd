@@ -43,8 +43,8 @@ cdef struct Counts:
     uint64_t foreign_deliveries         # stamped on another host: counted among deliveries, not timed
     uint64_t own_deliveries             # a publisher's own broadcasts
     uint64_t unstamped                  # messages without a stamp where there should be one
-    uint64_t stale
-    uint64_t unknown_topic
+    uint64_t stale                      # of a join that is over, or on a topic that was left or closed
+    uint64_t unknown_topic              # on a topic that the socket never joins, and no script takes
     uint64_t decode_errors
     uint64_t heartbeats_answered
     uint64_t heartbeat_timeouts
@@ -138,4 +138,5 @@ cdef class MeterSession(Session):
     cdef int _remember_lost(self, uint64_t ref) except -1
     cdef int _answered(self, int64_t now_ns) except -1
     cdef int _unjoin(self, Join join) except -1
+    cdef bint _is_own_topic(self, const Header* header) except -1
     cdef int _join_failed(self, object reason) except -1

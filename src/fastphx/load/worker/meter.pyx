@@ -1,13 +1,14 @@
 import cython
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint64_t
 
 from fastphx.load.result.histogram cimport Histogram
 from fastphx.load.worker.backlog cimport Backlog
 from fastphx.load.worker.lost_refs cimport LostRefs
 from fastphx.load.worker.stamp cimport STAMPED_FOREIGN, STAMPED_NOT, Stamp, Stamped
-from fastphx.protocol.frame_scan cimport REF_NUMBER, Header
+from fastphx.protocol.frame_scan cimport REF_NUMBER, Header, is_reply
 from fastphx.protocol.frame_write cimport RawJson
 from fastphx.protocol.known_frames cimport intern_event
 from fastphx.protocol.message cimport message_from_header
@@ -20,9 +21,12 @@ from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
 from orjson import loads
 
 from fastphx.errors import AlreadyJoinedError, DecodeError, DisconnectedError, OverloadedError, clip
+from fastphx.foreign_text import clipped
 
 cdef enum:
     MAX_EVENTS = 1000           # different events that are counted; the rest is counted as ""
+    MAX_SHOWN_CHARS = 200       # foreign_text's
+    MAX_NAME_BYTES = 1024       # UTF-8 of more than so many characters
 
 # Zero in every field: static memory.
 cdef Counts _nothing
@@ -187,7 +191,7 @@ cdef class Meter:
         return 0
 
     cdef int _count_event(self, const Header* header) except -1:
-        cdef str event = intern_event(header.event.data, header.event.size)
+        cdef str event = event_name(header)
         cdef EventCount found = <EventCount>self.events.get(event)
         if found is None:
             if len(self.events) >= MAX_EVENTS:
@@ -196,6 +200,14 @@ cdef class Meter:
         found.count += 1
         found.size_bytes += <uint64_t>header.payload_size
         return 0
+
+
+cdef str event_name(const Header* header):
+    """The event, of which what is kept is bounded."""
+    if header.event.size <= MAX_SHOWN_CHARS:
+        return intern_event(header.event.data, header.event.size)
+    return clipped(PyUnicode_DecodeUTF8(
+        header.event.data, min(header.event.size, MAX_NAME_BYTES), "ignore"))
 
 
 cdef inline double spread(int64_t i) noexcept nogil:
@@ -553,11 +565,14 @@ cdef class MeterSession(Session):
     cdef int on_join_error(self, const Header* header, Join join) except -1:
         try:
             reason = message_from_header(header, join.topic).response
+            if isinstance(reason, dict) and "reason" in reason:
+                reason = reason["reason"]
+            reason = str(reason)
         except DecodeError as error:
             reason = str(error)
-        if isinstance(reason, dict) and "reason" in reason:
-            reason = reason["reason"]
-        return self._join_failed(f"refused: {clip(str(reason))}")
+        except RecursionError:
+            reason = "its response is nested too deep to be shown"
+        return self._join_failed(f"refused: {clip(reason)}")
 
     cdef int on_join_timeout(self, Join join) except -1:
         return self._join_failed("timed out")
@@ -604,8 +619,19 @@ cdef class MeterSession(Session):
         self.meter.owner.session_channel_errored(self, join.topic)
         return 0
 
+    cdef bint _is_own_topic(self, const Header* header) except -1:
+        cdef str topic = PyUnicode_DecodeUTF8(header.topic.data, header.topic.size, "replace")
+        return topic in self.topics
+
     cdef int on_unknown_topic(self, const Header* header) except -1:
-        self.meter.counts.unknown_topic += 1
+        cdef uint64_t ref = header.ref.number if header.ref.type == REF_NUMBER else 0
+        if not self._is_own_topic(header):
+            self.meter.counts.unknown_topic += 1
+        elif ref != 0 and self.lost is not None and is_reply(header) and self.lost.forget(ref):
+            self.meter.counts.late += 1
+        else:
+            # It was on its way when the topic was left or closed.
+            self.meter.counts.stale += 1
         return 0
 
     cdef int on_bad_frame(self, object error) except -1:

@@ -91,6 +91,7 @@ class Runner:
         self.loop_lag = LoopLag(self._wheel)
         self.stats = Stats(self.meter, self._reasons, self.loop_lag, self._herd)
         self._started_ns = 0
+        self._closed_by_script = 0
         self._stopping = False
 
     def _share_of_rate(self, own: range) -> float:
@@ -256,7 +257,9 @@ class Runner:
         self._cancel(session)
         if isinstance(session, ScriptedSession):
             end_script(session)
-        self._sessions.pop(session.i, None)
+        self._settled(session)
+        if self._sessions.get(session.i) is session:
+            del self._sessions[session.i]
         due_ns = self._reopening.pop(session.i, None)
         if due_ns is not None:
             self.open(session.i, due_ns)
@@ -336,7 +339,7 @@ class Runner:
             return
         run_s = min(self.plan.duration_s, max(0, time.monotonic_ns() - self._started_ns) / 1e9)
         alive = sum(session.is_joined for session in self._sessions.values())
-        self._write(self.stats.scheduled(run_s, alive))
+        self._write({**self.stats.scheduled(run_s, alive), "closed_by_script": self._closed_by_script})
         self._started_ns = 0
 
     # -- what the meter and scripts tell
@@ -375,9 +378,19 @@ class Runner:
     def note(self, kind: str, text: str) -> None:
         self._reasons.add(kind, text)
 
-    def script_failed(self, hook: str, error: Exception) -> None:
+    def script_failed(self, hook: str, error: BaseException) -> None:
         """A scenario's own code raised: the run fails, but goes on."""
         self._reasons.add("script", f"{hook} raised {type(error).__name__}: {error}")
+
+    def script_closed(self, session: ScriptedSession) -> None:
+        """A scenario is done with a socket."""
+        if session.closing:
+            return
+        self._closed_by_script += 1
+        end_script(session)
+        session.close()
+        if not session.is_connected:
+            self._loop.call_soon(self._forget, session)
 
     def render_payload(self, session: MeterSession) -> bytes:
         """The payload of a session's next push, where each is different."""

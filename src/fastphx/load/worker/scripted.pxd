@@ -7,5 +7,7 @@ cdef class ScriptedSession(MeterSession):
     cdef object _on_joined              # the script's method, or None where it has none
     cdef object _on_message
     cdef object _on_reply
+    cdef bint _takes_messages           # its script has an on_message, or had one until it ended
 
-    cdef int _failed(self, str hook, object error) except -1
+    cdef int _call(self, str hook, object function, tuple arguments) except -1
+    """What the hook raises is the owner's to count."""
