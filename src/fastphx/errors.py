@@ -111,12 +111,16 @@ class ConnectError(DisconnectReason):
     """A connection attempt failed.
 
     ``status`` is the HTTP status where the server answered one, ``body`` the first bytes of its answer,
-    and ``__cause__`` the operating system's or TLS' error where there was one.
+    and ``__cause__`` the operating system's or TLS' error where there was one. With ``is_local`` this side
+    ran out of ports, open files or memory, and the attempt says nothing about the server.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, body: bytes = b"") -> None:
+    def __init__(
+        self, message: str, *, status: int | None = None, body: bytes = b"", is_local: bool = False
+    ) -> None:
         self.status = status
         self.body = body
+        self.is_local = is_local
         super().__init__(message)
 
 

@@ -143,6 +143,21 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @click.option(
     "--max-cpu", metavar="PART", help="Invalid where a worker used more of its core.  [default: 95%]"
 )
+@click.option(
+    "--allow-unjoined",
+    metavar="PART",
+    help="Sockets that need not be joined at the end, else failed.  [default: 50%]",
+)
+@click.option("--allow-disconnects", metavar="PART", help="Connections that may be lost.  [default: 75%]")
+@click.option(
+    "--allow-crashes", metavar="PART", help="Joins whose channel may crash or close.  [default: 75%]"
+)
+@click.option("--allow-lost", metavar="PART", help="Pushes that may have no reply.  [default: 10%]")
+@click.option("--allow-error-replies", metavar="PART", help="Replies that may not be ok.  [default: 10%]")
+@click.option("--allow-unsent", metavar="PART", help="Pushes that may be due and not sent.  [default: 75%]")
+@click.option(
+    "--allow-missing", metavar="PART", help="fanout: deliveries that may be missing.  [default: 10%]"
+)
 @click.option("--seed", type=int, metavar="N", help="Of what is random.  [default: 0]")
 @_file("json", "Write the result as JSON.")
 @_file("html", "Write a report that opens offline in a browser.")
@@ -165,8 +180,9 @@ def load(url: str | None, prometheus: int | None, dry_run: bool, quiet: bool, **
     like 500ms, 30s, 2m or 1h.
 
     Exit codes: 0 where every goal was met; 2 for bad usage; 3 where not one connection succeeded; 4 where
-    this machine was the bottleneck (the run is invalid); 5 where the run failed; 99 where a threshold was not
-    met; 130 where it was interrupted.
+    this machine was the bottleneck (the run is invalid); 5 where the run failed, or more was lost than an
+    --allow option says (100% switches each off; a threshold on the same total takes its place); 99 where a
+    threshold was not met; 130 where it was interrupted.
     """
     paths = {name: path for name in REPORTS if (path := flags.pop(f"{name}_path")) is not None}
     given = {name: value for name, value in flags.items() if value is not None and value != ()}

@@ -25,6 +25,7 @@ from fastphx.protocol.sink import FrameSink
 from fastphx.transports.base import ConnectionOwner
 from fastphx.transports.endpoint import shown_url, split_url
 from fastphx.transports.options import ConnectOptions
+from fastphx.transports.own_limits import ran_out
 from fastphx.transports.redaction import redacted
 from fastphx.transports.unix_socket import open_unix_connection
 from fastphx.transports.websocket.deflate import NegotiationError, agree_as_client
@@ -235,7 +236,7 @@ async def _connected_socket(parsed: WSParsedURL, options: ConnectOptions) -> soc
             if options.local_addr is not None:
                 if options.local_addr[1] == 0:
                     _bind_address_only(sock)
-                sock.bind(options.local_addr)
+                _bind(sock, options.local_addr)
             await loop.sock_connect(sock, address)
         except OSError as error:
             failure = failure or error
@@ -257,6 +258,16 @@ def _address_of_literal(host: str, port: int) -> list[tuple[Any, ...]]:
             continue
         return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port, *rest))]
     return []
+
+
+def _bind(sock: socket.socket, local_addr: tuple[str, int]) -> None:
+    """Bind to an address of this machine; that it is none must not look like a port that was not left."""
+    try:
+        sock.bind(local_addr)
+    except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise OSError(errno.ENXIO, f"{local_addr[0]} is no address of this machine") from None
+        raise
 
 
 def _bind_address_only(sock: socket.socket) -> None:
@@ -303,10 +314,17 @@ def _use_extension(
 
 
 def _cannot_connect(
-    url: str, what: str, status: int | None = None, body: bytes = b"", *, via: str = ""
+    url: str,
+    what: str,
+    status: int | None = None,
+    body: bytes = b"",
+    *,
+    via: str = "",
+    is_local: bool = False,
 ) -> ConnectError:
     """One sentence; the URL's query is left out."""
-    return ConnectError(f"cannot connect to {shown_url(url)}{via}: {what}", status=status, body=body)
+    message = f"cannot connect to {shown_url(url)}{via}: {what}"
+    return ConnectError(message, status=status, body=body, is_local=is_local)
 
 
 def _quoted(sent: bytes, url: str, options: ConnectOptions) -> str:
@@ -356,7 +374,7 @@ def _explained(error: Exception, url: str, options: ConnectOptions, via: str, *,
         quoted = clip(redacted(str(error).encode(errors="backslashreplace"), url, options), 160)
         status = None if error.response is None else int(error.response.status)
         return _cannot_connect(url, f"the answer is no WebSocket handshake ({quoted})", status)
-    return _cannot_connect(url, _failed_connection(error, options, sent), via=via)
+    return _cannot_connect(url, _failed_connection(error, options, sent), via=via, is_local=ran_out(error))
 
 
 def _failed_connection(error: Exception, options: ConnectOptions, sent: bool) -> str:
@@ -388,7 +406,7 @@ def _same_of_all_addresses(error: OSError) -> OSError:
 def _os_error(error: OSError, options: ConnectOptions) -> str:
     if error.errno == errno.EADDRNOTAVAIL:
         if options.local_addr is not None:
-            return f"no port is left on {options.local_addr[0]}, or it is no address of this machine"
+            return f"no port is left on {options.local_addr[0]}"
         return "no local port is left: connect from several addresses (local_addr)"
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return "too many open files: raise the limit (ulimit -n)"

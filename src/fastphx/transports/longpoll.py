@@ -33,6 +33,7 @@ from fastphx.protocol.sink import CallbackWriter
 from fastphx.transports.base import BINARY, TEXT, TransportOwner
 from fastphx.transports.endpoint import MAX_URL_LENGTH, shown_url, split_url
 from fastphx.transports.options import ConnectOptions
+from fastphx.transports.own_limits import ran_out
 from fastphx.transports.redaction import HIDDEN, redacted
 
 if TYPE_CHECKING:
@@ -343,7 +344,9 @@ class LongPollTransport:
         try:
             answer = await self._request("GET")
         except _RequestError as error:
-            raise self._cannot_connect(error.what, error.status, error.body) from error.__cause__
+            failure = self._cannot_connect(error.what, error.status, error.body)
+            failure.is_local = ran_out(error.__cause__)
+            raise failure from error.__cause__
         status, token = answer.get("status"), answer.get("token")
         if status == 403:
             raise self._cannot_connect("the server refused the session (status 403)", 403)

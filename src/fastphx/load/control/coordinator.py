@@ -21,6 +21,8 @@ from fastphx.load.control.worker_process import WorkerProcess
 from fastphx.load.control.workers import Workers, workers_for
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
+from fastphx.load.result.goals import why_channels_ended
+from fastphx.load.result.memory import rss_bytes
 from fastphx.load.result.result import Result
 from fastphx.load.scenarios import scenario_class
 
@@ -219,6 +221,11 @@ class Coordinator:
             self.result.run_cpu_s += line["run_cpu_s"]
             share = line["run_cpu_s"] / line["run_s"] if line["run_s"] else 0.0
             self.result.run_cpu_share = max(self.result.run_cpu_share, share)
+            waited = line["run_waited_s"] / line["run_s"] if line["run_s"] else 0.0
+            self.result.run_waited_share = max(self.result.run_waited_share, waited)
+            stolen = line["run_stolen_s"] / line["run_s"] if line["run_s"] else 0.0
+            self.result.run_stolen_share = max(self.result.run_stolen_share, stolen)
+            self.result.run_lag.add_export(line["run_lag"])
             self.result.run_loop_lag_s = max(self.result.run_loop_lag_s, line["run_lag_ns"] / 1e9)
             self.result.run_counts.update(line["run_counts"])
             self.result.alive_at_end += line["alive"]
@@ -227,6 +234,7 @@ class Coordinator:
             self.result.add_final(line)
         if kind == "ready":
             self.result.rss_bytes += line["rss_bytes"]
+            self.result.own_rss_bytes = rss_bytes()
         if worker in self._waiting.get(kind, ()):
             self._waiting[kind].discard(worker)
             self._changed.set()
@@ -281,7 +289,7 @@ class Coordinator:
             result.failures.append(f"not one connection could join: {result.main_reason('join')}")
         if not self._scenario.holds or not result.run_s or result.failures or result.interrupted:
             return
-        if not result.alive_at_end and not result.closed_by_script:
+        if not (result.alive_at_end or result.closed_by_script or result.ran_out):
             result.failures.append(self._why_none_is_alive())
 
     def _why_none_is_alive(self) -> str:
@@ -294,4 +302,6 @@ class Coordinator:
         # Connected all the time, and yet not joined.
         kind = "join" if result.counts["join_errors"] else "channel"
         why = result.main_reason(kind)
-        return f"none of {number} connections was joined to all its topics at the end ({why})"
+        cause = why_channels_ended(self.plan, result.totals)
+        sentence = f"none of {number} connections was joined to all its topics at the end ({why})"
+        return f"{sentence}: {cause}" if cause else sentence

@@ -12,6 +12,7 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.units import MAX_DURATION_S, MAX_RATE_PER_S
 
 NOT_JUDGED = "whether the client kept up is not judged here: Locust warns of its own CPU"
+FAILED_BY_LOCUST = "what fails a run is Locust's: see --exit-code-on-error and environment.process_exit_code"
 NOT_HERE = {
     "connections": "the users are the sockets: their number is Locust's",
     "ramp": "the spawn rate is Locust's",
@@ -21,7 +22,19 @@ NOT_HERE = {
     "max_schedule_lag": NOT_JUDGED,
     "max_loop_lag": NOT_JUDGED,
     "max_cpu": NOT_JUDGED,
-    "threshold": "what fails a run is Locust's: see --exit-code-on-error and environment.process_exit_code",
+    **dict.fromkeys(
+        (
+            "allow_unjoined",
+            "allow_disconnects",
+            "allow_crashes",
+            "allow_lost",
+            "allow_error_replies",
+            "allow_unsent",
+            "allow_missing",
+        ),
+        FAILED_BY_LOCUST,
+    ),
+    "threshold": FAILED_BY_LOCUST,
 }
 ANY_HOST = "ws://localhost/socket"
 """For what does not depend on the host."""

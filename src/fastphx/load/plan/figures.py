@@ -106,12 +106,16 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "client": (
         "workers",
         "cpu_s",
+        "run_cpu_s",
         "cpu_share_max",
         "cpu_s_per_message",
         "rss_bytes",
+        "own_rss_bytes",
         "rss_bytes_per_connection",
         "schedule_lag_p99_s",
         "loop_lag_max_s",
+        "waited_share_max",
+        "stolen_share",
     ),
     "storm": (
         "rejoined",

@@ -12,7 +12,7 @@ from fastphx.errors import clip
 from fastphx.load.plan.defaults import defaults_of
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.threshold import Threshold
-from fastphx.load.plan.units import RateStep, duration_s, lag_s, rate_per_s, rate_steps, share_above_0
+from fastphx.load.plan.units import RateStep, duration_s, lag_s, part, rate_per_s, rate_steps, share_above_0
 
 VSNS = ("2.0.0", "1.0.0")
 MAX_CONNECTIONS = 10_000_000
@@ -191,6 +191,20 @@ class Plan:
     """A worker that did not run for longer cannot tell its own pause from the server's: invalid."""
     max_cpu: float = _key(share_above_0, 0.95)
     """A worker that uses more of its core may be what is being measured: invalid."""
+    allow_unjoined: float = _key(part, 0.5)
+    """The part of the sockets that need not be joined when the schedule ends (churn: that may fail to)."""
+    allow_disconnects: float = _key(part, 0.75)
+    """The part of the connections that may be lost; not looked at in a storm."""
+    allow_crashes: float = _key(part, 0.75)
+    """The part of the joins whose channel may crash or be closed by the server; not in a storm."""
+    allow_lost: float = _key(part, 0.1)
+    """The part of the pushes that may have no reply."""
+    allow_error_replies: float = _key(part, 0.1)
+    """The part of the pushes that may be answered with another status than ok."""
+    allow_unsent: float = _key(part, 0.75)
+    """The part of what was due that may not be sent; not in a storm."""
+    allow_missing: float = _key(part, 0.1)
+    """The part of the expected deliveries that may be missing."""
     seed: int = _key(_number, 0)
 
     def __post_init__(self) -> None:

@@ -100,8 +100,19 @@ class Threshold:
         """``{"expr", "value", "ok"}`` of a result's mapping. A figure that nothing was counted for has no
         value and does not hold."""
         value = figure_of(result, self.figure)
-        ok = value is not None and _COMPARE[self.comparison](value, self.limit)
+        ok = value is not None and self.holds_for(value)
         return {"expr": self.expr, "value": value, "ok": ok}
+
+    @property
+    def latency(self) -> tuple[str, str] | None:
+        """The latency and its figure that have an upper limit here; None for any other threshold."""
+        section, _, name = self.figure.rpartition(".")
+        is_limited = section in LATENCIES and name != "count" and self.comparison in ("<", "<=")
+        return (section, name) if is_limited else None
+
+    def holds_for(self, value: float) -> bool:
+        """Whether *value* would hold."""
+        return _COMPARE[self.comparison](value, self.limit)
 
 
 def shown_value(checked: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 from fastphx.foreign_text import html_text
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import Threshold
-from fastphx.load.report.readable import count, per_second, seconds, shown, size
+from fastphx.load.report.readable import count, latency, per_second, seconds, shown, size
 from fastphx.load.result.hdr import to_hdr
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
@@ -41,6 +41,9 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
         "BADGE": html_text(mapping["outcome"].replace("_", " ")),
         "SENTENCES": "".join(
             f"<p>{html_text(sentence, MAX_SENTENCE_CHARS)}</p>" for sentence in mapping["sentences"]
+        )
+        + "".join(
+            f"<p class=quiet>note: {html_text(note, MAX_SENTENCE_CHARS)}</p>" for note in mapping["notes"]
         ),
         "TILES": _tiles(mapping),
         "LATENCIES": _latencies(mapping),
@@ -101,7 +104,7 @@ def _latencies(mapping: Mapping[str, Any]) -> str:
     head = "".join(f"<th>{title}</th>" for title in LATENCY_COLUMNS.values())
     rows = "".join(
         f"<tr><th>{html_text(LATENCIES[name])}</th><td>{count(figures['count'])}</td>"
-        + "".join(f"<td>{seconds(figures[key])}</td>" for key in LATENCY_COLUMNS)
+        + "".join(f"<td>{latency(mapping, name, key)}</td>" for key in LATENCY_COLUMNS)
         + "</tr>"
         for name, figures in mapping["latency"].items()
         if figures["count"]

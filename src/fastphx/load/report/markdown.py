@@ -9,7 +9,7 @@ from typing import Any
 from fastphx.foreign_text import markdown_text, visible
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import shown_value
-from fastphx.load.report.readable import count, per_second, seconds, size
+from fastphx.load.report.readable import count, latency, per_second, seconds, size
 from fastphx.load.result.result import Result
 
 MAX_SENTENCE_CHARS = 2000
@@ -20,6 +20,7 @@ def markdown(mapping: Mapping[str, Any]) -> str:
     totals, client, throughput = mapping["totals"], mapping["client"], mapping["throughput"]
     lines = [f"### fastphx load: {visible(mapping['plan']['scenario'])}, {mapping['outcome']}", ""]
     lines += [f"- {markdown_text(sentence, MAX_SENTENCE_CHARS)}" for sentence in mapping["sentences"]]
+    lines += [f"- note: {visible(note, MAX_SENTENCE_CHARS)}" for note in mapping["notes"]]
     lines += [
         "",
         f"| latency | count | {' | '.join(LATENCY_COLUMNS.values())} |",
@@ -30,7 +31,7 @@ def markdown(mapping: Mapping[str, Any]) -> str:
             cells = [
                 LATENCIES[name],
                 count(figures["count"]),
-                *(seconds(figures[key]) for key in LATENCY_COLUMNS),
+                *(latency(mapping, name, key) for key in LATENCY_COLUMNS),
             ]
             lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "| figure | value |", "| --- | --: |"]

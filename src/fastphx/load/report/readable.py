@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastphx.load.plan.figures import LATENCY_FIGURES
 
 
@@ -15,6 +18,13 @@ def seconds(value: float | None) -> str:
         if value >= scale * 0.9995:
             return f"{_digits(value / scale)} {unit}"
     return f"{_digits(value * 1e9)} ns"
+
+
+def latency(mapping: Mapping[str, Any], name: str, figure: str) -> str:
+    """A latency's figure, with this machine's own lag beside it where that is a large part of it."""
+    shown_s = seconds(mapping["latency"][name][figure])
+    lag_s = mapping["own_lag"].get(name, {}).get(figure)
+    return shown_s if lag_s is None else f"{shown_s} (own lag {seconds(lag_s)})"
 
 
 def size(value: float) -> str:

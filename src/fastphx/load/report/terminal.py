@@ -33,10 +33,17 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
     for name, title in LATENCIES.items():
         figures = mapping["latency"][name]
         if figures["count"]:
-            cells = [seconds(figures[key]) for key in LATENCY_COLUMNS]
+            cells = [
+                seconds(figures[key]) + "*" * (key in mapping["own_lag"].get(name, {}))
+                for key in LATENCY_COLUMNS
+            ]
             latencies.add_row(title, count(figures["count"]), *cells)
     console.print()
     console.print(latencies)
+    if mapping["own_lag"]:
+        console.print("*: this machine's own lag is a quarter of it or more", highlight=False)
+    for note in mapping["notes"]:
+        console.print(f"note: {note}", markup=False, highlight=False)
     if mapping["events"]:
         _print_events(mapping["events"], console)
     if "storm" in mapping:
@@ -88,9 +95,10 @@ def _counted(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
     rows.append(("unsent", count(totals["unsent"]), why))
     rows += [(title, count(totals[name]), "") for name, title in ODD.items() if totals[name]]
     workers = f"{client['workers']} worker{'s' if client['workers'] > 1 else ''}"
+    memory = f"{size(client['rss_bytes'])} in {workers}, and {size(client['own_rss_bytes'])} in the run's own"
     rows += [
-        ("CPU a message", seconds(client["cpu_s_per_message"]), f"{client['cpu_s']:.3g} s in {workers}"),
-        ("RSS a connection", size(client["rss_bytes_per_connection"]), f"{size(client['rss_bytes'])} in all"),
+        ("CPU a message", seconds(client["cpu_s_per_message"]), f"{client['run_cpu_s']:.3g} s in {workers}"),
+        ("RSS a connection", size(client["rss_bytes_per_connection"]), memory),
         ("schedule lag p99", seconds(client["schedule_lag_p99_s"]), ""),
     ]
     return rows

@@ -7,6 +7,8 @@ from collections import Counter
 MAX_REASONS = 50
 """Different reasons that are kept for each kind of failure; the rest is counted as "other"."""
 MAX_REASON_CHARS = 200
+LOCAL = "local"
+"""The kind of those connect errors that are this machine's own: it ran out of ports, open files or memory."""
 
 
 class Reasons:

@@ -10,13 +10,23 @@ from typing import Any
 from fastphx.load.plan.figures import COUNTS, GAUGES, LATENCIES, LOST, MESSAGES, PERCENTILES
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.threshold import Threshold, shown_value
+from fastphx.load.result.goals import missed_goals
 from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.reasons import LOCAL
 from fastphx.load.result.series import Second
 from fastphx.load.scenarios import scenario_class
 
 SCHEMA = "fastphx.load/1"
 EXIT_CODES = {"ok": 0, "thresholds_failed": 99, "invalid": 4, "failed": 5, "interrupted": 130}
 EXIT_NO_CONNECTION = 3
+OPENING = ("connect", "join")
+LARGE_PART = 0.25
+"""From this part of a reported figure on, what else made it is told beside it."""
+MIN_LAG_SHOWN_S = 0.001
+"""A lag below the grid of arrivals is none."""
+TAKEN = 0.1
+"""From this part of the time without a core on, others had the CPU."""
+BUSY = 0.5
 
 
 def latency_mapping(histogram: Histogram) -> dict[str, float]:
@@ -31,6 +41,10 @@ def latency_mapping(histogram: Histogram) -> dict[str, float]:
     figures |= {name: histogram.percentile_ns(level) / 1e9 for name, level in PERCENTILES.items()}
     figures["max"] = histogram.max_ns / 1e9
     return figures
+
+
+def _shown_s(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 @dataclass
@@ -53,11 +67,19 @@ class Result:
     """The longest that a worker did not run while the schedule did."""
     run_cpu_share: float = 0.0
     """The part of a core that the busiest worker used while the schedule ran."""
+    run_lag: Histogram = field(default_factory=Histogram)
+    """How late the workers woke while the schedule ran."""
+    run_waited_share: float = 0.0
+    """The part of the time that the worker which waited most was ready to run and had no core."""
+    run_stolen_share: float = 0.0
+    """The part of the machine's CPU that its hypervisor gave to others."""
     run_counts: Counter[str] = field(default_factory=Counter)
     """What was counted while the schedule ran."""
     run_s: float = 0.0
     rss_bytes: int = 0
     """With all joined."""
+    own_rss_bytes: int = 0
+    """Of the run's own process, with all joined."""
     rss_empty_bytes: int = 0
     """Before the first connection."""
     interrupted: bool = False
@@ -174,16 +196,77 @@ class Result:
         histogram = self.histograms.get(name)
         return histogram.percentile_ns(percentile) / 1e9 if histogram is not None else 0.0
 
+    def own_lag_s(self, latency: str, figure: str) -> float:
+        """How late this machine itself was, at the same figure as one of *latency*: behind its schedule, or
+        to wake. Connections and joins are made before the schedule, and have the whole run's lag."""
+        is_of_run = latency not in OPENING and self.run_lag.count
+        woken = self.run_lag if is_of_run else self.histograms.get("loop_lag", Histogram())
+        behind = self.histograms.get("schedule_lag", Histogram()) if is_of_run else Histogram()
+        if figure == "mean":
+            return max(woken.mean_ns, behind.mean_ns) / 1e9
+        level = {**PERCENTILES, "max": 100.0}.get(figure)
+        if level is None:
+            return 0.0
+        return max(woken.percentile_ns(level), behind.percentile_ns(level)) / 1e9
+
+    @property
+    def own_lag(self) -> dict[str, dict[str, float]]:
+        """The own lag by latency and figure, in seconds, where it is a large part of what is reported."""
+        found: dict[str, dict[str, float]] = {}
+        for name in LATENCIES:
+            figures = latency_mapping(self.histograms.get(name, Histogram()))
+            for figure in (*PERCENTILES, "max"):
+                lag_s = self.own_lag_s(name, figure) if figure in figures else 0.0
+                if lag_s >= max(MIN_LAG_SHOWN_S, LARGE_PART * figures.get(figure, 0.0)):
+                    found.setdefault(name, {})[figure] = lag_s
+        return found
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the figures should know, a sentence each, whatever the outcome is."""
+        notes = []
+        large = {name: figures["p99"] for name, figures in self.own_lag.items() if "p99" in figures}
+        if large:
+            p99s = (
+                f"{LATENCIES[name]} ({_shown_s(self.histograms[name].percentile_ns(99) / 1e9)})"
+                for name in large
+            )
+            notes.append(
+                f"this machine's own lag is {_shown_s(max(large.values()))} at p99, which is a large part of "
+                f"the p99 of {', '.join(p99s)}: the server took less"
+            )
+        counts = self.run_counts
+        behind = counts["pushes"] - counts["replies"] - counts["error_replies"] - sum(counts[n] for n in LOST)
+        if self.run_s and behind > LARGE_PART * counts["pushes"]:
+            answered = counts["replies"] + counts["error_replies"]
+            notes.append(
+                f"replies fall behind pushes: {counts['pushes'] / self.run_s:,.0f}/s were pushed and "
+                f"{answered / self.run_s:,.0f}/s answered, and {behind:,} pushes were unanswered when the "
+                "schedule ended"
+            )
+        return notes
+
+    @property
+    def ran_out(self) -> Counter[str]:
+        """Why connection attempts failed for want of ports, open files or memory on this machine, counted."""
+        return self.reasons.get(LOCAL, Counter())
+
     @property
     def invalid_reasons(self) -> list[str]:
         """Why the client, not the server, made these figures; empty where it did not."""
         plan = self.plan
         reasons = []
+        if self.ran_out:
+            reasons.append(
+                f"this machine ran out: {self.ran_out.total():,} of {self.counts['connect_attempts']:,} "
+                f"connection attempts failed for it ({self.main_reason(LOCAL)}): --source gives more ports, "
+                "ulimit -n more files"
+            )
         lag_s = self.lag_s("schedule_lag", 99)
         if lag_s > plan.max_schedule_lag_s:
             reasons.append(
                 f"the schedule lagged {lag_s:.3g}s behind its clock (p99; the limit is "
-                f"{plan.max_schedule_lag_s:g}s): the client could not push at this rate"
+                f"{plan.max_schedule_lag_s:g}s): {self._why_late()}"
             )
         if self.run_cpu_share > plan.max_cpu:
             reasons.append(
@@ -192,19 +275,72 @@ class Result:
             )
         lag_s = self.run_loop_lag_s
         if lag_s > plan.max_loop_lag_s:
-            reasons.append(f"a worker did not run for {lag_s:.3g}s (the limit is {plan.max_loop_lag_s:g}s)")
+            reasons.append(
+                f"a worker did not run for {lag_s:.3g}s (the limit is {plan.max_loop_lag_s:g}s)"
+                + (f": {self._why_late()}" if self._is_cpu_taken else "")
+            )
         return reasons
+
+    @property
+    def _is_cpu_taken(self) -> bool:
+        return self.run_waited_share >= TAKEN or self.run_stolen_share >= TAKEN
+
+    def _why_late(self) -> str:
+        used = f"{100 * self.run_cpu_share:.0f} %"
+        if self.run_stolen_share >= max(TAKEN, self.run_waited_share):
+            return f"the hypervisor gave {100 * self.run_stolen_share:.0f} % of this machine's CPU to others"
+        if self.run_waited_share >= TAKEN:
+            return (
+                f"others had the CPU: a worker waited {100 * self.run_waited_share:.0f} % of the time for a "
+                f"core, and used {used} of one"
+            )
+        if self.run_cpu_share >= BUSY:
+            return "the client could not push at this rate"
+        return f"a worker stood still meanwhile, though it used {used} of a core"
+
+    @property
+    def excused(self) -> list[str]:
+        """A sentence for each latency threshold that failed, and that this machine's own stalls could have
+        broken: less the own lag, and where not even the fastest was slower than the limit, it would hold."""
+        sentences = []
+        for checked in self.thresholds:
+            threshold = Threshold.parse(checked["expr"])
+            if checked["ok"] or checked["value"] is None or threshold.latency is None:
+                continue
+            name, figure = threshold.latency
+            lag_s = self.own_lag_s(name, figure)
+            fastest_s = self.histograms[name].min_ns / 1e9
+            if lag_s and threshold.holds_for(max(checked["value"] - lag_s, fastest_s)):
+                sentences.append(
+                    f"threshold {checked['expr']} says nothing about the server: it is "
+                    f"{shown_value(checked)}, and this machine's own lag is {_shown_s(lag_s)} at that figure"
+                )
+        return sentences
+
+    @property
+    def _failed_thresholds(self) -> list[dict[str, Any]]:
+        return [each for each in self.thresholds if not each["ok"]]
+
+    @property
+    def missed_goals(self) -> list[str]:
+        """What was lost beyond what the plan allows, a sentence each; looked at where the schedule ran."""
+        return missed_goals(self.plan, self.totals, self.reasons) if self.run_s else []
 
     @property
     def outcome(self) -> str:
         """``ok``, ``thresholds_failed``, ``invalid``, ``failed`` or ``interrupted``."""
         if self.interrupted:
             return "interrupted"
-        if self.failures or not self.counts["connections"]:
+        if self.failures or not (self.counts["connections"] or self.ran_out):
             return "failed"
         if self.invalid_reasons:
             return "invalid"
-        return "ok" if all(each["ok"] for each in self.thresholds) else "thresholds_failed"
+        if self.missed_goals:
+            return "failed"
+        failed = self._failed_thresholds
+        if not failed:
+            return "ok"
+        return "invalid" if len(self.excused) == len(failed) else "thresholds_failed"
 
     @property
     def thresholds(self) -> list[dict[str, Any]]:
@@ -214,7 +350,7 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        if not self.interrupted and not self.failures and not self.counts["connections"]:
+        if self.outcome == "failed" and not self.failures and not self.counts["connections"]:
             return EXIT_NO_CONNECTION
         return EXIT_CODES[self.outcome]
 
@@ -222,21 +358,28 @@ class Result:
     def sentences(self) -> list[str]:
         """Why the exit code is not 0, a sentence each."""
         if self.interrupted:
-            return ["interrupted: the reports cover what ran until then"]
+            return ["interrupted: the reports cover what ran until then", *self._reasons()]
+        return self._reasons()
+
+    def _reasons(self) -> list[str]:
         if self.failures:
             return self.failures
-        if not self.counts["connections"]:
+        if not (self.counts["connections"] or self.ran_out):
+            if self.interrupted and not self.counts["connect_errors"]:
+                return []
             return [
                 f"not one of {self.plan.connections} connections succeeded: {self.main_reason('connect')}"
             ]
         if self.invalid_reasons:
             return [f"INVALID: {reason}" for reason in self.invalid_reasons]
-        return [
+        excused = self.excused
+        failed = [
             f"threshold {each['expr']} failed: "
             + ("nothing was counted for it" if each["value"] is None else f"it is {shown_value(each)}")
-            for each in self.thresholds
-            if not each["ok"]
+            for each in self._failed_thresholds
+            if not any(sentence.startswith(f"threshold {each['expr']} ") for sentence in excused)
         ]
+        return [*self.missed_goals, *failed, *(f"INVALID: {sentence}" for sentence in excused)]
 
     def main_reason(self, kind: str) -> str:
         """The most frequent reason of a kind of failure."""
@@ -250,6 +393,8 @@ class Result:
             "outcome": self.outcome,
             "exit_code": self.exit_code,
             "sentences": self.sentences,
+            "notes": self.notes,
+            "own_lag": self.own_lag,
             "plan": self.plan.public_mapping(),
             **self._figures(),
             "topics": self._topics_mapping(),
@@ -288,12 +433,16 @@ class Result:
             "client": {
                 "workers": self.workers,
                 "cpu_s": self.cpu_s,
+                "run_cpu_s": self.run_cpu_s,
                 "cpu_share_max": self.run_cpu_share,
                 "cpu_s_per_message": self.run_cpu_s / self.messages if self.messages else 0.0,
                 "rss_bytes": self.rss_bytes,
+                "own_rss_bytes": self.own_rss_bytes,
                 "rss_bytes_per_connection": self.rss_bytes_per_connection,
                 "schedule_lag_p99_s": self.lag_s("schedule_lag", 99),
                 "loop_lag_max_s": self.run_loop_lag_s,
+                "waited_share_max": self.run_waited_share,
+                "stolen_share": self.run_stolen_share,
             },
             **({"storm": self.storm_mapping()} if scenario_class(self.plan.scenario).has_herd else {}),
         }

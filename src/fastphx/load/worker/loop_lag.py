@@ -8,6 +8,7 @@ from fastphx.load.result.histogram import Histogram
 from fastphx.timing.wheel import CallbackTimer, TimerWheel
 
 INTERVAL_NS = 50_000_000
+MAX_CORRECTED_NS = 60_000_000_000
 
 
 class LoopLag:
@@ -15,6 +16,8 @@ class LoopLag:
 
     def __init__(self, wheel: TimerWheel) -> None:
         self.histogram = Histogram()
+        self.run = Histogram()
+        """Of what was watched since `restart`."""
         self._wheel = wheel
         self._timer = CallbackTimer(self._woken)
         self._longest_ns = 0
@@ -24,7 +27,8 @@ class LoopLag:
         self._timer.schedule(self._wheel, deadline_ns=time.monotonic_ns() + INTERVAL_NS)
 
     def restart(self) -> None:
-        """Look for the longest lag from now on."""
+        """Look for the longest lag from now on, and count anew in `run`."""
+        self.run.reset()
         self._longest_ns = 0
 
     def longest_ns(self, now_ns: int) -> int:
@@ -32,9 +36,16 @@ class LoopLag:
         waits = self._timer.scheduled
         return max(self._longest_ns, now_ns - self._timer.deadline_ns if waits else 0)
 
+    def _record(self, lag_ns: int) -> None:
+        self.histogram.record(lag_ns)
+        self.run.record(lag_ns)
+
     def _woken(self) -> None:
         now_ns = time.monotonic_ns()
         lag_ns = now_ns - self._timer.deadline_ns
-        self.histogram.record(lag_ns)
         self._longest_ns = max(self._longest_ns, lag_ns)
+        self._record(lag_ns)
+        # As HdrHistogram corrects for an expected interval: a long lag is seen as often as it lasted.
+        for sample_ns in range(lag_ns - INTERVAL_NS, max(0, lag_ns - MAX_CORRECTED_NS), -INTERVAL_NS):
+            self._record(sample_ns)
         self._timer.schedule(self._wheel, deadline_ns=now_ns + INTERVAL_NS)

@@ -34,8 +34,8 @@ import orjson
 
 from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
 from fastphx.load.plan.share import Share
+from fastphx.load.result.memory import rss_bytes
 from fastphx.load.worker.event_loop import run_on_uvloop
-from fastphx.load.worker.memory import rss_bytes
 from fastphx.load.worker.runner import Runner
 
 LINE_LIMIT_BYTES = 1 << 20

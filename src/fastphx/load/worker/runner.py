@@ -15,7 +15,7 @@ from fastphx.load.plan.payload import read_payload
 from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.plan.target import Target
-from fastphx.load.result.reasons import Reasons
+from fastphx.load.result.reasons import LOCAL, Reasons
 from fastphx.load.scenarios import scenario_of
 from fastphx.load.scenarios.custom import Custom
 from fastphx.load.scenarios.fanout import STAMP_KEY
@@ -276,6 +276,8 @@ class Runner:
         except ConnectError as error:
             self.meter.count_connect_error()
             self._reasons.add("connect", str(error))
+            if error.is_local:
+                self._reasons.add(LOCAL, str(error))
             self._settled(session)
             self._retry(session)
         except asyncio.CancelledError:

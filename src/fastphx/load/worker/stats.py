@@ -6,10 +6,11 @@ import time
 from typing import Any
 
 from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.memory import rss_bytes
 from fastphx.load.result.reasons import Reasons
+from fastphx.load.worker.cpu_taken import stolen_s, waited_s
 from fastphx.load.worker.herd import Herd
 from fastphx.load.worker.loop_lag import LoopLag
-from fastphx.load.worker.memory import rss_bytes
 from fastphx.load.worker.meter import HISTOGRAMS, Meter
 
 
@@ -28,6 +29,7 @@ class Stats:
         self._last_events: dict[str, tuple[int, int]] = {}
         self._last_counts = self._start_counts = meter.counts
         self._last_cpu_s = self._start_cpu_s = time.process_time()
+        self._start_waited_s = self._start_stolen_s = 0.0
         self.subscribers: dict[str, int] = {}
         """Of each topic when the schedule started, where pushes are stamped."""
 
@@ -36,6 +38,7 @@ class Stats:
         self.subscribers = {topic: count.subscribers for topic, count in (self._meter.topics or {}).items()}
         self._start_counts = self._meter.counts
         self._start_cpu_s = time.process_time()
+        self._start_waited_s, self._start_stolen_s = waited_s(), stolen_s()
         self._loop_lag.restart()
 
     def line(self, kind: str = "stats") -> dict[str, Any]:
@@ -86,7 +89,10 @@ class Stats:
             "run_s": run_s,
             "alive": alive,
             "run_lag_ns": self._loop_lag.longest_ns(now_ns),
+            "run_lag": self._loop_lag.run.export(),
             "run_cpu_s": time.process_time() - self._start_cpu_s,
+            "run_waited_s": waited_s() - self._start_waited_s,
+            "run_stolen_s": stolen_s() - self._start_stolen_s,
             "run_counts": {
                 name: count - self._start_counts[name] for name, count in self._meter.counts.items()
             },
