@@ -1,99 +1,86 @@
-"""fastphx: a Phoenix Channels client and load tester whose hot path is compiled."""
+"""fastphx: a Phoenix Channels client and load tester whose hot path is compiled.
+
+The public names are imported when they are first asked for, so that a program, or a command, starts with what
+it uses. ``__init__.pyi`` has the same names for type checkers.
+"""
 
 from __future__ import annotations
 
-from fastphx.client import Channel, Client, ClientState, JoinState, Outage, Presence, Stats, connect
-from fastphx.errors import (
-    AlreadyJoinedError,
-    BadReturnError,
-    CallTimeoutError,
-    ChannelCrashedError,
-    ClosedError,
-    ConnectError,
-    ConnectionClosed,
-    ConnectionLostError,
-    DecodeError,
-    DisconnectedError,
-    DisconnectReason,
-    EncodingError,
-    FastphxError,
-    HeartbeatTimeout,
-    JoinError,
-    JoinTimeoutError,
-    NotJoinedError,
-    OverloadedError,
-    PushError,
-    PushTimeoutError,
-    StartError,
-    StoppedError,
-    TransportDown,
-)
-from fastphx.gen_socket_client import (
-    TIMEOUT,
-    Connect,
-    GenSocketClient,
-    Ignore,
-    NoConnect,
-    NoReply,
-    Ok,
-    Reply,
-    Socket,
-    Stop,
-    TransportHandle,
-    reply,
-    start_link,
-    whereis,
-)
-from fastphx.serializers import GzipJson, JsonV1, JsonV2, Serializer
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "TIMEOUT",
-    "AlreadyJoinedError",
-    "BadReturnError",
-    "CallTimeoutError",
-    "Channel",
-    "ChannelCrashedError",
-    "Client",
-    "ClientState",
-    "ClosedError",
-    "Connect",
-    "ConnectError",
-    "ConnectionClosed",
-    "ConnectionLostError",
-    "DecodeError",
-    "DisconnectReason",
-    "DisconnectedError",
-    "EncodingError",
-    "FastphxError",
-    "GenSocketClient",
-    "GzipJson",
-    "HeartbeatTimeout",
-    "Ignore",
-    "JoinError",
-    "JoinState",
-    "JoinTimeoutError",
-    "JsonV1",
-    "JsonV2",
-    "NoConnect",
-    "NoReply",
-    "NotJoinedError",
-    "Ok",
-    "Outage",
-    "OverloadedError",
-    "Presence",
-    "PushError",
-    "PushTimeoutError",
-    "Reply",
-    "Serializer",
-    "Socket",
-    "StartError",
-    "Stats",
-    "Stop",
-    "StoppedError",
-    "TransportDown",
-    "TransportHandle",
-    "connect",
-    "reply",
-    "start_link",
-    "whereis",
-]
+_HOMES = {
+    "fastphx.client": (
+        "Channel",
+        "Client",
+        "ClientState",
+        "JoinState",
+        "Outage",
+        "Presence",
+        "Stats",
+        "connect",
+    ),
+    "fastphx.errors": (
+        "AlreadyJoinedError",
+        "BadReturnError",
+        "CallTimeoutError",
+        "ChannelCrashedError",
+        "ClosedError",
+        "ConnectError",
+        "ConnectionClosed",
+        "ConnectionLostError",
+        "DecodeError",
+        "DisconnectedError",
+        "DisconnectReason",
+        "EncodingError",
+        "FastphxError",
+        "HeartbeatTimeout",
+        "JoinError",
+        "JoinTimeoutError",
+        "NotJoinedError",
+        "OverloadedError",
+        "PushError",
+        "PushTimeoutError",
+        "StartError",
+        "StoppedError",
+        "TransportDown",
+    ),
+    "fastphx.gen_socket_client": (
+        "TIMEOUT",
+        "Connect",
+        "GenSocketClient",
+        "Ignore",
+        "NoConnect",
+        "NoReply",
+        "Ok",
+        "Reply",
+        "Socket",
+        "Stop",
+        "TransportHandle",
+        "reply",
+        "start_link",
+        "whereis",
+    ),
+    "fastphx.serializers": (
+        "GzipJson",
+        "JsonV1",
+        "JsonV2",
+        "Serializer",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what *name* stands for (PEP 562)."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'fastphx' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
