@@ -28,6 +28,8 @@ class Goal:
     whole: Callable[[Plan, Totals], int]
     figures: tuple[str, ...]
     holds_in_storm: bool = True
+    holds_in_script: bool = True
+    """A script pushes when it will, also where it cannot."""
     is_of_held: bool | None = None
     """Only for scenarios whose sockets are held (True), or come and go (False)."""
 
@@ -36,7 +38,7 @@ GOALS = (
     Goal(
         "allow_unjoined",
         "sockets were not joined to all their topics when the schedule ended",
-        lambda plan, totals: plan.connections - totals["alive_at_end"],
+        lambda plan, totals: plan.connections - totals["alive_at_end"] - totals["closed_by_script"],
         lambda plan, totals: plan.connections,
         ("alive_at_end",),
         is_of_held=True,
@@ -86,6 +88,7 @@ GOALS = (
         lambda plan, totals: totals["arrivals"],
         ("unsent",),
         holds_in_storm=False,
+        holds_in_script=False,
     ),
     Goal(
         "allow_missing",
@@ -106,6 +109,8 @@ def missed_goals(plan: Plan, totals: Totals, reasons: Reasons) -> list[str]:
         if goal.is_of_held not in (None, scenario.holds) or asked.intersection(goal.figures):
             continue
         if scenario.has_herd and not goal.holds_in_storm:
+            continue
+        if issubclass(scenario, Custom) and not goal.holds_in_script:
             continue
         part, whole = goal.part(plan, totals), goal.whole(plan, totals)
         allowed: float = getattr(plan, goal.key)
