@@ -26,7 +26,7 @@ cdef class RefTable:
     cdef bint take(self, uint64_t ref, RefEntry* out) noexcept
     """Move the entry out; the caller owns its waiter's reference. False where nobody waits for *ref*."""
     cdef bint take_reply(self, uint64_t ref, uint64_t join_ref, RefEntry* out) noexcept
-    """As `take`, but only the entry of a push on the join *join_ref*: a reply on another topic is no answer."""
+    """As `take`, but only a push on the join *join_ref*: a reply on another topic is no answer."""
 
     cdef RefEntry* extract(self, uint64_t join_ref, int64_t expired_at_ns, Py_ssize_t* count) except? NULL
     """Move out, in the order of their refs, the entries of *join_ref* (0: of any) whose deadline has passed

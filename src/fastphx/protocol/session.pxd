@@ -25,7 +25,7 @@ cdef struct Counters:
     uint64_t bytes_out
     uint64_t messages
     uint64_t replies
-    uint64_t unexpected_replies     # to a ref that nobody waits for on that topic (e.g. the behaviour's pushes)
+    uint64_t unexpected_replies     # to a ref that nobody waits for on that topic (the behaviour's pushes)
     uint64_t stale                  # a join_ref that is not the topic's current one: dropped
     uint64_t unknown_topic
     uint64_t decode_errors
