@@ -359,6 +359,14 @@ def test_any_mapping_is_a_plan_or_a_plan_error_of_one_sentence(mapping: dict[str
         ({"topic": ["room:{i}", "room:{i % 2}"]}, "'room:0' for connection 0"),
         ({"topic": ["room:{i}", "room:7"]}, "'room:{i}' and 'room:7' are both 'room:7' for connection 7"),
         ({"topic": ["room:a", "room:b", "room:a"]}, "a socket joins a topic once"),
+        ({"scenario": "fanout", "payload": '{"n":{n}}'}, "it cannot have a placeholder"),
+        ({"scenario": "fanout", "payload": "hello"}, "the payload 'hello' is not JSON"),
+        ({"scenario": "fanout", "payload": "[1]"}, "a payload that is a JSON object"),
+        ({"payload": '{"n":{n - 1}0}'}, "is not JSON"),
+        ({"join_payload": '{"i":{i - 1}0}', "connections": 2}, "is not JSON"),
+        ({"binary": True, "payload": "x", "topic": "x" * 254 + "{i}", "connections": 11}, "255 bytes"),
+        ({"heartbeat": "25h"}, "give at most a day"),
+        ({"payload": '"' + "x" * (64 << 20) + '"'}, "put the payload into a file, @FILE"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(mapping: dict[str, object], words: str) -> None:

@@ -230,8 +230,12 @@ class Coordinator:
             self.result.run_counts.update(line["run_counts"])
             self.result.alive_at_end += line["alive"]
             self.result.closed_by_script += line["closed_by_script"]
+        elif kind == "topics":
+            self.result.add_topics(line["topics"])
         if kind == "final":
             self.result.add_final(line)
+        for table, count in line.get("left_out", {}).items():
+            self._fail(worker, f"left out {count} {table}, which did not fit into one of its lines")
         if kind == "ready":
             self.result.rss_bytes += line["rss_bytes"]
             self.result.own_rss_bytes = rss_bytes()

@@ -6,10 +6,10 @@ import orjson
 
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.payload import PAYLOAD_NAMES, read_payload
+from fastphx.load.plan.payload import json_value, payload_template, read_payload
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.target import Target
-from fastphx.load.plan.template import Template
+from fastphx.load.result.line import MAX_LINE_BYTES
 from fastphx.load.scenarios import Scenario, scenario_of
 from fastphx.load.scenarios.custom import Custom
 from fastphx.load.scenarios.script import shadowed_names
@@ -32,8 +32,11 @@ def preflight(plan: Plan) -> list[str]:
         del sources["payload"]
         if plan.vsn == "1.0.0":
             raise PlanError("binary payloads need vsn 2.0.0")
-    templates = {what: _payload_template(source, what) for what, source in sources.items()}
-    for i in range(min(plan.connections, target.row_count)):
+    if len(orjson.dumps(plan.to_mapping())) > MAX_LINE_BYTES:
+        raise PlanError(f"the plan has more than {MAX_LINE_BYTES} bytes: put the payload into a file, @FILE")
+    templates = {what: payload_template(source, what) for what, source in sources.items()}
+    last = plan.connections - 1
+    for i in sorted({*range(min(plan.connections, max(2, target.row_count))), last}):
         row = target.row(i)
         target.url(i)
         target.options(i)
@@ -46,8 +49,9 @@ def preflight(plan: Plan) -> list[str]:
                     "binary push"
                 )
         for what, template in templates.items():
-            if i == 0 or "row" in template.uses:
-                _check_json(template.render({"i": i, "n": 0, "row": row}), what)
+            # A number is JSON or not by its sign and its first digit.
+            for n in (0, 1, 10) if i in (0, 1, last) else (0,) if "row" in template.uses else ():
+                json_value(template.render({"i": i, "n": n, "row": row}), what)
     _check_distinct(plan, scenario, target)
     if scenario.has_herd and plan.url is not None and plan.storm_command is None:
         raise PlanError("a storm on a server of yours needs --storm-command, which disturbs it")
@@ -73,17 +77,3 @@ def _check_distinct(plan: Plan, scenario: Scenario, target: Target) -> None:
                     f"connection {i}, and a socket joins a topic once"
                 )
             seen[topic] = source
-
-
-def _payload_template(source: bytes, what: str) -> Template:
-    try:
-        return Template(source.decode(), PAYLOAD_NAMES, is_json=True)
-    except UnicodeDecodeError as error:
-        raise PlanError(f"the {what} is not UTF-8 ({error.reason}): send it with --binary") from None
-
-
-def _check_json(text: str, what: str) -> None:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise PlanError(f"the {what} {clip(text)} is not JSON ({error})") from None

@@ -12,8 +12,8 @@ import orjson
 
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
+from fastphx.load.result.line import MAX_LINE_BYTES
 
-LINE_LIMIT_BYTES = 64 << 20
 STDERR_LIMIT_BYTES = 4096
 MAX_OUTPUT_LINE_BYTES = 4096
 MAX_OUTPUT_LINES = 1000
@@ -55,7 +55,7 @@ class WorkerProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            limit=LINE_LIMIT_BYTES,
+            limit=MAX_LINE_BYTES,
             # Ctrl-C in a terminal goes to the parent alone.
             start_new_session=True,
         )

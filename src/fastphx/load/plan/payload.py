@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import orjson
+
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.regular_file import check_regular_file, why_unreadable
+from fastphx.load.plan.template import Template
 
 PAYLOAD_NAMES = frozenset({"i", "n", "row"})
 """What may stand in a payload's placeholders: the connection's number, the push's, and its row's columns."""
 MAX_FILE_BYTES = 64 << 20
+
+
+def payload_template(source: bytes, what: str) -> Template:
+    """*source*, JSON with placeholders in it. Raises PlanError."""
+    try:
+        return Template(source.decode(), PAYLOAD_NAMES, is_json=True)
+    except UnicodeDecodeError as error:
+        raise PlanError(f"the {what} is not UTF-8 ({error.reason}): send it with --binary") from None
+
+
+def json_value(text: str, what: str) -> object:
+    """The value of a payload whose placeholders are filled in. Raises PlanError."""
+    try:
+        value: object = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise PlanError(f"the {what} {clip(text)} is not JSON ({error})") from None
+    return value
 
 
 def read_payload(source: str, what: str) -> bytes:

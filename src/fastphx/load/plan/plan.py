@@ -16,6 +16,7 @@ from fastphx.load.plan.units import RateStep, duration_s, lag_s, part, rate_per_
 
 VSNS = ("2.0.0", "1.0.0")
 MAX_CONNECTIONS = 10_000_000
+MAX_HEARTBEAT_S = 86400.0
 MAX_SEED = (1 << 63) - 1
 CLOSE_TIMEOUT_S = 5.0
 """What leaving a topic and closing a socket may take each, at the end."""
@@ -221,6 +222,8 @@ class Plan:
             raise PlanError(f"vsn {clip(self.vsn)} is not known: there are {', '.join(VSNS)}")
         if self.connect_rate <= 0:
             raise PlanError("the connect rate is 0: give a number a second like 1000")
+        if self.heartbeat_s > MAX_HEARTBEAT_S:
+            raise PlanError(f"the heartbeat is {self.heartbeat_s:g}s: give at most a day, or 0 for none")
         for name in ("timeout_s", "join_timeout_s", "connect_timeout_s", "max_backoff_s"):
             if getattr(self, name) < 0.001:
                 raise PlanError(f"the {name[:-2].replace('_', ' ')} is below 1ms")

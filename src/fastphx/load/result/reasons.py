@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from fastphx.foreign_text import clipped
+
 MAX_REASONS = 50
 """Different reasons that are kept for each kind of failure; the rest is counted as "other"."""
 MAX_REASON_CHARS = 200
@@ -18,7 +20,7 @@ class Reasons:
         self.counts: dict[str, Counter[str]] = {}
 
     def add(self, kind: str, reason: str) -> None:
-        reason = reason[:MAX_REASON_CHARS]
+        reason = clipped(reason, MAX_REASON_CHARS)
         of_kind = self.counts.setdefault(kind, Counter())
         of_kind[reason if reason in of_kind or len(of_kind) < MAX_REASONS else "other"] += 1
 

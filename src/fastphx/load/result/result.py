@@ -47,6 +47,12 @@ def _shown_s(seconds: float) -> str:
     return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
+def _add_each(merged: dict[str, list[int]], added: dict[str, list[int]]) -> None:
+    for name, numbers in added.items():
+        before = merged.get(name, [0] * len(numbers))
+        merged[name] = [a + b for a, b in zip(before, numbers, strict=True)]
+
+
 @dataclass
 class Result:
     """Merged from the lines of all workers; times in seconds, sizes in bytes."""
@@ -107,12 +113,13 @@ class Result:
         self.cpu_s += line["cpu_s"]
         self.seconds.setdefault(second, Second(second)).add(line)
 
+    def add_topics(self, topics: dict[str, list[int]]) -> None:
+        """Add what some topics of a worker came to."""
+        _add_each(self.topics, topics)
+
     def add_final(self, line: dict[str, Any]) -> None:
         """Add what only a worker's final line has."""
-        for merged, added in ((self.topics, line["topics"]), (self.events, line["events"])):
-            for name, numbers in added.items():
-                before = merged.get(name, [0] * len(numbers))
-                merged[name] = [a + b for a, b in zip(before, numbers, strict=True)]
+        _add_each(self.events, line["events"])
         self.herd.update({int(number): count for number, count in line["herd"].items()})
 
     def close_seconds(self, before: int, workers: int) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from uuid import getnode
 import orjson
 
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.payload import json_value, payload_template
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.rows import Row
 from fastphx.load.scenarios.base import Scenario
@@ -75,7 +76,12 @@ class Fanout(Scenario):
         return self._stamped
 
     def _stamp(self, payload: bytes) -> bytes:
-        value = orjson.loads(payload)
+        template = payload_template(payload, "payload")
+        if template.uses:
+            raise PlanError(
+                "fanout stamps its payload, which is the same for each push: it cannot have a placeholder"
+            )
+        value = json_value(template.render({}), "payload")
         if not isinstance(value, dict) or STAMP_KEY in value:
             raise PlanError(f"fanout needs a payload that is a JSON object without the key {STAMP_KEY}")
         return orjson.dumps({STAMP_KEY: f"{host_id()}:{'0' * STAMP_DIGITS}", **value})

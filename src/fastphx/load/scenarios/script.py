@@ -196,8 +196,7 @@ def make_script(
         if session.script is instance:
             session.use_script(instance)
         step = "setup"
-        if hasattr(instance, step):
-            instance.setup()
+        getattr(instance, step, lambda: None)()
     except (Exception, SystemExit) as error:
         owner.script_failed(step, error)
 

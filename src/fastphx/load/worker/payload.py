@@ -10,14 +10,16 @@ from fastphx.load.plan.template import Template
 class Payload:
     """The same for all, the same for each push of a connection, or different each time."""
 
-    def __init__(self, source: bytes, *, is_binary: bool = False) -> None:
+    def __init__(self, source: bytes, *, is_verbatim: bool = False) -> None:
         self._template: Template | None = None
         self.constant: bytes | None = source
         """What all have; None where they differ."""
-        if not is_binary:
+        if not is_verbatim:
             template = Template(source.decode(), PAYLOAD_NAMES, is_json=True)
             if template.uses:
                 self._template, self.constant = template, None
+            else:
+                self.constant = template.render({}).encode()
 
     def of_connection(self, i: int, row: Row) -> bytes | None:
         """The bytes of a connection's every push; None where they differ, or where all have the same."""

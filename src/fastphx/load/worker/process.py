@@ -14,8 +14,9 @@ It reads from stdin, one JSON object a line: first ``{"plan": {â€¦}, "share": {â
 
 It writes to stdout: ``{"type": "hello"}`` when the plan is read, ``{"type": "stats"}`` once a second with
 what was counted since the last one, ``{"type": "ready"}`` when each connection of the share has ended its
-first attempt, ``{"type": "scheduled"}`` when the schedule has ended, and ``{"type": "final"}`` with what
-is left and the totals. Times are CLOCK_MONOTONIC in nanoseconds, which all processes of a machine share.
+first attempt, ``{"type": "scheduled"}`` when the schedule has ended, ``{"type": "topics"}`` at the end with
+what was published and received, some topics a line, and ``{"type": "final"}`` with what is left and the
+totals. Times are CLOCK_MONOTONIC in nanoseconds, which all processes of a machine share.
 At the end of stdin it leaves at once: whoever started it is gone. It ignores SIGINT: its parent decides.
 """
 
@@ -27,6 +28,7 @@ import io
 import os
 import signal
 import sys
+import threading
 import time
 from typing import Any, BinaryIO
 
@@ -34,11 +36,11 @@ import orjson
 
 from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
 from fastphx.load.plan.share import Share
+from fastphx.load.result.line import MAX_LINE_BYTES, encode_line
 from fastphx.load.result.memory import rss_bytes
 from fastphx.load.worker.event_loop import run_on_uvloop
 from fastphx.load.worker.runner import Runner
 
-LINE_LIMIT_BYTES = 1 << 20
 MAX_UNREAD_BYTES = 64 << 20
 
 
@@ -58,18 +60,23 @@ class _Output:
         if self._transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             sys.stderr.write("the parent does not read\n")
             os._exit(1)
-        self._transport.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        self._transport.write(encode_line(line))
+
+    async def flushed(self) -> None:
+        """Wait until the parent has read all lines, for CLOSE_TIMEOUT_S at most."""
+        deadline_s = time.monotonic() + CLOSE_TIMEOUT_S
+        while self._transport.get_write_buffer_size() and time.monotonic() < deadline_s:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
 
 
 async def work() -> None:
     """Speak the protocol on stdin and stdout until told to stop."""
     loop = asyncio.get_running_loop()
-    commands = asyncio.StreamReader(limit=LINE_LIMIT_BYTES)
+    commands = asyncio.StreamReader(limit=MAX_LINE_BYTES)
     stdin, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     stdout, _ = await loop.connect_write_pipe(asyncio.Protocol, _take_stdout())
     try:
         await _obey(commands, _Output(stdout))
-        await _flushed(stdout)
     finally:
         stdin.close()
         stdout.close()
@@ -139,13 +146,9 @@ async def _obey(commands: asyncio.StreamReader, output: _Output) -> None:
     if stopping is None or not stopping.done():
         await runner.abort()
     reading.cancel()
-    output.write(runner.final())
-
-
-async def _flushed(transport: asyncio.WriteTransport) -> None:
-    deadline_s = time.monotonic() + CLOSE_TIMEOUT_S
-    while transport.get_write_buffer_size() and time.monotonic() < deadline_s:  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
+    for line in runner.last_lines():
+        output.write(line)
+        await output.flushed()
 
 
 def main() -> None:
@@ -155,3 +158,9 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     run_on_uvloop(work())
+    left = sum(not thread.daemon for thread in threading.enumerate()) - 1
+    if left:
+        # The last line is out: what a script's threads wait for is nothing that the run waits for.
+        sys.stderr.write(f"the scenario left {left} thread{'s' if left > 1 else ''} running\n")
+        sys.stderr.flush()
+        os._exit(0)

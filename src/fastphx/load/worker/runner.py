@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -54,7 +54,7 @@ class Runner:
         self._random = Random(f"{plan.seed}/{share.index}")
         self._target = Target(plan)
         payload = self.scenario.payload()
-        self._payload = Payload(payload, is_binary=plan.is_binary)
+        self._payload = Payload(payload, is_verbatim=plan.is_binary or self.scenario.is_stamped)
         self._join_payload = Payload(read_payload(plan.join_payload, "join payload"))
         self._serializer = JsonV1() if plan.vsn == "1.0.0" else None
         own = share.connections(plan)
@@ -400,11 +400,12 @@ class Runner:
 
     # -- stats
 
-    def final(self) -> dict[str, Any]:
-        """The last line."""
+    def last_lines(self) -> Iterator[dict[str, Any]]:
+        """What each topic came to, and the last line."""
         for session in self._sessions.values():
             session.settle()
-        return self.stats.final()
+        yield from self.stats.topics()
+        yield self.stats.final()
 
     async def report(self, from_ns: int) -> None:
         """Write a line a second from *from_ns* on, until cancelled."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from hashlib import blake2s
+from itertools import islice
 from typing import Any
 
+from fastphx.foreign_text import MAX_SHOWN_CHARS, clipped
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.memory import rss_bytes
 from fastphx.load.result.reasons import Reasons
@@ -12,6 +16,15 @@ from fastphx.load.worker.cpu_taken import stolen_s, waited_s
 from fastphx.load.worker.herd import Herd
 from fastphx.load.worker.loop_lag import LoopLag
 from fastphx.load.worker.meter import HISTOGRAMS, Meter
+
+MAX_TOPICS_A_LINE = 10_000
+
+
+def _name(topic: str) -> str:
+    """A topic in at most a few more than MAX_SHOWN_CHARS characters, in which it still is no other."""
+    if len(topic) <= MAX_SHOWN_CHARS:
+        return topic
+    return f"{clipped(topic)}{blake2s(topic.encode(), digest_size=8).hexdigest()}"
 
 
 class Stats:
@@ -98,16 +111,24 @@ class Stats:
             },
         }
 
+    def topics(self) -> Iterator[dict[str, Any]]:
+        """The lines of what was published to and received on each topic, where pushes are stamped."""
+        topics = iter((self._meter.topics or {}).items())
+        while some := list(islice(topics, MAX_TOPICS_A_LINE)):
+            yield {
+                "type": "topics",
+                "topics": {
+                    _name(topic): [count.published, count.received, self.subscribers.get(topic, 0)]
+                    for topic, count in some
+                },
+            }
+
     def final(self) -> dict[str, Any]:
         """The last line: what stands since the last one, and the totals of everything."""
         line = self.line("final")
         line["totals"] = self._meter.counts
         line["total_histograms"] = {
             name: total.export() for name, total in self._totals.items() if total.count
-        }
-        line["topics"] = {
-            topic: [count.published, count.received, self.subscribers.get(topic, 0)]
-            for topic, count in (self._meter.topics or {}).items()
         }
         line["events"] = {
             event: [count.count, count.size_bytes] for event, count in (self._meter.events or {}).items()

@@ -1,0 +1,26 @@
+"""A line of the worker protocol, which both sides can read whatever is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+MAX_LINE_BYTES = 64 << 20
+"""What both sides read: a plan in the one direction, what was counted in the other."""
+
+_TABLES = ("topics", "events", "event_counts", "reasons", "herd")
+
+
+def encode_line(line: Mapping[str, Any]) -> bytes:
+    """*line* as JSON. Its tables have bounds of their own; where it is longer than MAX_LINE_BYTES all the
+    same, the longest are left out, and ``left_out`` says how many entries of which."""
+    encoded = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    left_out: dict[str, int] = {}
+    while len(encoded) > MAX_LINE_BYTES and (tables := [name for name in _TABLES if line.get(name)]):
+        longest = max(tables, key=lambda name: len(orjson.dumps(line[name])))
+        left_out[longest] = len(line[longest])
+        line = {**line, longest: {}, "left_out": left_out}
+        encoded = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    return encoded
