@@ -111,15 +111,23 @@ class ConnectError(DisconnectReason):
     """A connection attempt failed.
 
     ``status`` is the HTTP status where the server answered one, ``body`` the first bytes of its answer,
-    and ``__cause__`` the operating system's or TLS' error where there was one. With ``is_local`` this side
-    ran out of ports, open files or memory, and the attempt says nothing about the server.
+    ``retry_after`` for how many seconds it asked to be left alone (None where it did not), and ``__cause__``
+    the operating system's or TLS' error where there was one. With ``is_local`` this side ran out of ports,
+    open files or memory, and the attempt says nothing about the server.
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, body: bytes = b"", is_local: bool = False
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        body: bytes = b"",
+        retry_after: float | None = None,
+        is_local: bool = False,
     ) -> None:
         self.status = status
         self.body = body
+        self.retry_after = retry_after
         self.is_local = is_local
         super().__init__(message)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -29,6 +30,7 @@ from fastphx.client.options import Options
 from fastphx.testing import Channel, Handshake, Server, demo_server
 from tests.client.backoff import at_once
 from tests.client.waiting import until, within
+from tests.transports.raw_server import Peer, RawServer
 from tests.unix_relay import unix_relay
 
 OpenClient = Callable[..., Awaitable[Client]]
@@ -190,6 +192,114 @@ async def test_a_refused_handshake_closes_the_client(server: Server) -> None:
         await within(client.wait_closed())
     with pytest.raises(ClosedError):
         await client.join("room:lobby")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+async def test_refusals_that_are_final_before_the_first_connection(server: Server, status: int) -> None:
+    server.faults.refuse_connects = status
+    client = connect(server.url, params=dict, backoff=at_once)
+    with pytest.raises(ConnectError) as caught:
+        await within(client)
+    assert caught.value.status == status
+    assert client.stats.connect_errors == 1
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(401, 2), (403, 2), (410, 1)])
+async def test_refusals_that_are_final_later_on(server: Server, status: int, attempts: int) -> None:
+    for params in ({}, dict):
+        server.faults.refuse_connects = None
+        client = await connect(server.url, params=params, backoff=at_once)
+        server.faults.refuse_connects = status
+        server.cut()
+        with pytest.raises(ConnectError) as caught:
+            await within(client.wait_closed())
+        assert caught.value.status == status
+        assert client.stats.connect_errors == (attempts if callable(params) else 1)
+
+
+async def test_refusals_that_are_retried_later_on(server: Server) -> None:
+    tokens = iter(["good", "bad", "good", "bad", "good"])
+    async with connect(server.url, params=lambda: {"token": next(tokens)}, backoff=at_once) as client:
+        for lost in (1, 2):
+            server.cut()
+            await until(lambda lost=lost: client.stats.reconnects == lost)
+        assert client.stats.connect_errors == 2
+    async with connect(server.url, backoff=at_once) as client:
+        server.faults.refuse_connects = 404
+        server.cut()
+        await until(lambda: client.stats.connect_errors >= 3)
+        server.faults.refuse_connects = None
+        await within(client.wait_state("open"))
+
+
+async def test_a_rule_decides_of_refusals(server: Server) -> None:
+    server.faults.refuse_connects = 410
+    client = connect(server.url, reconnect=lambda reason: True, backoff=at_once)
+    opening = asyncio.ensure_future(client)
+    await until(lambda: client.stats.connect_errors >= 2)
+    server.faults.refuse_connects = None
+    await within(opening)
+    server.faults.refuse_connects = 404
+    client.options.reconnect = lambda reason: getattr(reason, "status", None) != 404
+    server.cut()
+    with pytest.raises(ConnectError, match="404"):
+        await within(client.wait_closed())
+
+
+@pytest.mark.parametrize(
+    ("asked", "cap", "waited"), [("2", 30.0, 2.0), ("3600", 5.0, 5.0), ("soon", 5.0, 0.0)]
+)
+async def test_retry_after_is_honoured_up_to_the_cap(
+    asked: str, cap: float, waited: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delays: list[float] = []
+
+    async def sleep(delay_s: float) -> None:
+        delays.append(delay_s)
+        await asyncio.sleep(0)
+
+    async def busy(peer: Peer) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await peer.request()
+        peer.send(
+            f"HTTP/1.1 503 Service Unavailable\r\nRetry-After: {asked}\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+
+    class Sleepless:
+        def __getattr__(self, name: str) -> Any:
+            return sleep if name == "sleep" else getattr(asyncio, name)
+
+    monkeypatch.setattr("fastphx.client.socket.asyncio", Sleepless())
+    async with RawServer(busy) as raw:
+        url = raw.url.removesuffix("/websocket")
+        client = connect(url, backoff=lambda attempt: 0.0, backoff_cap=cap)
+        opening = asyncio.ensure_future(client)
+        await until(lambda: client.stats.connect_errors >= 3)
+        await client.close()
+        with pytest.raises(ClosedError):
+            await opening
+    assert set(delays) == {waited}
+
+
+async def test_opening_that_takes_too_long_says_with_which_status(server: Server) -> None:
+    server.faults.refuse_connects = 503
+    with pytest.raises(ConnectError, match="not connected within") as caught:
+        await connect(server.url, open_timeout=0.2, backoff=lambda attempt: 0.01)
+    assert caught.value.status == 503
+
+
+async def test_headers_are_added_to_a_mapping_of_extra_headers(server: Server) -> None:
+    requests: list[bytes] = []
+
+    async def serve(peer: Peer) -> None:
+        requests.append(await peer.accept())
+        await peer.close_frame()
+
+    async with RawServer(serve) as raw:
+        url = raw.url.removesuffix("/websocket")
+        async with connect(url, extra_headers={"X-One": "1"}, headers={"X-Two": "2"}):
+            pass
+    assert b"\r\nX-One: 1\r\nX-Two: 2\r\n" in requests[0]
 
 
 async def test_a_refused_handshake_is_retried_where_that_is_asked_for(server: Server) -> None:

@@ -14,6 +14,7 @@ from fastphx.cli.frame_printer import printing
 from fastphx.cli.secrets import named_value, secret
 from fastphx.cli.streams import LastingStream
 from fastphx.client import Client, ClientState, connect
+from fastphx.client.options import reconnects_by_default
 from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, FastphxError
 from fastphx.foreign_text import terminal_json
 from fastphx.load.plan.units import duration_s
@@ -138,9 +139,9 @@ def open_client(
 
     def may_reconnect(reason: DisconnectReason) -> bool:
         # Who mistypes a URL wants to hear of it at once; a connection that was there is waited for.
-        if isinstance(reason, ConnectionClosed):
-            return reason.code != 1000
-        return opened and not (isinstance(reason, ConnectError) and reason.status == 403)
+        if isinstance(reason, ConnectionClosed) or opened:
+            return reconnects_by_default(reason, was_connected=opened)
+        return False
 
     def note_open(state: ClientState) -> None:
         nonlocal opened

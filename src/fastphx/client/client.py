@@ -83,8 +83,8 @@ class Client:
         """Connect, and return when the connection is open.
 
         Attempts go on, with backoff, for ``open_timeout`` seconds; then, or where another attempt makes no
-        sense (HTTP 403), ConnectError is raised, and the client is closed. Raises ValueError for a
-        transport's option that cannot be meant.
+        sense (HTTP 401, 403, 404 and 410), ConnectError is raised, and the client is closed. Raises
+        ValueError for a transport's option that cannot be meant.
         """
         if self.sockets or self.closed_because is not None:
             raise RuntimeError("a client is opened once: make another with connect()")
@@ -99,7 +99,8 @@ class Client:
             message = f"not connected within {self.options.open_timeout:g} s" + (
                 f": {reason}" if reason else ""
             )
-            raise ConnectError(message) from reason
+            status, body = (reason.status, reason.body) if isinstance(reason, ConnectError) else (None, b"")
+            raise ConnectError(message, status=status, body=body) from reason
         except BaseException:
             await self.close()
             raise

@@ -53,10 +53,13 @@ def connect(
     None: for ever.
 
     *reconnect*: whether to connect again after a given reason, or a bool for all; None: after all but a
-    normal close (1000) and HTTP 403. *backoff*: from the retry's number to a delay; by default between 0 and
-    ``backoff_base * 2 ** (retry - 1)``, at most *backoff_cap*, uniformly. Retries are counted from 1 again
-    after a connection has held for *hold*. *rejoin_backoff*: the same for channels that crashed or were
-    refused. *give_up_after*: how long to go without a connection before the client is closed; None: for ever.
+    normal close (1000) and HTTP 401, 403, 404 and 410. Once there was a connection, 404 is retried too, and
+    401 and 403 once more where *params*, *headers* or *auth_token* is a callable. *backoff*: from the
+    retry's number to a delay; by default between 0 and ``backoff_base * 2 ** (retry - 1)``, at most
+    *backoff_cap*, uniformly. Where the server's refusal has a ``Retry-After``, that comes on top, up to
+    *backoff_cap*. Retries are counted from 1 again after a connection has held for *hold*. *rejoin_backoff*:
+    the same for channels that crashed or were refused. *give_up_after*: how long to go without a connection
+    before the client is closed; None: for ever.
 
     *buffer*: how many pushes and casts wait while disconnected, each for its timeout at most; 0: they raise
     DisconnectedError. *shards*: over how many sockets the topics are spread; ``"auto"``: over as many as the

@@ -27,6 +27,7 @@ class Context:
         "unhandled",
         "unsent",
         "unsent_dropped",
+        "was_connected",
     )
 
     def __init__(self, options: Options) -> None:
@@ -35,6 +36,8 @@ class Context:
         """By topic: the Channel objects that are joined, being joined, or to be joined again."""
         self.closed_because: BaseException | None = None
         """Why the client is closed; None while it is not."""
+        self.was_connected = False
+        """Whether any attempt of the client has succeeded."""
         # What the client's statistics say of all its channels.
         self.dropped = 0
         self.gaps = 0
@@ -80,13 +83,16 @@ class Context:
             return
         logger.error("the handler of %s failed", event, exc_info=error, extra=extra)
 
-    def may_reconnect(self, reason: DisconnectReason) -> bool:
+    def may_reconnect(self, reason: DisconnectReason, *, may_ask_again: bool = False) -> bool:
         """What the options say. Where the user's rule raises, the default holds."""
+        was_connected = self.was_connected
         try:
-            return self.options.may_reconnect(reason)
+            return self.options.may_reconnect(
+                reason, was_connected=was_connected, may_ask_again=may_ask_again
+            )
         except Exception as error:
             self.handler_failed(error, "reconnect")
-            return reconnects_by_default(reason)
+            return reconnects_by_default(reason, was_connected=was_connected, may_ask_again=may_ask_again)
 
     def reconnect_delay(self, attempt: int) -> float:
         """How long to wait before connection attempt *attempt*, in seconds; the default where the user's

@@ -20,9 +20,12 @@ Backoff = Callable[[int], float]
 """From the number of the retry, counted from 1, to how long to wait before it, in seconds."""
 
 ReconnectRule = bool | Callable[[DisconnectReason], bool] | None
-"""Whether to connect again after a given reason. None: after all but a close with code 1000 and HTTP 403."""
+"""Whether to connect again after a given reason. None: see :func:`reconnects_by_default`."""
 
 REJOIN_CAP_S = 10.0
+
+FORBIDDEN = frozenset((401, 403))
+"""The HTTP statuses that refuse who connects: other parameters may be let in."""
 
 # One generator for all clients: each would take 2.5 KB, and they must not be seeded alike.
 _RANDOM = Random()
@@ -115,18 +118,28 @@ class Options:
         cap_s = max(self.backoff_base, REJOIN_CAP_S)
         return full_jitter(attempt, self.random, base_s=self.backoff_base, cap_s=cap_s)
 
-    def may_reconnect(self, reason: DisconnectReason) -> bool:
+    def may_reconnect(self, reason: DisconnectReason, *, was_connected: bool, may_ask_again: bool) -> bool:
         if self.reconnect is None:
-            return reconnects_by_default(reason)
+            return reconnects_by_default(reason, was_connected=was_connected, may_ask_again=may_ask_again)
         if isinstance(self.reconnect, bool):
             return self.reconnect
         return bool(self.reconnect(reason))
 
 
-def reconnects_by_default(reason: DisconnectReason) -> bool:
+def reconnects_by_default(
+    reason: DisconnectReason, *, was_connected: bool, may_ask_again: bool = False
+) -> bool:
+    """Whether to connect again where the user has no rule: not after a normal close (1000), nor HTTP 410.
+
+    HTTP 401, 403 and 404 are final before the client *was_connected*. Afterwards an ingress answers 404 while
+    servers are replaced; and 401 and 403 are worth another attempt where it *may_ask_again* for parameters.
+    """
     if isinstance(reason, ConnectionClosed):
         return reason.code != 1000
-    return not (isinstance(reason, ConnectError) and reason.status == 403)
+    status = reason.status if isinstance(reason, ConnectError) else None
+    if status in FORBIDDEN:
+        return was_connected and may_ask_again
+    return was_connected if status == 404 else status != 410
 
 
 def _is_number(value: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from fastphx.client.context import Context
 from fastphx.client.endpoint import shown_host, transport_url
 from fastphx.client.message_queue import MessageQueue
-from fastphx.client.options import check_params, resolve
+from fastphx.client.options import FORBIDDEN, check_params, resolve
 from fastphx.client.waiter import settle
 from fastphx.errors import (
     ConnectError,
@@ -85,6 +85,7 @@ class ClientSocket:
         "_context",
         "_down_since",
         "_failed",
+        "_forbidden",
         "_gone",
         "_loop",
         "_mute_timer",
@@ -155,6 +156,8 @@ class ClientSocket:
         self._mute_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._attempt = 0
+        self._forbidden = 0
+        """Attempts since the last connection that HTTP 401 or 403 has refused."""
         self._connected_at = 0.0
         self._down_since = self._loop.time()
         self._was_open = False
@@ -191,11 +194,18 @@ class ClientSocket:
             _forget_frames(error)
             self.connect_errors += 1
             logger.warning("not connected: %s", error, extra=self._extra(attempt=self._attempt))
-            if not self._context.may_reconnect(error):
+            if isinstance(error, ConnectError) and error.status in FORBIDDEN:
+                self._forbidden += 1
+            may_ask_again = self._options.asks_for_parameters and self._forbidden == 1
+            if not self._context.may_reconnect(error, may_ask_again=may_ask_again):
                 raise error
 
     async def _wait_before_retry(self) -> None:
         delay_s = self._context.reconnect_delay(self._attempt)
+        if isinstance(self.reason, ConnectError) and self.reason.retry_after is not None:
+            # And the delay on top of it, since all clients were told the same.
+            cap_s = max(self._options.backoff_cap, delay_s)
+            delay_s = min(self.reason.retry_after + delay_s, cap_s)
         limit_s = self._options.give_up_after
         if limit_s is not None:
             left_s = self._down_since + limit_s - self._loop.time()
@@ -217,7 +227,8 @@ class ClientSocket:
         except TimeoutError:
             if not scope.expired():
                 raise
-            return ConnectError(f"there was no connection for {limit_s:g} s, which is give_up_after")
+            message = f"there was no connection for {limit_s:g} s, which is give_up_after"
+            return ConnectError(message, status=getattr(self.reason, "status", None))
 
     async def _try(self) -> DisconnectReason | None:
         fallback_s = self._fallback_s()
@@ -304,7 +315,8 @@ class ClientSocket:
         headers = await resolve(self._options.headers)
         if headers:
             pairs = headers.items() if isinstance(headers, Mapping) else headers
-            opts["extra_headers"] = [*opts.get("extra_headers", ()), *pairs]
+            always = opts.get("extra_headers", ())
+            opts["extra_headers"] = [*(always.items() if isinstance(always, Mapping) else always), *pairs]
         token = await resolve(self._options.auth_token)
         if token is not None:
             opts["auth_token"] = token
@@ -315,7 +327,8 @@ class ClientSocket:
         self._connected_at = self._loop.time()
         if self._was_open:
             self.reconnects += 1
-        self._was_open = True
+        self._was_open = self._context.was_connected = True
+        self._forbidden = 0
         if (judged_s := self._judged_s()) is not None:
             if self._options.heartbeat_interval:
                 self._mute_timer = self._loop.call_later(judged_s, self._websocket_is_mute)

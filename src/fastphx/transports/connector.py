@@ -27,6 +27,7 @@ from fastphx.transports.endpoint import shown_url, split_url
 from fastphx.transports.options import ConnectOptions
 from fastphx.transports.own_limits import ran_out
 from fastphx.transports.redaction import redacted
+from fastphx.transports.retry_after import retry_after_s
 from fastphx.transports.unix_socket import open_unix_connection
 from fastphx.transports.websocket.deflate import NegotiationError, agree_as_client
 from fastphx.transports.websocket.link import WebSocketLink
@@ -44,6 +45,7 @@ MAX_SHOWN_PATH = 120
 _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})(?= |\r|$)")
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _LOCATION = re.compile(rb"\r\nlocation:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_RETRY_AFTER = re.compile(rb"\r\nretry-after:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
 
@@ -320,11 +322,12 @@ def _cannot_connect(
     body: bytes = b"",
     *,
     via: str = "",
+    retry_after: float | None = None,
     is_local: bool = False,
 ) -> ConnectError:
     """One sentence; the URL's query is left out."""
     message = f"cannot connect to {shown_url(url)}{via}: {what}"
-    return ConnectError(message, status=status, body=body, is_local=is_local)
+    return ConnectError(message, status=status, body=body, retry_after=retry_after, is_local=is_local)
 
 
 def _quoted(sent: bytes, url: str, options: ConnectOptions) -> str:
@@ -348,7 +351,9 @@ def _refused(answer: bytes, url: str, options: ConnectOptions) -> ConnectError:
         what += f", a redirect to {shown_url(location[1].decode('latin-1'))}, which is not followed"
     elif body:
         what += f": {clip(body)}"
-    return _cannot_connect(url, what, status, body)
+    asked = _RETRY_AFTER.search(head)
+    retry_after = None if asked is None else retry_after_s(asked[1].decode("latin-1"))
+    return _cannot_connect(url, what, status, body, retry_after=retry_after)
 
 
 def _phrase(status: int) -> str:

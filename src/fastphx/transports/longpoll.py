@@ -35,6 +35,7 @@ from fastphx.transports.endpoint import MAX_URL_LENGTH, shown_url, split_url
 from fastphx.transports.options import ConnectOptions
 from fastphx.transports.own_limits import ran_out
 from fastphx.transports.redaction import HIDDEN, redacted
+from fastphx.transports.retry_after import retry_after_s
 
 if TYPE_CHECKING:
     import aiohttp
@@ -344,7 +345,9 @@ class LongPollTransport:
         try:
             answer = await self._request("GET")
         except _RequestError as error:
-            failure = self._cannot_connect(error.what, error.status, error.body)
+            failure = self._cannot_connect(
+                error.what, error.status, error.body, retry_after=error.retry_after
+            )
             failure.is_local = ran_out(error.__cause__)
             raise failure from error.__cause__
         status, token = answer.get("status"), answer.get("token")
@@ -354,8 +357,11 @@ class LongPollTransport:
             raise self._cannot_connect(f"the answer has the status {_shown(status)} and no new session")
         self._token = token
 
-    def _cannot_connect(self, what: str, status: int | None = None, body: bytes = b"") -> ConnectError:
-        return ConnectError(f"cannot connect to {shown_url(self._url)}: {what}", status=status, body=body)
+    def _cannot_connect(
+        self, what: str, status: int | None = None, body: bytes = b"", *, retry_after: float | None = None
+    ) -> ConnectError:
+        message = f"cannot connect to {shown_url(self._url)}: {what}"
+        return ConnectError(message, status=status, body=body, retry_after=retry_after)
 
     async def _request(
         self, method: str, body: bytes | None = None, content_type: str | None = None
@@ -380,6 +386,7 @@ class LongPollTransport:
                     if len(content) > limit:
                         raise _RequestError(f"an answer is longer than {limit} bytes", code=1009)
                 status = response.status
+                retry_after = retry_after_s(response.headers.get("Retry-After", ""))
         except aiohttp.ClientError as error:
             # Not aiohttp's own error, which shows the whole URL.
             raise _RequestError(_what_failed(error)) from _cause(error)
@@ -387,7 +394,7 @@ class LongPollTransport:
             excerpt = self._excerpt(content)
             what = f"the server answered HTTP {status}" + (f": {clip(excerpt)}" if excerpt else "")
             code = 1011 if status >= 500 else 1006
-            raise _RequestError(what, status=status, body=excerpt, code=code)
+            raise _RequestError(what, status=status, body=excerpt, code=code, retry_after=retry_after)
         try:
             answer = orjson.loads(content)
         except orjson.JSONDecodeError:
@@ -410,8 +417,17 @@ class LongPollTransport:
 class _RequestError(Exception):
     """A request failed; ``code`` is the close code that it means for the connection."""
 
-    def __init__(self, what: str, *, status: int | None = None, body: bytes = b"", code: int = 1006) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        status: int | None = None,
+        body: bytes = b"",
+        code: int = 1006,
+        retry_after: float | None = None,
+    ) -> None:
         self.what = what
+        self.retry_after = retry_after
         self.status = status
         self.body = body
         self.code = code
