@@ -30,7 +30,7 @@ CASES = ("1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*", "12.1.*", "13.
 PASSED = ("OK", "INFORMATIONAL")
 AGENT = "fastphx"
 START_TIMEOUT_S = 30.0
-CASE_TIMEOUT_S = 120.0
+CASE_TIMEOUT_S = 600.0
 
 OPTIONS = ConnectOptions(compress=True, max_message_size=1 << 26, max_write_buffer=1 << 26)
 

@@ -120,7 +120,7 @@ async def test_the_servers_close_is_seen() -> None:
 
 
 async def test_a_message_larger_than_the_read_buffer_does_not_wait() -> None:
-    large = bytes(range(256)) * 4096 * 4
+    large = bytes(range(128)) * 8192 * 4
     async with RawServer(until_told(asyncio.Event(), frame(TEXT, large))) as server:
         owner = RecordingOwner()
         link = await owner.connect(server.url, read_interval=1)

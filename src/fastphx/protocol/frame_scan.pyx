@@ -3,8 +3,9 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp
 
-from fastphx.protocol.json_string cimport scan_string, unescape, valid_utf8
+from fastphx.protocol.json_string cimport scan_string, unescape
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
+from fastphx.protocol.utf8 cimport valid_utf8
 
 from fastphx.errors import DecodeError, clip
 

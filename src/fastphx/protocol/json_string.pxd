@@ -65,9 +65,6 @@ cdef inline const char* scan_string(const char** position, const char* end, cons
 cdef const char* scan_special_string(const char** position, const char* at, const char* end,
                                      const char** data, Py_ssize_t* size, bint* escaped) noexcept nogil
 
-# RFC 3629 section 4: no overlong form, no surrogate, nothing past U+10FFFF.
-cdef bint valid_utf8(const char* data, Py_ssize_t size) noexcept nogil
-
 # Resolve a JSON string's escapes into *out*, which takes *size* bytes: an escape is never shorter than its
 # UTF-8. Returns the size, or -1 for an escape that is none.
 cdef Py_ssize_t unescape(const char* data, Py_ssize_t size, char* out) noexcept nogil

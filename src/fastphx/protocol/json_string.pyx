@@ -1,35 +1,6 @@
 from libc.stdint cimport uint8_t, uint32_t
 
-
-cdef bint valid_utf8(const char* data, Py_ssize_t size) noexcept nogil:
-    cdef const uint8_t* at = <const uint8_t*>data
-    cdef const uint8_t* end = at + size
-    cdef uint8_t first
-    while at < end:
-        first = at[0]
-        if first < 0x80:
-            at += 1
-        elif first < 0xC2:
-            return False
-        elif first < 0xE0:
-            if end - at < 2 or (at[1] & 0xC0) != 0x80:
-                return False
-            at += 2
-        elif first < 0xF0:
-            if end - at < 3 or (at[1] & 0xC0) != 0x80 or (at[2] & 0xC0) != 0x80:
-                return False
-            if (first == 0xE0 and at[1] < 0xA0) or (first == 0xED and at[1] > 0x9F):
-                return False
-            at += 3
-        elif first < 0xF5:
-            if end - at < 4 or (at[1] & 0xC0) != 0x80 or (at[2] & 0xC0) != 0x80 or (at[3] & 0xC0) != 0x80:
-                return False
-            if (first == 0xF0 and at[1] < 0x90) or (first == 0xF4 and at[1] > 0x8F):
-                return False
-            at += 4
-        else:
-            return False
-    return True
+from fastphx.protocol.utf8 cimport valid_utf8
 
 
 cdef int hex4(const char* at, const char* end) noexcept nogil:

@@ -32,6 +32,7 @@ cdef class MessageReader(WSListener):
     cdef uint8_t _fragments_opcode  # 0: no message is being assembled
     cdef uint8_t _in_place          # the frame is larger than the shared buffer: it is read into _pending
     cdef uint8_t _reports_reads     # the link wants on_read
+    cdef Py_ssize_t _valid_bytes    # how many of a text frame's that is not all there are whole characters
     cdef char* _pending             # the beginning of a frame that is not all there yet
     cdef Py_ssize_t _pending_capacity
     cdef LinkHooks _link
@@ -40,6 +41,7 @@ cdef class MessageReader(WSListener):
     cdef char* _fragments
     cdef Py_ssize_t _fragments_size
     cdef Py_ssize_t _fragments_capacity
+    cdef Py_ssize_t _valid_fragment_bytes   # how many of them are known to be whole characters
     cdef bint _fragments_deflated
     cdef bytearray _answer          # to the handshake, as far as it has come; None once it is done
     cdef int _answer_head_bytes     # of it
@@ -65,9 +67,12 @@ cdef class MessageReader(WSListener):
     cdef int _end_answer(self) except -1
     cdef int _deliver(self, const char* data, Py_ssize_t size) except -1
     cdef int _keep(self, const char* data, Py_ssize_t size, Py_ssize_t frame_size) except -1
+    cdef bint _begins_well(self, const FrameHead* head, const char* payload, Py_ssize_t size,
+                           Py_ssize_t valid_bytes) noexcept
     cdef int _break_off(self, int code, str text) except -1
     cdef void _drop(self) noexcept
     cdef int _on_fragment(self, const FrameHead* head, const char* payload, int64_t now_ns) except -1
+    cdef bint _fragments_are_text(self, bint whole_message) noexcept
     cdef int _on_deflated(self, bytes data, int opcode, int64_t now_ns) except -1
     cdef int _append_fragment(self, const char* payload, Py_ssize_t size) except -1
     cdef int _free_fragments(self) noexcept

@@ -12,6 +12,7 @@ from picows.picows cimport WSFrame, WSListener, WSMsgType, WSTransport
 cimport cython
 
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT, FrameSink
+from fastphx.protocol.utf8 cimport NOT_UTF8, valid_utf8, whole_utf8
 from fastphx.timing.wheel cimport monotonic_ns
 from fastphx.transports.websocket.frame_head cimport (
     HEAD_CONTROL, HEAD_MASKED, HEAD_OPCODE, MAX_HEAD_BYTES, FrameHead, read_head,
@@ -27,6 +28,8 @@ cdef enum:
     READ_BUFFER_BYTES = 262144
     MAX_ANSWER_HEAD_BYTES = 16384       # picows' own limit
     MAX_ANSWER_BODY_BYTES = 2048
+
+cdef str NOT_UTF8_TEXT = "a text message is not valid UTF-8"
 
 cdef const char* HEAD_END = b"\r\n\r\n"      # RFC 9112 section 2.1
 
@@ -244,6 +247,9 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         cdef Py_ssize_t frame_size = MAX_HEAD_BYTES
         cdef int head_size
         cdef int64_t now_ns = monotonic_ns()
+        # Of the frame that was kept, which is the first.
+        cdef Py_ssize_t valid_bytes = self._valid_bytes
+        self._valid_bytes = 0
         while at < size:
             head_size = read_head(<const uint8_t*>data + at, size - at, &head)
             if head_size <= 0:
@@ -258,20 +264,41 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
                           f"({self._max_message_size})")
             frame_size = head_size + <Py_ssize_t>head.payload_size
             if size - at < frame_size:
+                if not self._begins_well(&head, data + at + head_size, size - at - head_size, valid_bytes):
+                    return self._break_off(1007, NOT_UTF8_TEXT)
                 break
             if (
                 head.fin and (head.opcode == OPCODE_TEXT or head.opcode == OPCODE_BINARY) and head.rsv == 0
                 and self._mode == READ_MESSAGES and self._fragments_opcode == 0
             ):
+                if head.opcode == OPCODE_TEXT and not valid_utf8(
+                    data + at + head_size + valid_bytes, head.payload_size - valid_bytes
+                ):
+                    return self._break_off(1007, NOT_UTF8_TEXT)
                 self._sink.on_frame(data + at + head_size, head.payload_size, head.opcode, now_ns)
             else:
                 self.on_other_frame(&head, data + at + head_size, now_ns)
+            valid_bytes = 0
             at += frame_size
         if at == size:
             if self._pending != NULL:
                 self._drop()
             return 0
         return self._keep(data + at, size - at, frame_size)
+
+    cdef bint _begins_well(self, const FrameHead* head, const char* payload, Py_ssize_t size,
+                           Py_ssize_t valid_bytes) noexcept:
+        """Whether what is there of a frame can be text, so that text that is broken is not waited for."""
+        cdef Py_ssize_t whole
+        if (
+            head.opcode == OPCODE_TEXT and head.rsv == 0 and self._mode == READ_MESSAGES
+            and self._fragments_opcode == 0
+        ):
+            whole = whole_utf8(payload + valid_bytes, size - valid_bytes)
+            if whole == NOT_UTF8:
+                return False
+            self._valid_bytes = valid_bytes + whole
+        return True
 
     cdef int _break_off(self, int code, str text) except -1:
         self._mode = READ_NOTHING
@@ -350,6 +377,9 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
             return self._link.on_violation(
                 1009, f"a message is longer than max_message_size ({self._max_message_size})")
         self._append_fragment(payload, head.payload_size)
+        if opcode == OPCODE_TEXT and not deflated and not self._fragments_are_text(head.fin):
+            self._free_fragments()
+            return self._link.on_violation(1007, NOT_UTF8_TEXT)
         if not head.fin:
             return 0
         message = self._fragments
@@ -363,12 +393,22 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         finally:
             free(message)
 
+    cdef bint _fragments_are_text(self, bint whole_message) noexcept:
+        cdef Py_ssize_t whole = whole_utf8(
+            self._fragments + self._valid_fragment_bytes, self._fragments_size - self._valid_fragment_bytes)
+        if whole == NOT_UTF8:
+            return False
+        self._valid_fragment_bytes += whole
+        return not whole_message or self._valid_fragment_bytes == self._fragments_size
+
     cdef int _on_deflated(self, bytes data, int opcode, int64_t now_ns) except -1:
         cdef bytes message
         try:
             message = self._inflate(data)
         except InflateError as error:
             return self._link.on_violation(error.code, str(error))
+        if opcode == OPCODE_TEXT and not valid_utf8(PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message)):
+            return self._link.on_violation(1007, NOT_UTF8_TEXT)
         return self._sink.on_frame(PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message), opcode, now_ns)
 
     cdef int _append_fragment(self, const char* payload, Py_ssize_t size) except -1:
@@ -393,6 +433,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         free(self._fragments)
         self._fragments = NULL
         self._fragments_size = 0
+        self._valid_fragment_bytes = 0
         self._fragments_capacity = 0
         self._fragments_opcode = 0
         self._fragments_deflated = False
