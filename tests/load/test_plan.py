@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -58,10 +59,22 @@ def test_every_plan_survives_the_way_to_json_and_back(
 
 
 def test_a_report_names_parameters_and_headers_without_their_values() -> None:
-    plan = Plan(params=(("token", "SECRET"),), headers=(("Authorization", "SECRET"),))
+    plan = Plan(
+        params=(("token", "SECRET"), ("key", "env:KEY")),
+        headers=(("Authorization", "Bearer SECRET"),),
+        join_payload='{"access_token": "SECRET"}',
+        payload='{"pin": "SECRET"}',
+    )
     mapping = plan.public_mapping()
     assert "SECRET" not in str(mapping)
-    assert mapping["param"] == [["token", "…"]]
+    assert "SECRET" not in repr(plan)
+    assert "SECRET" not in repr(replace(plan, show_secrets=True))
+    assert mapping["param"] == [["token", "[6 characters]"], ["key", "env:KEY"]]
+    assert mapping["header"] == [["Authorization", "[13 characters]"]]
+    assert mapping["join_payload"] == "[26 characters]"
+    assert replace(plan, show_secrets=True).public_mapping()["join_payload"] == plan.join_payload
+    assert Plan().public_mapping()["payload"] == '{"body":"hello"}'
+    assert repr(Plan(connections=3)) == "Plan(connections=3)"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +117,8 @@ def test_steps_are_read_in_order() -> None:
         ("ws://h:4000/socket/", "ws://h:4000/socket/websocket"),
         ("wss://h/socket/websocket", "wss://h/socket/websocket"),
         ("ws://[::1]:4000/s", "ws://[::1]:4000/s/websocket"),
+        ("http://h:4000/socket", "ws://h:4000/socket/websocket"),
+        ("HTTPS://h/socket/websocket", "wss://h/socket/websocket"),
     ],
 )
 def test_websocket_is_added_to_the_path_as_phoenix_js_does(url: str, full: str) -> None:
@@ -214,7 +229,7 @@ def test_a_placeholder_that_cannot_be_worked_out_is_refused(source: str, words: 
         ({"threshold": "server.cpu_s<1"}, "there are connect, join"),
         ({"scenario": "tsunami"}, "there are echo, fanout, idle, churn, listen, storm, or a file"),
         ({"scenario": "storm", "url": "ws://h/socket"}, "needs --storm-command"),
-        ({"url": "http://h/socket"}, "ws://"),
+        ({"url": "ftp://h/socket"}, "ws://"),
         ({"ca": "no.pem"}, "the certificates cannot be read"),
     ],
 )

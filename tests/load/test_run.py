@@ -137,7 +137,7 @@ def test_a_topic_that_nobody_may_join_is_exit_5_and_one_sentence(tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("http://127.0.0.1:4000/socket",), "ws://"),
+        (("ftp://127.0.0.1:4000/socket",), "ws://"),
         (("ws://127.0.0.1:4000/socket?token=SECRET",), "--param"),
         (("--connections", "0"), "connections"),
         (("--connections", "many"), "many"),

@@ -265,7 +265,7 @@ def test_a_plan_file_is_read_and_flags_override_it(tmp_path: Path) -> None:
     plan.write_text(
         'connections = 5\nrate = "100/s"\nduration = "1s"\npayload = {a = [1, 2]}\nconnect-rate = 50\n'
     )
-    run = load(tmp_path, str(plan), "--duration", "500ms")
+    run = load(tmp_path, str(plan), "--duration", "500ms", "--show-secrets")
     assert run.code == 0, run.err
     assert run.totals["replies"] == 50
     assert run.result is not None
@@ -277,7 +277,7 @@ def test_dry_run_prints_the_resolved_plan(tmp_path: Path) -> None:
     assert run.code == 0
     plan = json.loads(run.out)
     assert plan["event"] == "msg"
-    assert plan["param"] == [["token", "…"]]
+    assert plan["param"] == [["token", "[6 characters]"]]
     assert "SECRET" not in run.out
 
 

@@ -168,10 +168,10 @@ def test_tags_leave_the_sockets_alone(tmp_path: Path) -> None:
 def test_a_host_that_is_not_valid_ends_the_test_and_not_the_cluster(tmp_path: Path) -> None:
     with serve() as (_, url), locusts(tmp_path, url) as cluster:
         port = cluster.start_cluster_with_page()
-        swarm(port, 6, "http://127.0.0.1")
+        swarm(port, 6, "ftp://127.0.0.1")
         wait_until(lambda: state(port) == "stopped", "it goes on")
         (error, *_) = ask_page(port, "/stats/requests")["errors"]
-        assert "Room: http://127.0.0.1 is not a WebSocket URL" in error["error"]
+        assert "Room: ftp://127.0.0.1 is not a WebSocket URL" in error["error"]
         swarm(port, 6, url)
         wait_until(lambda: server_stats(url)["joins"] == 6, "not all joined")
         ask_page(port, "/stop", {})

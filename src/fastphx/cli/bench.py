@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from fastphx.cli.compare import EXIT_WORSE
-from fastphx.cli.load import Command, check_report_paths, read_plan
+from fastphx.cli.load import Command, check_report_paths
 from fastphx.load.control.preflight import preflight
 from fastphx.load.control.server_comparison import Ratio, compare_servers
 from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.plan_file import read_plan
 from fastphx.load.plan.units import tolerance as parse_tolerance
 from fastphx.load.report.readable import shown
 

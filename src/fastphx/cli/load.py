@@ -14,9 +14,11 @@ import orjson
 from fastphx.errors import FastphxError
 from fastphx.foreign_text import visible
 from fastphx.load.control.coordinator import Coordinator
+from fastphx.load.control.first_connection import first_connection
 from fastphx.load.control.preflight import preflight
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.plan_file import read_plan
 from fastphx.load.report import check_installed, check_report_path, write_reports
 from fastphx.load.report.progress import progress_for
 
@@ -115,10 +117,20 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 )
 @click.option("--storm-command", metavar="COMMAND", help="storm: what disturbs a server of yours.")
 @click.option(
-    "--param", multiple=True, metavar="NAME=VALUE", help="Parameter of the URL; or NAME=@FILE:COLUMN."
+    "--param",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Parameter of the URL; or NAME=env:VARIABLE, NAME=@FILE, NAME=@FILE:COLUMN.",
 )
 @click.option(
-    "--header", multiple=True, metavar="NAME=VALUE", help="Header of the handshake; or @FILE:COLUMN."
+    "--header",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Header of the handshake; env:VARIABLE and @FILE as for --param.",
+)
+@click.option("--auth-token", metavar="VALUE", help="Phoenix 1.8's authToken, as env:VARIABLE or @FILE.")
+@click.option(
+    "--show-secrets", is_flag=True, default=None, help="Show parameters, headers and payloads in reports."
 )
 @click.option("--data", metavar="FILE", help="CSV or NDJSON; connection i takes row i: {row.column}.")
 @click.option("--vsn", metavar="V", help="2.0.0 or 1.0.0.  [default: 2.0.0]")
@@ -170,14 +182,16 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     metavar="PORT",
     help="Serve live figures on this port of 127.0.0.1; 0: a free one.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the resolved plan and do nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the resolved plan, and what connection 0 sends; do nothing."
+)
 @click.option("--quiet", "-q", is_flag=True, help="Show nothing but errors.")
 def load(url: str | None, prometheus: int | None, dry_run: bool, quiet: bool, **flags: Any) -> None:
     """Load a Phoenix server: hold sockets, push on a schedule, and report latencies that can be trusted.
 
     URL is the socket's, like ws://127.0.0.1:4000/socket. Without one, the embedded server is started in a
-    process of its own and loaded. A plan is a TOML file with these flags as keys; flags override it. TIME is
-    like 500ms, 30s, 2m or 1h.
+    process of its own and loaded. A plan is a TOML file with these flags as keys; flags override it, and its
+    files are found beside it. TIME is like 500ms, 30s, 2m or 1h.
 
     Exit codes: 0 where every goal was met; 2 for bad usage; 3 where not one connection succeeded; 4 where
     this machine was the bottleneck (the run is invalid); 5 where the run failed, or more was lost than an
@@ -195,7 +209,8 @@ def load(url: str | None, prometheus: int | None, dry_run: bool, quiet: bool, **
     for sentence in preflight(plan):
         click.echo(f"fastphx: {visible(sentence)}", err=True)
     if dry_run:
-        click.echo(orjson.dumps(plan.public_mapping(), option=orjson.OPT_INDENT_2).decode())
+        shown = {**plan.public_mapping(), "first_connection": first_connection(plan)}
+        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
         return
     check_installed(*(() if quiet else ("rich",)))
     check_report_paths(paths)
@@ -210,19 +225,6 @@ def check_report_paths(paths: Mapping[str, Path]) -> None:
         other = taken.setdefault(path.absolute(), name)
         if other != name and (path.is_file() or not path.exists()):
             raise PlanError(f"--{other} and --{name} would both be written to {path}")
-
-
-def read_plan(path: str) -> dict[str, Any]:
-    """The mapping of a TOML plan file. Raises click.UsageError."""
-    import tomllib
-
-    try:
-        with open(path, "rb") as file:
-            return {key.replace("-", "_"): value for key, value in tomllib.load(file).items()}
-    except OSError as error:
-        raise click.UsageError(f"the plan {path} cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"the plan {path} is not TOML ({error})") from None
 
 
 async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet: bool) -> int:

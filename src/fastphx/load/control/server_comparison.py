@@ -87,7 +87,7 @@ class ServerCommand:
         parts = urlsplit(plan.url)
         self._command = command
         self._host = parts.hostname or "127.0.0.1"
-        self._port = parts.port or (443 if parts.scheme == "wss" else 80)
+        self._port = parts.port or (443 if parts.scheme in ("wss", "https") else 80)
         self._process: asyncio.subprocess.Process | None = None
 
     async def _listens(self) -> bool:

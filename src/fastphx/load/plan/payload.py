@@ -1,4 +1,4 @@
-"""The payload of a push or a join: a text, or what a file holds."""
+"""The payload of a push or a join: a text, or what a file or a variable of the environment holds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import orjson
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.regular_file import check_regular_file, why_unreadable
+from fastphx.load.plan.secret import ENVIRONMENT, FILE, from_environment
 from fastphx.load.plan.template import Template
 
 PAYLOAD_NAMES = frozenset({"i", "n", "row"})
@@ -27,21 +28,28 @@ def json_value(text: str, what: str) -> object:
     try:
         value: object = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise PlanError(f"the {what} {clip(text)} is not JSON ({error})") from None
+        # Not the text: it may hold a token.
+        raise PlanError(f"the {what}, of {len(text)} characters, is not JSON ({error})") from None
     return value
 
 
 def read_payload(source: str, what: str) -> bytes:
-    """The bytes of *source*: those of the file where it is ``@FILE``, else the text's. Raises PlanError."""
-    if not source.startswith("@"):
-        return source.encode("utf-8", "surrogatepass")
+    """The bytes of *source*: those of the file where it is ``@FILE``, those of the variable where it is
+    ``env:NAME``, else the text's. Raises PlanError."""
+    if source.startswith(FILE):
+        return read_file(source[1:], what)
+    text = from_environment(source, f"the {what}") if source.startswith(ENVIRONMENT) else source
+    return text.encode("utf-8", "surrogatepass")
+
+
+def read_file(path: str, what: str) -> bytes:
+    """A file's bytes. Raises PlanError."""
     try:
-        check_regular_file(source[1:])
-        with open(source[1:], "rb") as file:
+        check_regular_file(path)
+        with open(path, "rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        why = why_unreadable(error)
-        raise PlanError(f"the {what}'s file {clip(source[1:])} cannot be read ({why})") from None
+        raise PlanError(f"the {what}'s file {clip(path)} cannot be read ({why_unreadable(error)})") from None
     if len(data) > MAX_FILE_BYTES:
-        raise PlanError(f"the {what}'s file {clip(source[1:])} has more than {MAX_FILE_BYTES} bytes")
+        raise PlanError(f"the {what}'s file {clip(path)} has more than {MAX_FILE_BYTES} bytes")
     return data

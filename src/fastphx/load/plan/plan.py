@@ -11,6 +11,7 @@ import orjson
 from fastphx.errors import clip
 from fastphx.load.plan.defaults import defaults_of
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.secret import hidden
 from fastphx.load.plan.threshold import Threshold
 from fastphx.load.plan.units import RateStep, duration_s, lag_s, part, rate_per_s, rate_steps, share_above_0
 
@@ -108,7 +109,7 @@ def _key(parse: Callable[[object], Any], default: Any, key: str | None = None) -
     return field(default=default, metadata={"parse": parse, "key": key})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Plan:
     """Everything that a load run does. Times are in seconds, rates in arrivals a second over all
     connections; each key of :meth:`from_mapping` is the flag of that name.
@@ -152,6 +153,10 @@ class Plan:
     """Worker processes; 0: auto."""
     params: tuple[tuple[str, str], ...] = _key(lambda value: _pairs(value, "parameter"), (), "param")
     headers: tuple[tuple[str, str], ...] = _key(lambda value: _pairs(value, "header"), (), "header")
+    auth_token: str | None = _key(_optional_text, None)
+    """Phoenix 1.8's authToken: ``env:NAME``, ``@FILE``, ``@FILE:COLUMN``, or a text with a row's column."""
+    show_secrets: bool = _key(_flag, False)
+    """Reports show the parameters, headers, token and payloads that were given, and not their lengths."""
     insecure: bool = _key(_flag, False)
     """Take any certificate."""
     ca: str | None = _key(_optional_text, None)
@@ -291,11 +296,24 @@ class Plan:
         return mapping
 
     def public_mapping(self) -> dict[str, Any]:
-        """As :meth:`to_mapping`, with the values of parameters and headers left out, for reports."""
+        """As :meth:`to_mapping`, for reports: of parameters, headers, the token and payloads that were given
+        only the names and lengths, or the references to what holds them, unless the plan shows secrets."""
         mapping = self.to_mapping()
+        if self.show_secrets:
+            return mapping
         for key in ("param", "header"):
-            mapping[key] = [[name, "…"] for name, _ in mapping[key]]
+            mapping[key] = [[name, hidden(value)] for name, value in mapping[key]]
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name in ("payload", "join_payload", "auth_token") and value != each.default:
+                mapping[each.name] = hidden(value)
         return mapping
+
+    def __repr__(self) -> str:
+        given = (each for each in fields(self) if getattr(self, each.name) != each.default)
+        shown = replace(self, show_secrets=False).public_mapping()
+        keys = (each.metadata["key"] or each.name for each in given)
+        return f"Plan({', '.join(f'{key}={shown[key]!r}' for key in keys)})"
 
     def with_url(self, url: str) -> Plan:
         return replace(self, url=url)

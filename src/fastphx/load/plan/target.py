@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from dataclasses import replace
 
 from fastphx.errors import clip
@@ -11,19 +10,24 @@ from fastphx.load.plan.connection_value import ConnectionValue
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.rows import Row, read_rows
+from fastphx.load.plan.secret import is_reference
 from fastphx.transports.endpoint import endpoint_url, shown_url, split_url
 from fastphx.transports.options import ConnectOptions
+from fastphx.transports.tls import client_context
 
 MAX_SOURCES = 65536
+_SCHEMES = {"http": "ws", "https": "wss"}
 
 
 def websocket_url(url: str) -> str:
     """The socket's URL with ``/websocket`` added where it does not end so, as phoenix.js does it.
 
-    Raises PlanError for anything but ``ws://`` or ``wss://`` with a host and without a query.
+    ``http://`` and ``https://`` stand for ``ws://`` and ``wss://``, as in phoenix.js. Raises PlanError for
+    any other scheme, and for a URL without a host or with a query.
     """
+    scheme, separator, rest = url.partition("://")
     try:
-        parts = split_url(url)
+        parts = split_url(_SCHEMES.get(scheme.lower(), scheme) + separator + rest)
     except ValueError as error:
         raise PlanError(str(error)) from None
     if parts.query:
@@ -57,15 +61,16 @@ class Target:
     def __init__(self, plan: Plan) -> None:
         self._rows: tuple[Row, ...] = read_rows(plan.data) if plan.data is not None else ({},)
         self._url = websocket_url(plan.url) if plan.url is not None else "ws://127.0.0.1/socket/websocket"
-        self._params = [(name, ConnectionValue(value)) for name, value in plan.params]
-        self._headers = [(name, ConnectionValue(value)) for name, value in plan.headers]
+        self._params = [(name, ConnectionValue(value, f"parameter {name}")) for name, value in plan.params]
+        self._headers = [(name, ConnectionValue(value, f"header {name}")) for name, value in plan.headers]
+        self._auth_token = _auth_token(plan.auth_token)
         self._vsn = plan.vsn
         self._sources = source_addresses(plan.source)
         try:
             self._options = ConnectOptions(
                 connect_timeout=plan.connect_timeout_s,
                 compress=plan.compress,
-                ssl=_tls_context(plan),
+                ssl=client_context(ca=plan.ca, cert=plan.cert, key=plan.key, verify=not plan.insecure),
                 # What is measured is the server, and not what stands between.
                 proxy=None,
                 ssl_verify=not plan.insecure or plan.cert is not None or plan.ca is not None,
@@ -77,28 +82,33 @@ class Target:
         url, options = self.url(0), self.options(0)
         if all(value.is_constant for _, value in self._params):
             self._fixed_url = url
-        if all(value.is_constant for _, value in self._headers) and not self._sources:
+        values = [value for _, value in self._headers]
+        values += [self._auth_token] if self._auth_token is not None else []
+        if all(value.is_constant for value in values) and not self._sources:
             self._fixed_options = options
 
     @property
     def row_count(self) -> int:
         """After so many connections every row of every file has been taken."""
         values = [value for _, value in self._params + self._headers]
+        values += [self._auth_token] if self._auth_token is not None else []
         return max(len(self._rows), *(value.row_count for value in values), 1)
 
     def row(self, i: int) -> Row:
         """Connection *i*'s row of the plan's data file; empty where there is none."""
         return self._rows[i % len(self._rows)]
 
+    def params(self, i: int) -> list[tuple[str, str]]:
+        """Connection *i*'s parameters."""
+        row = self.row(i)
+        return [(name, value.of(i, row)) for name, value in self._params]
+
     def url(self, i: int) -> str:
         """Connection *i*'s URL, with its query."""
         if self._fixed_url is not None:
             return self._fixed_url
-        row = self.row(i)
         try:
-            return endpoint_url(
-                self._url, [(name, value.of(i, row)) for name, value in self._params], self._vsn
-            )
+            return endpoint_url(self._url, self.params(i), self._vsn)
         except ValueError as error:
             raise PlanError(str(error)) from None
 
@@ -111,24 +121,19 @@ class Target:
             return replace(
                 self._options,
                 extra_headers=tuple((name, value.of(i, row)) for name, value in self._headers),
+                auth_token=None if self._auth_token is None else self._auth_token.of(i, row),
                 local_addr=(self._sources[i % len(self._sources)], 0) if self._sources else None,
             )
         except ValueError as error:
             raise PlanError(str(error)) from None
 
 
-def _tls_context(plan: Plan) -> ssl.SSLContext | None:
-    if plan.ca is None and plan.cert is None:
-        if plan.key is not None:
-            raise PlanError("a key was given without its certificate: give --cert too")
+def _auth_token(source: str | None) -> ConnectionValue | None:
+    if source is None:
         return None
-    try:
-        context = ssl.create_default_context(cafile=plan.ca)
-        if plan.cert is not None:
-            context.load_cert_chain(plan.cert, plan.key)
-    except (OSError, ssl.SSLError) as error:
-        raise PlanError(f"the certificates cannot be read ({error})") from None
-    if plan.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    value = ConnectionValue(source, "auth_token")
+    if value.is_constant and not is_reference(source):
+        raise PlanError(
+            "auth_token is env:NAME, @FILE or @FILE:COLUMN: a token on the command line shows in ps"
+        )
+    return value

@@ -1,0 +1,137 @@
+"""Secrets: where a plan takes them from, and that none is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fastphx.load.control.preflight import preflight
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.plan_file import read_plan
+from fastphx.load.plan.secret import shown_json
+from fastphx.load.plan.target import Target
+from fastphx.testing.demo import RoomChannel
+from fastphx.testing.handshake import Handshake
+from fastphx.testing.server import Server
+
+from .processes import end, load, start_load
+
+SECRET = "S3CRET-{i}"
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a secret in a file, alone and in a column; and one in the environment."""
+    monkeypatch.setenv("LOAD_TOKEN", SECRET)
+    (tmp_path / "token").write_text(f"{SECRET}\n")
+    (tmp_path / "users.csv").write_text("token\nfirst\nsecond\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("source", ["env:LOAD_TOKEN", "@{folder}/token"])
+def test_a_value_is_taken_from_the_environment_or_a_file_as_it_is(secrets: Path, source: str) -> None:
+    source = source.format(folder=secrets)
+    plan = Plan.from_mapping(
+        {"param": f"token={source}", "header": f"X-Token={source}", "auth_token": source}
+    )
+    preflight(plan)
+    target = Target(plan)
+    options = target.options(3)
+    assert target.params(3) == [("token", SECRET)]
+    assert options.extra_headers == (("X-Token", SECRET),)
+    assert options.auth_token == SECRET
+    assert SECRET not in json.dumps(plan.to_mapping())
+
+
+def test_a_token_may_be_one_of_each_connection(secrets: Path) -> None:
+    target = Target(Plan.from_mapping({"auth_token": f"@{secrets}/users.csv:token"}))
+    assert [target.options(i).auth_token for i in range(3)] == ["first", "second", "first"]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "words"),
+    [
+        ({"param": "token=env:NOT_THERE"}, "parameter token: the environment has no variable 'NOT_THERE'"),
+        ({"header": "X=@/no/such"}, "the header X's file '/no/such' cannot be read"),
+        ({"payload": "env:NOT_THERE"}, "the payload: the environment has no variable"),
+        ({"auth_token": "plain"}, "shows in ps"),
+        ({"join_payload": '{"token":"S3CRET'}, "the join payload, of 16 characters, is not JSON"),
+    ],
+)
+def test_a_secret_that_cannot_be_had_is_one_sentence(mapping: dict[str, Any], words: str) -> None:
+    with pytest.raises(PlanError) as raised:
+        preflight(Plan.from_mapping(mapping))
+    assert words in str(raised.value)
+    assert "S3CRET" not in str(raised.value)
+
+
+def test_the_server_gets_the_secrets_and_no_report_shows_them(secrets: Path) -> None:
+    seen: list[tuple[str | None, str | None]] = []
+
+    def connect(handshake: Handshake) -> dict[str, object]:
+        seen.append((handshake.params.get("token"), handshake.auth_token))
+        return {}
+
+    reports = {name: secrets / f"r.{name}" for name in ("html", "junit", "markdown")}
+    with Server({"room:*": RoomChannel}, connect=connect) as server:
+        run = load(
+            secrets,
+            *(server.url.replace("ws://", "http://"), "-c", "2", "--rate", "20", "--duration", "300ms"),
+            *("--param", "token=env:LOAD_TOKEN", "--auth-token", f"@{secrets}/token"),
+            *("--join-payload", '{"access_token":"S3CRET"}', "--payload", '{"pin":"S3CRET"}'),
+            *(part for name, path in reports.items() for part in (f"--{name}", str(path))),
+        )
+    assert run.code == 0, run.err
+    assert seen == [(SECRET, SECRET)] * 2
+    written = [run.out, run.err, json.dumps(run.result), *(path.read_text() for path in reports.values())]
+    assert not [text for text in written if "S3CRET" in text]
+
+
+def test_a_dry_run_shows_what_connection_0_sends_and_no_secret(secrets: Path) -> None:
+    run = end(
+        start_load(
+            *("--topic", "room:{i}", "--payload", '"item {0} of {1}, user {i}"', "--dry-run"),
+            *("--join-payload", '{"user":{i},"auth":{"access_token":"S3CRET"}}'),
+            *("--param", "token=env:LOAD_TOKEN", "--header", "Cookie=S3CRET"),
+        ),
+        None,
+    )
+    assert run.code == 0, run.err
+    assert "S3CRET" not in run.out
+    first = json.loads(run.out)["first_connection"]
+    assert first["topics"] == ["room:0"]
+    assert first["payload"] == '"item {0} of {1}, user 0"'
+    assert json.loads(first["join_payload"]) == {"user": 0, "auth": {"access_token": "[6 characters]"}}
+    assert first["params"] == [["token", f"[{len(SECRET)} characters]"]]
+    assert first["headers"] == [["Cookie", "[6 characters]"]]
+    shown = end(start_load("--join-payload", '{"token":"S3CRET"}', "--dry-run", "--show-secrets"), None)
+    assert json.loads(json.loads(shown.out)["first_connection"]["join_payload"]) == {"token": "S3CRET"}
+
+
+def test_a_payload_is_shown_without_what_is_named_as_a_secret() -> None:
+    assert shown_json('{"a": [1, {"b": 2}]}') == '{"a": [1, {"b": 2}]}'
+    assert json.loads(shown_json('[{"apiKey": 12345, "deep": {"Password": "x"}, "n": null}]')) == [
+        {"apiKey": "[5 characters]", "deep": {"Password": "[1 characters]"}, "n": None}
+    ]
+
+
+def test_the_files_of_a_plan_are_found_beside_it(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (secrets / "plan.toml").write_text(
+        'data = "users.csv"\npayload = "@body.json"\nscenario = "own.py"\nauth-token = "@token"\n'
+        'param = ["token=@users.csv:token", "a=b"]\nheader = { X = "@token" }\n'
+    )
+    (secrets / "body.json").write_text("{}")
+    (secrets / "own.py").write_text("class Scenario:\n    pass\n")
+    elsewhere = secrets / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    plan = Plan.from_mapping(read_plan("../plan.toml"))
+    preflight(plan)
+    assert Target(plan).params(1) == [("token", "second"), ("a", "b")]
+    assert Target(plan).options(0).extra_headers == (("X", SECRET),)
+    with pytest.raises(PlanError, match="cannot be read"):
+        preflight(Plan.from_mapping({"data": "users.csv"}))
