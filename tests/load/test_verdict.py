@@ -249,6 +249,23 @@ def test_an_own_lag_that_is_a_large_part_of_a_percentile_stands_beside_it() -> N
     assert stalled("1s", (84, 84, 84.4), (1, 1, 3)).own_lag == {}
 
 
+def test_an_own_lag_is_of_what_it_could_have_met() -> None:
+    result = ran()
+    result.histograms |= {name: histogram(8) for name in ("connect", "rtt", "rtt_uncorrected")}
+    result.run_lag = histogram(3)
+    # A push that is sent late is timed from when it was due, but for the uncorrected figure.
+    result.histograms["schedule_lag"] = histogram(90)
+    assert result.own_lag_s("rtt", "p99") == pytest.approx(0.09, rel=1e-2)
+    assert result.own_lag_s("rtt_uncorrected", "p99") == pytest.approx(0.003, rel=1e-2)
+    # Connections are made before the schedule.
+    assert "connect" not in result.own_lag
+    result.opening_lag = histogram(4)
+    assert result.own_lag["connect"]["p99"] == pytest.approx(0.004, rel=1e-2)
+    # What was later than the whole figure was elsewhere.
+    result.opening_lag = histogram(40)
+    assert "connect" not in result.own_lag
+
+
 def test_who_had_the_cpu_is_said() -> None:
     result = ran()
     result.histograms["schedule_lag"] = histogram(200)

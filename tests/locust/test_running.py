@@ -26,6 +26,8 @@ class Fan(PhoenixUser):
 """
 
 SHAPE = """\
+from pathlib import Path
+
 from locust import LoadTestShape
 
 from fastphx.load.locust import PhoenixUser
@@ -37,14 +39,9 @@ class Held(PhoenixUser):
 
 class Steps(LoadTestShape):
     def tick(self):
-        run_s = self.get_run_time()
-        if run_s < 2:
-            return 60, 60
-        if run_s < 4:
-            return 20, 100
-        if run_s < 6:
-            return 80, 100
-        return None
+        # The test says how many, and when it is over: how fast a stage is reached depends on the machine.
+        users = int(Path(__file__).with_name("users").read_text())
+        return (users, 100) if users else None
 """
 
 WRONG = """\
@@ -92,10 +89,14 @@ def test_a_shape_moves_the_sockets_up_and_down_over_processes(tmp_path: Path) ->
     with serve() as (_, url), locusts(tmp_path, url, locustfile=SHAPE) as cluster:
         csv_prefix = str(tmp_path / "out")
         arguments = ("--processes", "2", "--host", url, "--csv", csv_prefix, "--stop-timeout", "3")
+        wanted = tmp_path / "users"
+        wanted.write_text("60")
         locust = cluster.start(*ONE_PROCESS, *arguments)
         for users in (60, 20, 80):
+            replace_text(wanted, str(users))
             wait_until(lambda users=users: server_stats(url)["connections_open"] == users, f"never {users}")
         children = [grandchild for child in children_of(locust.pid) for grandchild in children_of(child)]
+        replace_text(wanted, "0")
         assert cluster.codes() == [0], cluster.logs()
         stats, rows = server_stats(url), cluster.rows()
         assert cluster.failures() == {}
@@ -196,6 +197,13 @@ def test_a_worker_that_went_missing_fails_one_test_and_not_the_next(tmp_path: Pa
         for process in cluster.processes:
             process.terminate()
         assert cluster.codes() == [5, -signal.SIGKILL, 0], cluster.logs()
+
+
+def replace_text(path: Path, text: str) -> None:
+    """In one step: who reads it meanwhile finds the old text or the new one."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.rename(path)
 
 
 def swarm(port: int, users: int, host: str) -> None:

@@ -90,9 +90,14 @@ class Coordinator:
         self._expect("hello")
         self._progress.phase(f"starting {workers}")
         for index in range(workers.count):
-            worker = await WorkerProcess.start(
-                plan, Share(index, workers.count), self._on_line, self._on_output
-            )
+            try:
+                worker = await WorkerProcess.start(
+                    plan, Share(index, workers.count), self._on_line, self._on_output
+                )
+            except OSError as error:
+                number = f"worker {index} (of {workers.count})"
+                self.result.failures.append(f"{number} could not be started ({error.strerror})")
+                return
             self._workers.append(worker)
             self._waiting["hello"].add(worker)
             self._watches.append(asyncio.create_task(self._watch(worker)))
@@ -115,6 +120,8 @@ class Coordinator:
             return
         if self._scenario.holds and not self._has_joined():
             return
+        if "loop_lag" in self.result.histograms:
+            self.result.opening_lag.add(self.result.histograms["loop_lag"])
         self._progress.phase(f"running {plan.scenario} for {plan.duration_s:g}s")
         self._expect("scheduled")
         start_ns = time.monotonic_ns() + LEAD_NS
