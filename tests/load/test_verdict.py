@@ -118,6 +118,27 @@ def test_a_run_without_enough_local_ports_is_invalid(tmp_path: Path, connections
     check_identities(result["totals"])
 
 
+def test_a_worker_that_cannot_be_started_for_want_of_files_makes_a_run_invalid_too() -> None:
+    limit = 80
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))\n"
+        "from fastphx.__main__ import main\nmain()"
+    )
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-c", code, "load", "ws://127.0.0.1:1/socket", "-q"),
+            *("-c", str(limit), "--workers", str(limit)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 4, ended.stderr
+    assert "could not be started: Too many open files" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+
+
 def test_not_even_one_connection_for_want_of_ports_is_invalid_too() -> None:
     result = ran(connect_errors=10)
     result.counts["connections"] = 0

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import time
+from collections import Counter
 from typing import Any
 
 from fastphx.errors import FastphxError
@@ -23,6 +24,7 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.result.goals import why_channels_ended
 from fastphx.load.result.memory import rss_bytes
+from fastphx.load.result.reasons import LOCAL
 from fastphx.load.result.result import Result
 from fastphx.load.scenarios import scenario_class
 
@@ -95,8 +97,9 @@ class Coordinator:
                     plan, Share(index, workers.count), self._on_line, self._on_output
                 )
             except OSError as error:
-                number = f"worker {index} (of {workers.count})"
-                self.result.failures.append(f"{number} could not be started ({error.strerror})")
+                # No file, process or memory is left here.
+                why = f"worker {index} (of {workers.count}) could not be started: {error.strerror}"
+                self.result.reasons[LOCAL] = Counter((why,))
                 return
             self._workers.append(worker)
             self._waiting["hello"].add(worker)
@@ -218,7 +221,7 @@ class Coordinator:
         kind = line["type"]
         if kind in ("ready", "stats", "final"):
             # A stats line tells of the second that ends with it, the others of the one they come in.
-            at_s = (line["at_ns"] - self._connect_ns) / 1e9
+            at_s = (line["at_ns"] - (self._connect_ns or line["at_ns"])) / 1e9
             self.result.add_line(line, max(0, round(at_s) - 1 if kind == "stats" else int(at_s)))
             self._close_seconds()
         elif kind == "hello":
@@ -266,7 +269,8 @@ class Coordinator:
         self._waiting[kind] = set(self._workers)
 
     def _is_over(self) -> bool:
-        return bool(self._interrupts or self.result.failures)
+        cannot_start = self.result.ran_out and not self._connect_ns
+        return bool(self._interrupts or self.result.failures or cannot_start)
 
     async def _reached(self, kind: str, timeout_s: float, *, is_fatal: bool = True) -> None:
         """Wait until every worker has sent a line of *kind*, or the run is over for another reason."""

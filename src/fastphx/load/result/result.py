@@ -270,9 +270,10 @@ class Result:
         plan = self.plan
         reasons = []
         if self.ran_out:
+            attempts, number = self.counts["connect_attempts"], self.ran_out.total()
+            failed = f"{number:,} of {attempts:,} connection attempts failed for it " if attempts else ""
             reasons.append(
-                f"this machine ran out: {self.ran_out.total():,} of {self.counts['connect_attempts']:,} "
-                f"connection attempts failed for it ({self.main_reason(LOCAL)}): --source gives more ports, "
+                f"this machine ran out: {failed}({self.main_reason(LOCAL)}): --source gives more ports, "
                 "ulimit -n more files"
             )
         lag_s = self.lag_s("schedule_lag", 99)
