@@ -375,7 +375,7 @@ def test_any_mapping_is_a_plan_or_a_plan_error_of_one_sentence(mapping: dict[str
         ({"topic": ["room:{i}", "room:7"]}, "'room:{i}' and 'room:7' are both 'room:7' for connection 7"),
         ({"topic": ["room:a", "room:b", "room:a"]}, "a socket joins a topic once"),
         ({"scenario": "fanout", "payload": '{"n":{n}}'}, "it cannot have a placeholder"),
-        ({"scenario": "fanout", "payload": "hello"}, "the payload 'hello' is not JSON"),
+        ({"scenario": "fanout", "payload": "hello"}, "the payload, of 5 characters, is not JSON"),
         ({"scenario": "fanout", "payload": "[1]"}, "a payload that is a JSON object"),
         ({"payload": '{"n":{n - 1}0}'}, "is not JSON"),
         ({"join_payload": '{"i":{i - 1}0}', "connections": 2}, "is not JSON"),
