@@ -562,3 +562,53 @@ async def test_in_a_thread_of_its_own(use_uvloop: bool) -> None:
 def test_a_thread_that_cannot_listen_says_so() -> None:
     with demo_server() as server, pytest.raises(OSError, match="in use"):
         demo_server(port=server.port).__enter__()
+
+
+# What breaks the WebSocket protocol.
+
+
+def masked(first: int, payload: bytes) -> bytes:
+    """A client's frame whose first byte is *first*, masked with zeros."""
+    return bytes([first, 0x80 | len(payload), 0, 0, 0, 0]) + payload
+
+
+@pytest.mark.parametrize("bits", [0x40, 0x20, 0x10, 0x60])
+@pytest.mark.parametrize("opcode", [1, 2, 9, 0])
+@pytest.mark.parametrize("compress", [False, True])
+async def test_a_reserved_bit_that_has_no_meaning_closes_with_1002(
+    bits: int, opcode: int, compress: bool
+) -> None:
+    async with demo_server(compress=compress) as server, RawSocket(server.websocket_url + VSN2) as socket:
+        socket.transport.underlying_transport.write(masked(0x80 | bits | opcode, b"{}"))
+        assert await socket.recv() == ("close", 1002)
+        assert server.stats["bad_frames"] == 1
+
+
+@pytest.mark.parametrize("vsn", ["1.0.0", "2.0.0"])
+@pytest.mark.parametrize("payload", [b"\xff", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"\xe2\x82"])
+@pytest.mark.parametrize("fragmented", [False, True])
+async def test_a_text_message_that_is_not_utf8_closes_with_1007(
+    vsn: str, payload: bytes, fragmented: bool
+) -> None:
+    async with demo_server() as server, RawSocket(f"{server.websocket_url}?vsn={vsn}") as socket:
+        message = b'["1","1","room:a","phx_join",{"x":"' + payload + b'"}]'
+        if fragmented:
+            socket.transport.send(WSMsgType.TEXT, message[:36], fin=False)
+            socket.transport.send(WSMsgType.CONTINUATION, message[36:])
+        else:
+            socket.transport.send(WSMsgType.TEXT, message)
+        assert await socket.recv() == ("close", 1007)
+        assert server.stats["bad_frames"] == 1
+        assert server.stats["joins"] == 0
+
+
+async def test_a_character_may_be_cut_by_fragments() -> None:
+    async with demo_server() as server, RawSocket(server.websocket_url + VSN2) as socket:
+        message = '["1","1","room:ä€😀","phx_join",{}]'.encode()
+        for index in range(len(message)):
+            socket.transport.send(
+                WSMsgType.TEXT if index == 0 else WSMsgType.CONTINUATION,
+                message[index : index + 1],
+                fin=index == len(message) - 1,
+            )
+        assert (await socket.recv_json())[2] == "room:ä€😀"

@@ -23,10 +23,12 @@ cdef class ChannelProcess:
     cdef bint running                   # inside a callback
     cdef object task                    # of a callback that is a coroutine, or None
     cdef object mailbox                 # what waits for the callback to end: a deque, or None
+    cdef Py_ssize_t queued_bytes        # room that it has taken in its socket's queue
     cdef ChannelProcess replaced        # an older join's, whose phx_close follows this join's reply, or None
     cdef list monitors                  # called with the reason when the channel ends, or None
 
     cdef int start(self, ServerSocket socket, Message message, const Header* header) except -1
+    """Before anything else. The socket is not open any more where it had no room for the names."""
     cdef int run_join(self, Message message, object payload) except -1
     cdef int leave(self, Message message) except -1
     """Answer a leave and end, when the callback that runs has ended."""
@@ -47,6 +49,9 @@ cdef class ChannelProcess:
     cdef int finish(self, Message message, Header* header, object result) except -1
     cdef int start_task(self, int kind, Message message, object coroutine) except -1
     cdef int post(self, int kind, object item) except -1
+    cdef bint enqueue(self, Py_ssize_t size) except -1
+    cdef int dequeue(self, Py_ssize_t size) noexcept
+    cdef int dequeue_all(self) noexcept
     cdef int drain(self) except -1
     cdef int stop(self, object reason) except -1
     cdef int close_replaced(self) except -1

@@ -1,9 +1,11 @@
+from cpython.bytes cimport PyBytes_GET_SIZE
+
 from fastphx.protocol.frame_scan cimport Header, REF_NUMBER
 from fastphx.protocol.message cimport Message
 from fastphx.protocol.sink cimport OPCODE_TEXT
 from fastphx.testing.replies cimport answer, answer_push, send_reply
 from fastphx.testing.responses cimport ServerReply, ServerStop
-from fastphx.testing.server_socket cimport STATE_OPEN, ServerSocket
+from fastphx.testing.server_socket cimport ITEM_BYTES, STATE_OPEN, ServerSocket
 from fastphx.testing.text_frame cimport encode_payload, reply_frame, text_frame
 
 import logging
@@ -12,7 +14,7 @@ from types import CoroutineType
 
 import orjson
 
-from fastphx.errors import DecodeError, EncodingError, OverloadedError, clip
+from fastphx.errors import DecodeError, EncodingError, clip
 
 cdef object _dumps = orjson.dumps
 cdef object _logger = logging.getLogger("fastphx.testing")
@@ -23,8 +25,15 @@ cdef enum ItemKind:
     ITEM_LEAVE = 2
     ITEM_JOIN = 3
 
-cdef enum:
-    MAILBOX_LIMIT = 65536           # messages that wait for a channel's coroutine
+cdef Py_ssize_t size_of(Message message) except -1:
+    """What a client chose of it, in bytes."""
+    cdef Py_ssize_t size
+    if message is None:
+        return 0
+    size = PyBytes_GET_SIZE(message.raw) + 4 * len(message.event)
+    if message._rare is not None:
+        size += sum([4 * len(ref) for ref in message._rare if type(ref) is str])
+    return size
 
 
 cdef int refuse_join(ServerSocket socket, Message message, object response) except -1:
@@ -49,6 +58,8 @@ cdef class ChannelProcess:
         self.join_ref_number = header.join_ref.number if header.join_ref.type == REF_NUMBER else 0
         self.join_ref_quoted = header.join_ref.quoted if header.join_ref.type == REF_NUMBER else 0
         self.socket = socket
+        # The text, its UTF-8 and its JSON.
+        self.enqueue(3 * PyBytes_GET_SIZE(self.topic_bytes))
         return 0
 
     # Joining and leaving.
@@ -95,6 +106,8 @@ cdef class ChannelProcess:
         if self.state != CHANNEL_CLOSED:
             self.state = CHANNEL_CLOSED
             self.socket.forget(self.topic, self)
+            self.mailbox = None
+            self.dequeue_all()
             self.call_monitors("join failed")
         return refuse_join(self.socket, message, response)
 
@@ -179,7 +192,7 @@ cdef class ChannelProcess:
         return 0
 
     cdef int start_task(self, int kind, Message message, object coroutine) except -1:
-        if self.state == CHANNEL_CLOSED:
+        if self.state == CHANNEL_CLOSED or not self.enqueue(size_of(message)):
             coroutine.close()
             return 0
         self.task = self.socket.hub.loop.create_task(coroutine)
@@ -191,18 +204,33 @@ cdef class ChannelProcess:
         return 0
 
     cdef int post(self, int kind, object item) except -1:
+        if not self.enqueue(0 if kind == ITEM_INFO else size_of(item)):
+            return 0
         if self.mailbox is None:
             self.mailbox = deque()
-        if len(self.mailbox) >= MAILBOX_LIMIT:
-            return self.crash(OverloadedError(
-                f"{MAILBOX_LIMIT} messages wait for the coroutine of {clip(self.topic)}"))
         self.mailbox.append((kind, item))
+        return 0
+
+    cdef bint enqueue(self, Py_ssize_t size) except -1:
+        if not self.socket.enqueue(size + ITEM_BYTES):
+            return False
+        self.queued_bytes += size + ITEM_BYTES
+        return True
+
+    cdef int dequeue(self, Py_ssize_t size) noexcept:
+        self.queued_bytes -= size + ITEM_BYTES
+        return self.socket.dequeue(size + ITEM_BYTES)
+
+    cdef int dequeue_all(self) noexcept:
+        self.socket.dequeue(self.queued_bytes)
+        self.queued_bytes = 0
         return 0
 
     cdef int drain(self) except -1:
         """Handle what has waited for the channel's callback to end."""
         while self.mailbox and self.task is None and not self.running and self.state == CHANNEL_JOINED:
             kind, item = self.mailbox.popleft()
+            self.dequeue(0 if kind == ITEM_INFO else size_of(item))
             if kind == ITEM_IN:
                 self.run_handle_in(item, NULL)
             elif kind == ITEM_LEAVE:
@@ -252,6 +280,7 @@ cdef class ChannelProcess:
         self.state = CHANNEL_CLOSED
         self.socket.forget(self.topic, self)
         self.mailbox = None
+        self.dequeue_all()
         if self.task is not None:
             self.task.cancel()
             self.task = None
@@ -283,6 +312,7 @@ def _task_done(ChannelProcess process not None, int kind, Message message, task)
             task.exception()        # it ended on its own as the channel was being closed
         return
     process.task = None
+    process.dequeue(size_of(message))
     error = TimeoutError("its coroutine was cancelled") if task.cancelled() else task.exception()
     if isinstance(error, DecodeError):
         process.socket.bad_frame(error)

@@ -14,12 +14,13 @@ from fastphx.testing.channel_process cimport refuse_join, report_crashed_join
 from fastphx.testing.hub cimport Hub
 from fastphx.testing.pubsub cimport PubSub
 from fastphx.testing.replies cimport answer
-from fastphx.testing.server_socket cimport ServerSocket
+from fastphx.testing.server_socket cimport STATE_OPEN, ServerSocket
 from fastphx.testing.text_frame cimport reply_frame
 
 import orjson
 
 from fastphx.errors import DecodeError, clip
+from fastphx.foreign_text import visible
 
 cdef object _loads = orjson.loads
 cdef object _dumps = orjson.dumps
@@ -216,9 +217,11 @@ cdef class ServerConnection(ServerSocket):
             refuse_join(self, message, {"reason": "join crashed"})
             return None
         channel.start(self, message, header)
+        if self.state != STATE_OPEN:
+            return None
         self._channels[channel.topic] = channel
         channel.run_join(message, payload)
         return channel
 
     def __repr__(self):
-        return f"<ServerConnection {self.id or ''} of {len(self._channels)} channels>"
+        return f"<ServerConnection {visible(self.id or '')} of {len(self._channels)} channels>"

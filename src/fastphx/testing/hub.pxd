@@ -22,9 +22,9 @@ cdef struct Counters:
     uint64_t heartbeats
     uint64_t unmatched              # answered "unmatched topic", joins excepted
     uint64_t stale                  # messages with a join_ref that is not the topic's: not answered
-    uint64_t bad_frames             # answered with close code 1011
+    uint64_t bad_frames             # answered with a close: 1002, 1007 or 1011
     uint64_t idle_timeouts
-    uint64_t overflows              # connections cut because they did not read
+    uint64_t overflows              # connections ended at max_write_buffer or max_queue_bytes
     uint64_t disconnects            # connections that the server closed on purpose, cuts included
     uint64_t dropped_replies
     uint64_t delayed_replies
@@ -44,6 +44,7 @@ cdef class Hub:
     cdef object on_open
     cdef object on_end
     cdef readonly Py_ssize_t max_write_buffer
+    cdef readonly Py_ssize_t max_queue_bytes
     cdef int64_t close_timeout_ns       # how long a client may take to answer a close
     cdef int64_t stalled_until_ns
     cdef char* _memory

@@ -23,11 +23,13 @@ cdef class Hub:
     *on_open* and *on_end* are called with each connection that opens, and that is gone.
     """
 
-    def __init__(self, loop, Py_ssize_t max_write_buffer, double close_timeout_s, on_open, on_end):
+    def __init__(self, loop, Py_ssize_t max_write_buffer, Py_ssize_t max_queue_bytes, double close_timeout_s,
+                 on_open, on_end):
         memset(&self.counters, 0, sizeof(self.counters))
         self.faults = Faults()
         self.loop = loop
         self.max_write_buffer = max_write_buffer
+        self.max_queue_bytes = max_queue_bytes
         self.close_timeout_ns = to_ns(close_timeout_s)
         self.on_open = on_open
         self.on_end = on_end
@@ -54,6 +56,9 @@ cdef class Hub:
 
     def count_refused(self):
         self.counters.refused += 1
+
+    def count_overflow(self):
+        self.counters.overflows += 1
 
     def stall(self, double seconds):
         """Connections that open within *seconds* are stalled until then from the start."""

@@ -24,6 +24,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 from fastphx.errors import DecodeError
 from fastphx.protocol.codec import decode
 from fastphx.testing.handshake import TOKEN_PREFIX
+from fastphx.testing.hub import Hub
 
 REQUEST_LINE_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
@@ -33,6 +34,9 @@ MAX_BODY_BYTES = 8_000_000
 
 MAX_UNPOLLED_BYTES = 1024 * 1024
 """Beyond it a session's WebSocket is not read, so that its own ``max_write_buffer`` counts from then on."""
+
+MESSAGE_BYTES = 64
+"""What a message costs beside its text."""
 
 _OWN_HEADERS = frozenset(
     ("accept", "connection", "content-length", "content-type", "host", "transfer-encoding", "upgrade")
@@ -51,8 +55,11 @@ class LongPoll:
     socket's idle timeout; *idle_timeout_s* is the shortest of these.
     """
 
-    def __init__(self, websocket: WebSocketFactory, *, window_s: float, idle_timeout_s: float) -> None:
+    def __init__(
+        self, websocket: WebSocketFactory, hub: Hub, *, window_s: float, idle_timeout_s: float
+    ) -> None:
         self._websocket = websocket
+        self._hub = hub
         self._window_s = window_s
         self._ping_interval_s = min(idle_timeout_s / 3, window_s)
         self._sessions: dict[str, LongPollSession] = {}
@@ -92,7 +99,7 @@ class LongPoll:
     async def _open(self, request: web.BaseRequest) -> web.Response:
         if self.is_draining:
             return web.Response(status=503)
-        session = LongPollSession(secrets.token_urlsafe(24))
+        session = LongPollSession(secrets.token_urlsafe(24), self._hub)
         try:
             await session.connect(self._websocket(), request)
         except picows.WSHandshakeError as error:
@@ -136,14 +143,17 @@ class LongPoll:
 class LongPollSession(WSListener):
     """One long-polling session: a client's WebSocket on the server itself, and what it has not polled yet."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, hub: Hub) -> None:
         self.token = token
+        self._hub = hub
         self.vsn = 1
         self.messages: list[str] = []
         self.available = asyncio.Event()
         self.on_end: Callable[[], object] | None = None
         self._transport: WSTransport | None = None
         self._unpolled_bytes = 0
+        self._is_cut_off = False
+        self._watch: asyncio.Task[None] | None = None
 
     async def connect(self, websocket: asyncio.BufferedProtocol, request: web.BaseRequest) -> None:
         """Open the WebSocket with the query and the headers of *request*. Raises picows.WSHandshakeError."""
@@ -166,18 +176,40 @@ class LongPollSession(WSListener):
                 logger_name=_PICOWS_LOGGER,
                 use_aiofastnet=False,
             )
+        self._watch = loop.create_task(self._follow(websocket))
+
+    async def _follow(self, websocket: Any) -> None:
+        """Read on when the server's side has ended: a session that is not polled would not see it."""
+        await websocket.transport.wait_disconnected()
+        self._is_cut_off = True
+        if self._transport is not None:
+            self._transport.underlying_transport.resume_reading()
 
     @property
     def is_open(self) -> bool:
         return self._transport is not None
 
     def send(self, data: bytes, opcode: int) -> None:
-        if self._transport is not None:
+        """Send a message; the session ends where the server does not read so much."""
+        if self._transport is None:
+            return
+        unread_bytes = self._unread_bytes
+        if unread_bytes and unread_bytes + len(data) > self._hub.max_queue_bytes:
+            self._hub.count_overflow()
+            self.end()
+        else:
             self._transport.send(WSMsgType(opcode), data)
 
     def ping(self) -> None:
-        if self._transport is not None:
+        if self._transport is not None and not self._unread_bytes:
             self._transport.send_ping()
+
+    @property
+    def _unread_bytes(self) -> int:
+        """What the server's side of the session has not read yet, beside what the system holds."""
+        assert self._transport is not None
+        unread: int = self._transport.underlying_transport.get_write_buffer_size()
+        return unread
 
     def end(self) -> None:
         if self._transport is not None:
@@ -202,16 +234,17 @@ class LongPollSession(WSListener):
             transport.send_close(frame.get_close_code())
             transport.disconnect()
             return
+        payload = frame.get_payload_as_bytes()
         if frame.msg_type == WSMsgType.TEXT:
-            message = frame.get_payload_as_bytes().decode("utf-8", "replace")
+            message = payload.decode("utf-8", "replace")
         elif frame.msg_type == WSMsgType.BINARY:
-            message = base64.b64encode(frame.get_payload_as_bytes()).decode()
+            message = base64.b64encode(payload).decode()
         else:
             return
         self.messages.append(message)
         self.available.set()
-        self._unpolled_bytes += len(message)
-        if self._unpolled_bytes > MAX_UNPOLLED_BYTES:
+        self._unpolled_bytes += len(payload) + MESSAGE_BYTES
+        if self._unpolled_bytes > MAX_UNPOLLED_BYTES and not self._is_cut_off:
             transport.underlying_transport.pause_reading()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:

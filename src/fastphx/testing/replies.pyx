@@ -5,7 +5,7 @@ from fastphx.protocol.frame_scan cimport Header, KIND_TEXT, REF_NULL, Ref
 from fastphx.protocol.message cimport Message
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
 from fastphx.testing.responses cimport ServerReply
-from fastphx.testing.server_socket cimport ServerSocket
+from fastphx.testing.server_socket cimport STATE_OPEN, ServerSocket
 from fastphx.testing.text_frame cimport encode_payload, reply_frame
 
 from fastphx.errors import EncodingError
@@ -53,17 +53,29 @@ cdef int send_reply(ServerSocket socket, int opcode, bytes data, bint to_push) e
         return 0
     delay_s = reply_delay_s(socket)
     if delay_s > 0:
-        socket.hub.counters.delayed_replies += 1
-        socket.hub.loop.call_later(delay_s, _send_later, socket, opcode, data, to_push)
-        return 0
+        return put_off(socket, delay_s, opcode, data, to_push)
     if socket.send_bytes(opcode, data) and to_push:
         socket.hub.counters.replies += 1
     return 0
 
 
-def _send_later(ServerSocket socket not None, int opcode, bytes data not None, bint to_push):
-    if socket.send_bytes(opcode, data) and to_push:
-        socket.hub.counters.replies += 1
+cdef int put_off(ServerSocket socket, double delay_s, int opcode, bytes data, bint to_push) except -1:
+    if socket.state != STATE_OPEN or not socket.put_aside(PyBytes_GET_SIZE(data)):
+        return 0
+    socket.hub.counters.delayed_replies += 1
+    if socket.put_off is None:
+        socket.put_off = set()
+    timer = None
+
+    def on_due():
+        socket.put_off.discard(timer)
+        socket.take_up(PyBytes_GET_SIZE(data))
+        if socket.send_bytes(opcode, data) and to_push:
+            socket.hub.counters.replies += 1
+
+    timer = socket.hub.loop.call_later(delay_s, on_due)
+    socket.put_off.add(timer)
+    return 0
 
 
 cdef int answer(ServerSocket socket, object join_ref, object ref, str topic, str status, object response,

@@ -54,6 +54,9 @@ class Server:
 
     ``port`` 0 takes a free port. ``ssl`` makes it serve wss. ``reuse_port`` lets several processes share
     a port. ``max_write_buffer`` is how many bytes wait for a client that does not read, before it is cut;
+    ``max_queue_bytes`` how many of its messages wait for channels whose callback is a coroutine, with the
+    names of what it has joined, before it is closed with 1008. Each that waits counts 256 more, so that their
+    number is bounded too, and what passes either limit is counted in ``overflows``.
     ``close_timeout_s`` how long a client may take to answer a close. ``use_uvloop`` is for the thread.
     ``compress`` agrees to permessage-deflate where a client offers it. ``longpoll`` serves ``/longpoll``
     beside ``/websocket`` (extra ``longpoll``); a poll is answered after ``longpoll_window_s`` without a
@@ -76,6 +79,7 @@ class Server:
         reuse_port: bool = False,
         max_message_size: int = 8 * 1024 * 1024,
         max_write_buffer: int = 16 * 1024 * 1024,
+        max_queue_bytes: int = 16 * 1024 * 1024,
         close_timeout_s: float = 5.0,
         use_uvloop: bool = True,
         compress: bool | DeflateOptions = False,
@@ -106,6 +110,7 @@ class Server:
         self._reuse_port = reuse_port
         self._max_message_size = max_message_size
         self._max_write_buffer = max_write_buffer
+        self._max_queue_bytes = max_queue_bytes
         self._close_timeout_s = close_timeout_s
         self._use_uvloop = use_uvloop
         self._deflate_options = DeflateOptions() if compress is True else compress or None
@@ -128,6 +133,7 @@ class Server:
         self._hub = Hub(
             asyncio.get_running_loop(),
             self._max_write_buffer,
+            self._max_queue_bytes,
             self._close_timeout_s,
             self._connections.add,
             self._connections.discard,
@@ -357,6 +363,7 @@ class Server:
             raise ModuleNotFoundError("longpoll needs aiohttp: pip install fastphx[longpoll]") from None
         self._longpoll = LongPoll(
             self._websocket_protocol,
+            self._hub,
             window_s=self._longpoll_window_s,
             idle_timeout_s=min(handler.idle_timeout_s for handler in self.sockets.values()),
         )

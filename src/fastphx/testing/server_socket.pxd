@@ -14,6 +14,9 @@ cdef enum SocketState:
     STATE_CLOSING = 2           # we have sent our close frame
     STATE_CLOSED = 3
 
+cdef enum:
+    ITEM_BYTES = 256            # what a frame or message that waits costs beside its own: it bounds counts too
+
 cdef class ServerSocket(Outlet):
     cdef Hub hub
     cdef WSTransport transport
@@ -23,9 +26,11 @@ cdef class ServerSocket(Outlet):
     cdef readonly object id
     cdef Faults _faults
     cdef bytearray _fragments           # a message whose end has not come yet, or None
-    cdef list _held_in                  # while stalled: (opcode, fin, deflated, bytes)
-    cdef list _held_out                 # (opcode, bytes)
-    cdef Py_ssize_t _held_out_bytes
+    cdef list _held_in                  # while stalled: (opcode, fin, rsv, bytes)
+    cdef object _unwritten              # while stalled or not read from: (opcode, bytes); a deque, or None
+    cdef Py_ssize_t _unwritten_bytes    # of these, and of replies that are put off
+    cdef set put_off                    # the timers of such replies
+    cdef Py_ssize_t _queued_bytes       # of the client's messages that its channels have not handled yet
     cdef Py_ssize_t max_message_size
     cdef int64_t received_ns            # when the last frame came
     cdef int64_t deadline_ns            # when a close must have been answered
@@ -49,11 +54,26 @@ cdef class ServerSocket(Outlet):
     cdef int bad_frame(self, object error) except -1
     """Count a frame that is none of the protocol's, and close with 1011, as a crash in Phoenix does."""
 
-    cdef int on_part(self, int opcode, bint fin, bint deflated, const char* data, Py_ssize_t size) except -1
+    cdef bint put_aside(self, Py_ssize_t size) except -1
+    """Take room for a frame that cannot be written now. False where there is none: the socket is cut then."""
+    cdef int take_up(self, Py_ssize_t size) noexcept
+    """Give that room back."""
+    cdef bint enqueue(self, Py_ssize_t size) except -1
+    """Take *size* bytes of room for what a channel has to keep of its client. False where there is none: the
+    socket is closed then, with 1008."""
+    cdef int dequeue(self, Py_ssize_t size) noexcept
+    """Give *size* bytes of it back."""
+
+    cdef int on_part(self, int opcode, bint fin, int rsv, const char* data, Py_ssize_t size) except -1
     cdef int receive(self, const char* data, Py_ssize_t size, int opcode) except -1
     cdef int receive_deflated(self, bytes data, int opcode) except -1
     cdef int protocol_error(self, str reason) except -1
     cdef int answer_close(self, const char* data, Py_ssize_t size) except -1
-    cdef int overflow(self) except -1
+    cdef int wait(self, int opcode, bytes data) except -1
+    cdef int write(self, int opcode, char* data, Py_ssize_t size) except -1
+    cdef int flush(self) except -1
+    cdef int flush_all(self) except -1
+    cdef int write_first(self) except -1
+    cdef int cancel_put_off(self) except -1
     cdef int cut_now(self) except -1
     cdef int hold(self) except -1

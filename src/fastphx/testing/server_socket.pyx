@@ -4,6 +4,7 @@ from libc.string cimport memcpy
 from picows.picows cimport WSCloseCode, WSFrame, WSMsgType, WSTransport
 
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
+from fastphx.protocol.utf8 cimport valid_utf8
 from fastphx.testing.faults cimport Faults
 from fastphx.testing.hub cimport Hub, to_ns
 from fastphx.testing.outlet cimport Outlet
@@ -13,7 +14,9 @@ from fastphx.timing.wheel cimport monotonic_ns
 import logging
 import socket
 import struct
+from collections import deque
 
+from fastphx.foreign_text import visible
 from fastphx.transports.websocket.deflate import MIN_DEFLATED_BYTES as _min_deflated_bytes, InflateError
 
 cdef Py_ssize_t _MIN_DEFLATED_BYTES = _min_deflated_bytes
@@ -22,6 +25,7 @@ cdef bytes _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 cdef enum:
     CLOCK_SLACK_NS = 5_000_000      # a loop may fire a timer a little early
+    RSV1 = 4
 
 
 cdef class ServerSocket(Outlet):
@@ -52,6 +56,18 @@ cdef class ServerSocket(Outlet):
     def is_open(self):
         """True until either side has closed."""
         return self.state == STATE_OPEN
+
+    @property
+    def unsent_bytes(self):
+        """What waits for the client to read, or for a fault switch."""
+        if self.transport is None:
+            return 0
+        return self._unwritten_bytes + self.transport.underlying_transport.get_write_buffer_size()
+
+    @property
+    def queued_bytes(self):
+        """What the client has sent and the channels have not handled yet, and the names of what it has joined."""
+        return self._queued_bytes
 
     @property
     def faults(self):
@@ -94,17 +110,23 @@ cdef class ServerSocket(Outlet):
                 self.state = STATE_CLOSED
                 transport.disconnect()
             return
+        rsv = frame.rsv1 << 2 | frame.rsv2 << 1 | frame.rsv3
         if self.stalled_until_ns:
             # Reading is paused, but picows hands on what it had read before.
-            self._held_in.append((opcode, frame.fin, frame.rsv1, frame.payload_ptr[:frame.payload_size]))
+            self._held_in.append((opcode, frame.fin, rsv, frame.payload_ptr[:frame.payload_size]))
             return
         self.received_ns = monotonic_ns()
-        self.on_part(opcode, frame.fin, frame.rsv1, frame.payload_ptr, frame.payload_size)
+        self.on_part(opcode, frame.fin, rsv, frame.payload_ptr, frame.payload_size)
 
-    cdef int on_part(self, int opcode, bint fin, bint deflated, const char* data, Py_ssize_t size) except -1:
-        if deflated and (self._inflate is None or (opcode != OPCODE_TEXT and opcode != OPCODE_BINARY)):
+    cdef int on_part(self, int opcode, bint fin, int rsv, const char* data, Py_ssize_t size) except -1:
+        cdef bint deflated = rsv == RSV1
+        if rsv and (not deflated or self._inflate is None
+                    or (opcode != OPCODE_TEXT and opcode != OPCODE_BINARY)):
             return self.protocol_error("a reserved bit is set that no extension gives a meaning")
         if opcode == OPCODE_TEXT or opcode == OPCODE_BINARY:
+            if size > self.max_message_size:
+                self.disconnect(1009, "the message is too big")
+                return 0
             if fin and self._fragments is None:
                 if deflated:
                     return self.receive_deflated(data[:size], opcode)
@@ -128,7 +150,10 @@ cdef class ServerSocket(Outlet):
                     return self.receive_deflated(whole, self._fragments_opcode)
                 return self.receive(PyBytes_AS_STRING(whole), PyBytes_GET_SIZE(whole), self._fragments_opcode)
         elif opcode == <int>WSMsgType.PING:
-            self.transport.send_pong(data[:size])
+            if self.writing_paused:
+                self.wait(<int>WSMsgType.PONG, data[:size])
+            else:
+                self.transport.send_pong(data[:size])
         elif opcode == <int>WSMsgType.CLOSE:
             self.answer_close(data, size)
         return 0
@@ -153,7 +178,10 @@ cdef class ServerSocket(Outlet):
         if size >= 2:
             code = (<unsigned char>data[0] << 8) | <unsigned char>data[1]
         self.on_end()
+        self.flush_all()
         self.state = STATE_CLOSED
+        # What is unsent is waited for so long.
+        self.deadline_ns = monotonic_ns() + self.hub.close_timeout_ns
         self.transport.send_close(<WSCloseCode>code)
         self.transport.disconnect()
         return 0
@@ -164,7 +192,8 @@ cdef class ServerSocket(Outlet):
         self.on_end()
         self.state = STATE_CLOSED
         self.transport = None
-        self._held_in = self._held_out = None
+        self._held_in = self._unwritten = None
+        self.cancel_put_off()
         self.hub.counters.connections_open -= 1
         self.hub.on_end(self)
 
@@ -173,6 +202,8 @@ cdef class ServerSocket(Outlet):
 
     cpdef resume_writing(self):
         self.writing_paused = False
+        if self.state == STATE_OPEN and not self.stalled_until_ns:
+            self.flush()
 
     # Frames out.
 
@@ -183,15 +214,24 @@ cdef class ServerSocket(Outlet):
         if hub.faults.take_truncation() or (self._faults is not None and self._faults.take_truncation()):
             hub.counters.truncated_frames += 1
             size = size // 2
-        if self.stalled_until_ns:
-            if self._held_out_bytes + size > hub.max_write_buffer:
-                return self.overflow()
-            self._held_out_bytes += size
-            self._held_out.append((opcode, data[:size]))
+        if self.writing_paused or self.stalled_until_ns:
+            return self.wait(opcode, data[:size])
+        return self.write(opcode, data, size)
+
+    cdef int wait(self, int opcode, bytes data) except -1:
+        """Keep a frame until it may be written."""
+        if not self.put_aside(PyBytes_GET_SIZE(data)):
+            return 0
+        if self._unwritten is None:
+            self._unwritten = deque()
+        self._unwritten.append((opcode, data))
+        return 1
+
+    cdef int write(self, int opcode, char* data, Py_ssize_t size) except -1:
+        cdef Hub hub = self.hub
+        if opcode == <int>WSMsgType.PONG:
+            self.transport.send_pong(data[:size])
             return 1
-        if self.writing_paused and (
-                self.transport.underlying_transport.get_write_buffer_size() + size > hub.max_write_buffer):
-            return self.overflow()
         hub.counters.frames_sent += 1
         if self._deflate is not None and size >= _MIN_DEFLATED_BYTES:
             deflated = self._deflate(data[:size])
@@ -202,9 +242,60 @@ cdef class ServerSocket(Outlet):
         self.transport.send_reuse_external_buffer(<WSMsgType>opcode, data, size)
         return 1
 
-    cdef int overflow(self) except -1:
-        self.hub.counters.overflows += 1
-        self.cut_now()
+    cdef int flush(self) except -1:
+        """Write what has waited, until the transport has enough."""
+        while self._unwritten and not self.writing_paused:
+            self.write_first()
+        return 0
+
+    cdef int flush_all(self) except -1:
+        """Write all that has waited for the client to read: a close frame is to follow."""
+        while self._unwritten and not self.stalled_until_ns:
+            self.write_first()
+        return 0
+
+    cdef int write_first(self) except -1:
+        cdef int opcode
+        cdef bytes data
+        cdef char* out
+        opcode, data = self._unwritten.popleft()
+        self.take_up(PyBytes_GET_SIZE(data))
+        out = self.hub.reserve(PyBytes_GET_SIZE(data))
+        memcpy(out, PyBytes_AS_STRING(data), <size_t>PyBytes_GET_SIZE(data))
+        return self.write(opcode, out, PyBytes_GET_SIZE(data))
+
+    # Limits of what waits.
+
+    cdef bint put_aside(self, Py_ssize_t size) except -1:
+        if self._unwritten_bytes + size + ITEM_BYTES > self.hub.max_write_buffer:
+            self.hub.counters.overflows += 1
+            self.cut_now()
+            return False
+        self._unwritten_bytes += size + ITEM_BYTES
+        return True
+
+    cdef int take_up(self, Py_ssize_t size) noexcept:
+        self._unwritten_bytes -= size + ITEM_BYTES
+        return 0
+
+    cdef bint enqueue(self, Py_ssize_t size) except -1:
+        if self._queued_bytes + size > self.hub.max_queue_bytes:
+            self.hub.counters.overflows += 1
+            self.disconnect(1008, "too much waits for the channels")
+            return False
+        self._queued_bytes += size
+        return True
+
+    cdef int dequeue(self, Py_ssize_t size) noexcept:
+        self._queued_bytes -= size
+        return 0
+
+    cdef int cancel_put_off(self) except -1:
+        # Their data would be kept until they are due, for nobody.
+        if self.put_off is not None:
+            for timer in self.put_off:
+                timer.cancel()
+            self.put_off = None
         return 0
 
     cdef int send_bytes(self, int opcode, bytes data) except -1:
@@ -216,13 +307,18 @@ cdef class ServerSocket(Outlet):
     # Frames in.
 
     cdef int receive(self, const char* data, Py_ssize_t size, int opcode) except -1:
+        # RFC 6455 section 8.1.
+        if opcode == OPCODE_TEXT and not valid_utf8(data, size):
+            self.hub.counters.bad_frames += 1
+            self.disconnect(1007, "a text message is not valid UTF-8")
+            return 0
         self.hub.counters.frames_received += 1
         self.hub.counters.bytes_received += size
         return self.on_message(data, size, opcode)
 
     cdef int bad_frame(self, object error) except -1:
         self.hub.counters.bad_frames += 1
-        _logger.info("closing a socket with code 1011: %s", error)
+        _logger.info("closing a socket with code 1011: %s", visible(str(error)))
         self.disconnect(1011)
         return 0
 
@@ -234,6 +330,7 @@ cdef class ServerSocket(Outlet):
             return
         self.hub.counters.disconnects += 1
         self.on_end()
+        self.flush_all()
         self.state = STATE_CLOSING
         self.deadline_ns = monotonic_ns() + self.hub.close_timeout_ns
         self.transport.send_close(<WSCloseCode>code, reason.encode())
@@ -249,6 +346,7 @@ cdef class ServerSocket(Outlet):
             return 0
         self.on_end()
         self.state = STATE_CLOSED
+        self.deadline_ns = 0
         raw = self.transport.underlying_transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -272,8 +370,6 @@ cdef class ServerSocket(Outlet):
 
     cdef int hold(self) except -1:
         self._held_in = []
-        self._held_out = []
-        self._held_out_bytes = 0
         if not self.transport.underlying_transport.is_closing():
             self.transport.underlying_transport.pause_reading()
         self.hub.loop.call_later((self.stalled_until_ns - monotonic_ns()) / 1e9, self._resume)
@@ -289,20 +385,19 @@ cdef class ServerSocket(Outlet):
             return
         self.stalled_until_ns = 0
         self.received_ns = now
-        held_in, held_out = self._held_in, self._held_out
-        self._held_in = self._held_out = None
-        for opcode, data in held_out:
-            self.send_bytes(opcode, data)
-        for opcode, fin, deflated, data in held_in:
+        held_in = self._held_in
+        self._held_in = None
+        self.flush()
+        for opcode, fin, rsv, data in held_in:
             if self.state == STATE_OPEN:
-                self.on_part(opcode, fin, deflated, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+                self.on_part(opcode, fin, rsv, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         if self.state == STATE_OPEN and not self.transport.underlying_transport.is_closing():
             self.transport.underlying_transport.resume_reading()
 
 
 def sweep(connections):
     """Close those of *connections* that have been silent for their idle timeout (code 1002, as Bandit does),
-    and cut those that have not answered a close."""
+    and cut those that have not answered a close, or not read what came before theirs."""
     cdef ServerSocket connection
     cdef int64_t now = monotonic_ns()
     for connection in list(connections):
@@ -310,5 +405,5 @@ def sweep(connections):
             if not connection.stalled_until_ns and now - connection.received_ns > connection.idle_timeout_ns:
                 connection.hub.counters.idle_timeouts += 1
                 connection.disconnect(1002)
-        elif connection.state == STATE_CLOSING and now > connection.deadline_ns:
+        elif 0 < connection.deadline_ns < now:
             connection.cut_now()
