@@ -15,7 +15,7 @@ cdef enum SocketState:
     STATE_CLOSED = 3
 
 cdef enum:
-    ITEM_BYTES = 256            # what a frame or message that waits costs beside its own: it bounds counts too
+    ITEM_BYTES = 256            # what one that waits costs beside its bytes, so that counts are bounded too
 
 cdef class ServerSocket(Outlet):
     cdef Hub hub

@@ -66,7 +66,7 @@ cdef class ServerSocket(Outlet):
 
     @property
     def queued_bytes(self):
-        """What the client has sent and the channels have not handled yet, and the names of what it has joined."""
+        """What the client has sent and its channels have not handled yet, and what it has joined."""
         return self._queued_bytes
 
     @property
