@@ -171,6 +171,12 @@ def test_a_payload_of_none_is_null_and_one_that_is_not_given_is_empty(tmp_path: 
         ("    def setup(self): raise SystemExit(3)", "setup raised SystemExit: 3 (2 times)"),
         ("    def on_joined(self, topic, response): exit()", "on_joined raised SystemExit"),
         ("    def setup(self): self.every(0.01, exit)", "every raised SystemExit"),
+        (
+            """
+    def setup(self): self.every(0.01, self.beat)
+    async def beat(self): pass""",
+            "beat raised TypeError: it is async",
+        ),
         ("    i = property(lambda self: 1)", "__init__ raised AttributeError"),
     ],
 )

@@ -68,6 +68,21 @@ def test_braces_that_are_doubled_are_text(tmp_path: Path) -> None:
     assert run.code == 0, run.err
 
 
+@pytest.mark.parametrize("vsn", ["2.0.0", "1.0.0"])
+def test_a_join_payload_of_null_is_null(tmp_path: Path, vsn: str) -> None:
+    (tmp_path / "own.py").write_text(
+        "class Scenario:\n"
+        "    def on_joined(self, topic, response):\n"
+        "        assert response == {'joined': None}, response\n"
+    )
+    run = load(
+        tmp_path,
+        *("--scenario", str(tmp_path / "own.py"), "--join-payload", "null", "-c", "1", "--vsn", vsn),
+        *("--duration", "300ms"),
+    )
+    assert run.code == 0, run.err
+
+
 def test_threads_of_a_script_do_not_hold_its_worker(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "import threading\n"

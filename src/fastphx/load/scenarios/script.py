@@ -107,7 +107,10 @@ class Script:
         def fire() -> None:
             timer.schedule(running.wheel, seconds)
             try:
-                function()
+                result = function()
+                if inspect.iscoroutine(result):
+                    result.close()
+                    raise TypeError("it is async: what every calls is a plain function, which must not wait")
             except (DisconnectedError, NotJoinedError, OverloadedError):
                 pass
             except (Exception, SystemExit) as error:

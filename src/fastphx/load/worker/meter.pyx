@@ -18,8 +18,6 @@ from fastphx.protocol.refs cimport RefEntry
 from fastphx.protocol.session cimport FAIL_CLOSED, FAIL_DISCONNECTED, Session
 from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
 
-from orjson import loads
-
 from fastphx.errors import AlreadyJoinedError, DecodeError, DisconnectedError, OverloadedError, clip
 from fastphx.foreign_text import clipped
 
@@ -322,7 +320,7 @@ cdef class MeterSession(Session):
         cdef object payload
         if self.closing or not self.is_connected:
             return
-        payload = RawJson(self.join_payload) if self.serializer is None else loads(self.join_payload)
+        payload = RawJson(self.join_payload)
         self.joining_since_ns = now_ns
         for topic in self.topics:
             try:
@@ -440,7 +438,7 @@ cdef class MeterSession(Session):
         cdef RefEntry entry
         self.refs.put(ref, join.join_ref, now_ns, now_ns + self.meter.timeout_ns, due_ns, NULL)
         try:
-            self.send_push(join, self.meter.event.decode(), loads(payload))
+            self.send_push(join, self.meter.event.decode(), RawJson(payload))
         except BaseException:
             self.refs.take(ref, &entry)
             raise
