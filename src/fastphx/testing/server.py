@@ -361,6 +361,7 @@ class Server:
             if error.name != "aiohttp":
                 raise
             raise ModuleNotFoundError("longpoll needs aiohttp: pip install fastphx[longpoll]") from None
+        assert self._hub is not None
         self._longpoll = LongPoll(
             self._websocket_protocol,
             self._hub,
