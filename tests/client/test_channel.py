@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import picows
@@ -23,6 +24,7 @@ from fastphx import (
     OverloadedError,
     connect,
 )
+from fastphx.client import membership
 from fastphx.protocol.joins import JoinState
 from fastphx.testing import Server, demo_server
 from tests.client.backoff import at_once
@@ -376,6 +378,39 @@ async def test_shards_auto_pass_the_cap() -> None:
         assert (await late.push("echo", {})).status == "ok"
         await asyncio.gather(*(room.leave() for room in rooms))
         assert client.stats.channels == 2
+
+
+async def test_opening_a_further_shard_loses_nothing() -> None:
+    async with (
+        demo_server(max_channels_per_transport=1) as server,
+        connect(server.url, shards="auto", backoff=at_once, rejoin_backoff=at_once) as client,
+    ):
+        states: list[str] = []
+        client.on_state(states.append)
+        await within(asyncio.gather(*(client.join(f"room:{n}") for n in range(5))))
+        assert (client.stats.sockets, states) == (5, [])
+        # One that was open is lost like any other.
+        server.cut(1)
+        await until(lambda: states == ["reconnecting", "open"])
+
+
+async def test_a_channel_that_was_joined_at_the_clocks_beginning(
+    server: Server, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AtTheBeginning:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(asyncio.get_running_loop(), name)
+
+        def time(self) -> float:
+            return 0.0
+
+    clock = SimpleNamespace(**{**vars(asyncio), "get_running_loop": AtTheBeginning})
+    monkeypatch.setattr(membership, "asyncio", clock)
+    room = await client.join("room:lobby")
+    messages = aiter(room)
+    server.cut()
+    assert (await within(anext(messages))).event == Outage.EVENT
+    assert room.gaps == 1
 
 
 class SlowToLeave(picows.WSListener):  # type: ignore[misc]

@@ -323,6 +323,90 @@ async def test_a_failing_parameter_is_retried(server: Server) -> None:
         assert client.stats.connect_errors == client.stats.handler_errors == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "unfit"),
+    [
+        ("params", {"token": None}),
+        ("params", 5),
+        ("params", {"vsn": "1.0.0"}),
+        ("auth_token", ""),
+        ("auth_token", 5),
+        ("headers", {"x-token": "t\n"}),
+        ("headers", "x-token"),
+        ("headers", 5),
+    ],
+)
+async def test_what_a_callable_gives_and_no_attempt_can_use_is_a_failed_attempt(
+    server: Server, fast_client: OpenClient, option: str, unfit: Any
+) -> None:
+    given: Any = None
+    options: dict[str, Any] = {option: lambda: given}
+    client = await fast_client(**options)
+    room = await client.join("room:lobby")
+    given = unfit
+    server.cut()
+    await until(lambda: client.stats.connect_errors >= 2)
+    assert client.state == "reconnecting"
+    assert client.stats.handler_errors == client.stats.connect_errors
+    given = None
+    await until(lambda: room.gaps == 1)
+    assert client.closed_because is None
+
+
+@pytest.mark.parametrize("extra", [{"x-one": "1"}, [("x-one", "1")]])
+async def test_extra_headers_and_headers_together(extra: Any) -> None:
+    seen: list[Handshake] = []
+
+    def connected(handshake: Handshake) -> dict[str, Any]:
+        seen.append(handshake)
+        return {}
+
+    async with (
+        Server({"room:*": Channel}, connect=connected) as server,
+        connect(server.url, extra_headers=extra, headers={"x-two": "2"}),
+    ):
+        assert [seen[0].headers.get(name) for name in ("x-one", "x-two")] == ["1", "2"]
+
+
+@pytest.mark.parametrize("delay", [float("nan"), -1.0, "1", None, True, 10**400])
+async def test_a_backoff_that_gives_no_seconds(server: Server, fast_client: OpenClient, delay: Any) -> None:
+    client = await fast_client(
+        backoff=lambda attempt: delay, rejoin_backoff=lambda attempt: delay, backoff_base=0.001
+    )
+    room = await client.join("room:lobby")
+    server.cut()
+    await until(lambda: room.gaps == 1)
+    server.crash_channels()
+    await until(lambda: room.gaps == 2)
+    assert client.stats.handler_errors == 2
+
+
+async def test_a_reconnect_rule_that_gives_no_bool(server: Server, fast_client: OpenClient) -> None:
+    client = await fast_client(reconnect=lambda reason: None)
+    room = await client.join("room:lobby")
+    server.cut()
+    await until(lambda: room.gaps == 1)
+    assert client.stats.handler_errors == 1
+
+
+async def test_two_tasks_share_an_iterator_over_states(server: Server, client: Client) -> None:
+    changes = client.states()
+    seen: list[str] = []
+
+    async def follow() -> None:
+        async for state in changes:
+            seen.append(state)  # noqa: PERF401 - it is read meanwhile
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(2):
+            tasks.create_task(within(follow()))
+        await asyncio.sleep(0)
+        server.cut()
+        await until(lambda: len(seen) == 2)
+        await client.close()
+    assert seen == ["reconnecting", "open", "closed"]
+
+
 async def test_a_server_that_comes_later(unused_tcp_port: int) -> None:
     client = connect(f"ws://127.0.0.1:{unused_tcp_port}/socket", backoff=lambda attempt: 0.01)
     opening = asyncio.ensure_future(client)

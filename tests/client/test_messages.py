@@ -202,6 +202,28 @@ async def test_an_iteration_that_was_cancelled_is_over(server: Server, client: C
     assert (await within(anext(messages))).payload == {"n": 0}
 
 
+async def test_two_tasks_on_one_iterator_never_hang(server: Server, client: Client) -> None:
+    room = await client.join("room:lobby")
+    messages = aiter(room)
+    first = asyncio.ensure_future(anext(messages))
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="two tasks"):
+        await anext(messages)
+    # Nor does one that waits when the first was woken and has not had its turn.
+    queue = room._delivery._queue
+    assert queue is not None
+    queue.put(1)
+    assert await anext(messages) == 1
+    second = anext(messages)
+    waiter = second.send(None)
+    with pytest.raises(RuntimeError, match="two tasks"):
+        await within(first)
+    queue.put(2)
+    assert waiter.done()
+    with pytest.raises(StopIteration, match="2"):
+        second.send(None)
+
+
 async def test_a_payload_that_cannot_be_decoded_is_logged_without_its_bytes(
     server: Server, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:

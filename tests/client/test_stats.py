@@ -90,6 +90,38 @@ async def test_open_telemetry(server: Server) -> None:
     connect(server.url, metrics=True)
 
 
+async def test_a_collection_takes_one_snapshot(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = pytest.importorskip("opentelemetry.metrics")
+    reads: list[Any] = []
+
+    class Meter(metrics.NoOpMeter):  # type: ignore[misc, name-defined]
+        def create_observable_counter(self, name: str, callbacks: Any = None, **more: Any) -> Any:
+            reads.extend(callbacks)
+
+        create_observable_gauge = create_observable_counter
+
+    class Provider(metrics.NoOpMeterProvider):  # type: ignore[misc, name-defined]
+        def get_meter(self, *arguments: Any, **more: Any) -> Any:
+            return Meter("fastphx")
+
+    taken = 0
+    computed = Client.stats.fget  # type: ignore[attr-defined]
+
+    def stats(client: Client) -> Stats:
+        nonlocal taken
+        taken += 1
+        return computed(client)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(Client, "stats", property(stats))
+    async with connect(server.url, metrics=Provider()) as client:
+        room = await client.join("room:lobby")
+        for collection in range(1, 4):
+            values = {observation.value for read in reads for observation in read(None)}
+            assert taken == collection
+            assert collection in values, "a collection has the replies until then"
+            await room.push("echo", {})
+
+
 async def test_without_open_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.metrics", None)
     with pytest.raises(RuntimeError, match=r"pip install fastphx\[opentelemetry\]"):

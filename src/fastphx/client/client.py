@@ -205,7 +205,7 @@ class Client:
 
     @property
     def state(self) -> ClientState:
-        """Open where all its sockets are."""
+        """Open where all its sockets are, but for further ones of ``shards="auto"`` that are being opened."""
         return self._state.value
 
     async def wait_state(self, *states: ClientState | str, timeout: float | None = None) -> ClientState:

@@ -84,7 +84,7 @@ class Context:
         logger.error("the handler of %s failed", event, exc_info=error, extra=extra)
 
     def may_reconnect(self, reason: DisconnectReason, *, may_ask_again: bool = False) -> bool:
-        """What the options say. Where the user's rule raises, the default holds."""
+        """What the options say. Where the user's rule raises, or gives no bool, the default holds."""
         was_connected = self.was_connected
         try:
             return self.options.may_reconnect(
@@ -96,7 +96,7 @@ class Context:
 
     def reconnect_delay(self, attempt: int) -> float:
         """How long to wait before connection attempt *attempt*, in seconds; the default where the user's
-        backoff raises."""
+        backoff raises, or gives no such number."""
         try:
             return self.options.reconnect_delay(attempt)
         except Exception as error:
@@ -105,7 +105,7 @@ class Context:
 
     def rejoin_delay(self, attempt: int) -> float:
         """How long to wait before rejoin *attempt*, in seconds; the default where the user's backoff
-        raises."""
+        raises, or gives no such number."""
         try:
             return self.options.rejoin_delay(attempt)
         except Exception as error:

@@ -104,7 +104,7 @@ class Membership:
         self._leave_waiter: asyncio.Future[None] | None = None
         self._rejoin_timer: asyncio.TimerHandle | None = None
         self._rejoin_attempt = 0
-        self._joined_at = 0.0
+        self._joined_at: float | None = None
         self._down_since: float | None = None
         self._down_attempts = 0
 
@@ -124,12 +124,12 @@ class Membership:
     @property
     def was_joined(self) -> bool:
         """Whether the server has ever accepted it since :meth:`join` was called."""
-        return bool(self._joined_at)
+        return self._joined_at is not None
 
     @property
     def is_settled(self) -> bool:
         """Whether :meth:`join` has returned: what came before it is handed out only to who was there."""
-        return bool(self._joined_at) and self._join_waiter is None
+        return self._joined_at is not None and self._join_waiter is None
 
     def not_joined(self) -> FastphxError:
         """The error of who needs it to be joined."""
@@ -307,7 +307,7 @@ class Membership:
         self.leaving = False
         self.end_error = None
         self._rejoin_attempt = 0
-        self._joined_at = 0.0
+        self._joined_at = None
         self._down_since = None
         self._delivery.begin()
 
@@ -399,7 +399,7 @@ class Membership:
     # -- outages
 
     def _begin_outage(self) -> None:
-        if self._down_since is None and self._joined_at:
+        if self._down_since is None and self._joined_at is not None:
             self._down_since = time.time()
             self._down_attempts = 0
             if asyncio.get_running_loop().time() - self._joined_at >= self._context.options.hold:

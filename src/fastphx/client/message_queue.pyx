@@ -105,11 +105,13 @@ cdef class MessageQueue:
                 raise StopAsyncIteration
             if self._waiter is not None:
                 raise RuntimeError(f"two tasks iterate over {clip(self._topic)} with one iterator")
-            self._waiter = asyncio.get_running_loop().create_future()
+            waiter = self._waiter = asyncio.get_running_loop().create_future()
             try:
-                await self._waiter
+                await waiter
             finally:
-                self._waiter = None
+                # By now it may be another task's, which came before this one had its turn.
+                if self._waiter is waiter:
+                    self._waiter = None
         return self.pop()
 
     def unpause(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Iterator
 from dataclasses import fields
@@ -13,6 +14,9 @@ from fastphx.client.stats import Stats
 
 GAUGES = frozenset(("sockets", "channels", "in_flight", "unsent", "queue_depth", "last_heartbeat_rtt"))
 """Those of the statistics that go down as well; all others are counters."""
+
+COLLECTION_S = 1.0
+"""How old a snapshot may be for one collection, where readers ask for different instruments."""
 
 _UNITS = {"bytes_in": "By", "bytes_out": "By", "last_heartbeat_rtt": "s"}
 
@@ -30,12 +34,37 @@ def observe(client: Client, meter_provider: Any = None) -> None:
     meter = get_meter("fastphx", meter_provider=meter_provider)
     reference = weakref.ref(client)
     attributes = {"server.address": shown_host(client.options.url)}
+    collection = _Collection(reference)
     for field in fields(Stats):
 
         def read(_options: Any, name: str = field.name) -> Iterator[Any]:
-            observed = reference()
-            if observed is not None and (value := getattr(observed.stats, name)) is not None:
+            stats = collection.read(name)
+            if stats is not None and (value := getattr(stats, name)) is not None:
                 yield Observation(value, attributes)
 
         create = meter.create_observable_gauge if field.name in GAUGES else meter.create_observable_counter
         create(f"fastphx.client.{field.name}", callbacks=[read], unit=_UNITS.get(field.name, "1"))
+
+
+class _Collection:
+    """One snapshot for all instruments of a collection: OpenTelemetry asks each of them once."""
+
+    def __init__(self, client: weakref.ref[Client]) -> None:
+        self._client = client
+        self._stats: Stats | None = None
+        self._taken_at = 0.0
+        self._asked: set[str] = set()
+
+    def read(self, name: str) -> Stats | None:
+        """The statistics for instrument *name*; None where the client is gone."""
+        client = self._client()
+        if client is None:
+            return None
+        now = time.monotonic()
+        stats = self._stats
+        if stats is None or name in self._asked or now - self._taken_at > COLLECTION_S:
+            stats = self._stats = client.stats
+            self._taken_at = now
+            self._asked.clear()
+        self._asked.add(name)
+        return stats

@@ -123,7 +123,10 @@ class Options:
             return reconnects_by_default(reason, was_connected=was_connected, may_ask_again=may_ask_again)
         if isinstance(self.reconnect, bool):
             return self.reconnect
-        return bool(self.reconnect(reason))
+        decision = self.reconnect(reason)
+        if not isinstance(decision, bool):
+            raise TypeError(f"a reconnect rule gave a {type(decision).__name__}: it gives True or False")
+        return decision
 
 
 def reconnects_by_default(
@@ -147,9 +150,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _delay(delay_s: float) -> float:
-    if not math.isfinite(delay_s):
-        raise ValueError(f"a backoff gave {delay_s}: it gives seconds")
-    return max(0.0, delay_s)
+    if not _is_number(delay_s) or not math.isfinite(delay_s) or delay_s < 0:
+        raise ValueError(f"a backoff gave {clip(repr(delay_s))}: it gives seconds, 0 or more")
+    return float(delay_s)
 
 
 def check_params(params: Any) -> Params:

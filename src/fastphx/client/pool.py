@@ -16,7 +16,7 @@ class Pool:
     """The sockets of one client. *changed* is called when one was opened or lost; *failed* when one is lost
     and is not to be connected again, with the reason and the error to raise."""
 
-    __slots__ = ("_cap", "_changed", "_context", "_failed", "sockets")
+    __slots__ = ("_cap", "_changed", "_context", "_failed", "_first", "sockets")
 
     def __init__(
         self,
@@ -29,17 +29,23 @@ class Pool:
         self._changed = changed
         self._failed = failed
         self._cap: int | None = None
+        self._first = 0
+        """How many sockets were opened at first."""
 
     def open(self) -> None:
         """Begin to connect as many sockets as the options ask for."""
         shards = self._context.options.shards
-        for _ in range(1 if shards == "auto" else shards):
+        self._first = 1 if shards == "auto" else shards
+        for _ in range(self._first):
             self._add_socket()
 
     @property
     def is_open(self) -> bool:
-        """Whether all sockets are."""
-        return all(socket.is_open for socket in self.sockets)
+        """Whether all sockets are, but for further ones that are being opened: with those nothing is lost."""
+        first = self._first
+        return all(
+            socket.is_open or (socket.number >= first and not socket.was_open) for socket in self.sockets
+        )
 
     def place(self) -> ClientSocket:
         """The socket for another topic. Raises ClosedError, OverloadedError."""

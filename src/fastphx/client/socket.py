@@ -29,7 +29,8 @@ from fastphx.protocol.message import Message
 from fastphx.serializers import JsonV2
 from fastphx.timing.wheel import wheel_for
 from fastphx.transports.connection import CLOSE_TIMEOUT_S, Connection
-from fastphx.transports.endpoint import Params, endpoint_url
+from fastphx.transports.endpoint import endpoint_url
+from fastphx.transports.options import ConnectOptions
 
 _TRANSPORTS = {
     "websocket": ("fastphx.transports.websocket_transport", "WebSocketTransport"),
@@ -94,7 +95,6 @@ class ClientSocket:
         "_task",
         "_transport_name",
         "_transport_settled",
-        "_was_open",
         "cap",
         "channels",
         "connect_errors",
@@ -109,6 +109,7 @@ class ClientSocket:
         "reconnects",
         "session",
         "unhandled",
+        "was_open",
     )
 
     def __init__(
@@ -160,7 +161,8 @@ class ClientSocket:
         """Attempts since the last connection that HTTP 401 or 403 has refused."""
         self._connected_at = 0.0
         self._down_since = self._loop.time()
-        self._was_open = False
+        self.was_open = False
+        """Whether it has ever been connected."""
         self._closing = False
         self._gone: asyncio.Future[None] | None = None
         self._paused: set[MessageQueue] = set()
@@ -288,17 +290,17 @@ class ClientSocket:
         try:
             if options.asks_for_parameters:
                 async with asyncio.timeout(options.timeout):
-                    params, opts = await self._parameters()
+                    url, opts = await self._parameters(name)
             else:
-                params, opts = await self._parameters()
+                url, opts = await self._parameters(name)
         except Exception as error:
-            # A token's source may be down for the moment just as a server may.
+            if not options.asks_for_parameters:
+                raise
+            # A token's source may be down for the moment, or give nothing fit, just as a server may.
             self._context.handler_failed(error, "params, headers or auth_token")
             failure = ConnectError(f"the connection's parameters could not be had: {type(error).__name__}")
             failure.__cause__ = error
             return failure
-        vsn = "2.0.0" if options.serializer is None else options.serializer.vsn
-        url = endpoint_url(transport_url(options.url, name), params, vsn)
         # Whether a WebSocket that may be fallen back from works is to be known at once.
         phase = 0.0 if self._judged_s() is not None else options.random.random()
         await self._connection.open(transport_class, url, opts, phase=phase)
@@ -308,26 +310,31 @@ class ClientSocket:
         self._opened()
         return None
 
-    async def _parameters(self) -> tuple[Params, Mapping[str, Any]]:
-        """The query's parameters and the transport's options of an attempt."""
-        params = check_params(await resolve(self._options.params))
-        opts = dict(self._options.transport_opts)
-        headers = await resolve(self._options.headers)
+    async def _parameters(self, name: str) -> tuple[str, Mapping[str, Any]]:
+        """The URL and the transport's options of an attempt. Raises ValueError for what is not fit for
+        either, and what a callable raises."""
+        options = self._options
+        params = check_params(await resolve(options.params))
+        vsn = "2.0.0" if options.serializer is None else options.serializer.vsn
+        url = endpoint_url(transport_url(options.url, name), params, vsn)
+        opts = dict(options.transport_opts)
+        headers = await resolve(options.headers)
         if headers:
-            pairs = headers.items() if isinstance(headers, Mapping) else headers
-            always = opts.get("extra_headers", ())
-            opts["extra_headers"] = [*(always.items() if isinstance(always, Mapping) else always), *pairs]
-        token = await resolve(self._options.auth_token)
+            opts["extra_headers"] = [*_pairs(opts.get("extra_headers", ())), *_pairs(headers)]
+        token = await resolve(options.auth_token)
         if token is not None:
             opts["auth_token"] = token
-        return params, opts
+        if callable(options.headers) or callable(options.auth_token):
+            # The transport takes what is unfit for a wrong option, with which no attempt can succeed.
+            ConnectOptions(extra_headers=opts.get("extra_headers", ()), auth_token=token)
+        return url, opts
 
     def _opened(self) -> None:
         self.is_open = True
         self._connected_at = self._loop.time()
-        if self._was_open:
+        if self.was_open:
             self.reconnects += 1
-        self._was_open = self._context.was_connected = True
+        self.was_open = self._context.was_connected = True
         self._forbidden = 0
         if (judged_s := self._judged_s()) is not None:
             if self._options.heartbeat_interval:
@@ -476,6 +483,10 @@ class ClientSocket:
 
     def _extra(self, **more: Any) -> dict[str, Any]:
         return {"endpoint": shown_host(self._options.url), "shard": self.number, **more}
+
+
+def _pairs(headers: Any) -> Any:
+    return headers.items() if isinstance(headers, Mapping) else headers
 
 
 @functools.cache

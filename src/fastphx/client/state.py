@@ -9,6 +9,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Self
 
+from fastphx.client.waiter import settle
+
 CHANGES_KEPT = 100
 """How many state changes wait for a slow iterator; the oldest go first."""
 
@@ -27,12 +29,13 @@ StateCallback = Callable[[ClientState], object]
 
 
 class StateChanges:
-    """Iterates over state changes from now on, and ends after ``closed``."""
+    """Iterates over state changes from now on, and ends after ``closed``. Where several tasks share it, each
+    change goes to one of them."""
 
     def __init__(self, is_closed: bool) -> None:
         self._changes: deque[ClientState] = deque(maxlen=CHANGES_KEPT)
         self._ended = is_closed
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
 
     def __aiter__(self) -> Self:
         return self
@@ -41,18 +44,19 @@ class StateChanges:
         while not self._changes:
             if self._ended:
                 raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.add(waiter)
             try:
-                await self._waiter
+                await waiter
             finally:
-                self._waiter = None
+                self._waiters.discard(waiter)
         return self._changes.popleft()
 
     def _add(self, state: ClientState) -> None:
         self._changes.append(state)
         self._ended = state is ClientState.CLOSED
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        for waiter in self._waiters:
+            settle(waiter, None)
 
 
 class StateFeed:
