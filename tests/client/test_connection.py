@@ -353,21 +353,6 @@ async def test_what_a_callable_gives_and_no_attempt_can_use_is_a_failed_attempt(
     assert client.closed_because is None
 
 
-@pytest.mark.parametrize("extra", [{"x-one": "1"}, [("x-one", "1")]])
-async def test_extra_headers_and_headers_together(extra: Any) -> None:
-    seen: list[Handshake] = []
-
-    def connected(handshake: Handshake) -> dict[str, Any]:
-        seen.append(handshake)
-        return {}
-
-    async with (
-        Server({"room:*": Channel}, connect=connected) as server,
-        connect(server.url, extra_headers=extra, headers={"x-two": "2"}),
-    ):
-        assert [seen[0].headers.get(name) for name in ("x-one", "x-two")] == ["1", "2"]
-
-
 @pytest.mark.parametrize("delay", [float("nan"), -1.0, "1", None, True, 10**400])
 async def test_a_backoff_that_gives_no_seconds(server: Server, fast_client: OpenClient, delay: Any) -> None:
     client = await fast_client(

@@ -436,6 +436,78 @@ async def test_latest_keeps_the_newest_of_each_key(server: Server, client: Clien
     assert (await anext(iterator)).payload["n"] == 2
 
 
+HALF_A_MIB = 512 * 1024
+
+
+def large(server: Server, count: int, start: int = 0, size: int = HALF_A_MIB) -> None:
+    for n in range(start, start + count):
+        server.broadcast("room:lobby", "n", {"n": n, "filler": "x" * size})
+
+
+@pytest.mark.parametrize("how", ["iterator", "handler"])
+@pytest.mark.parametrize("policy", ["block", "drop_oldest", "raise", "latest"])
+async def test_a_queue_is_bounded_in_bytes(server: Server, client: Client, how: str, policy: Any) -> None:
+    key = (lambda message: message.payload["n"]) if policy == "latest" else None
+    room = await client.join("room:lobby", policy=policy, key=key, max_queue_bytes=2 * 1024 * 1024)
+    seen: list[int] = []
+    gate = asyncio.Event()
+
+    async def handler(message: Message) -> None:
+        await gate.wait()
+        seen.append(message.payload["n"])
+
+    if how == "handler":
+        room.on("n", handler)
+    else:
+        messages = aiter(room)
+    large(server, 20)
+    if policy == "block":
+        await until(lambda: client.sockets[0]._paused)
+        assert room.queue_depth <= 6
+    else:
+        await until(lambda: client.stats.messages == 20)
+    assert room.dropped >= (0 if policy == "block" else 15)
+    gate.set()
+    if how == "iterator":
+        if policy == "raise":
+            with pytest.raises(OverloadedError, match="max_queue_bytes"):
+                await within(anext(messages))
+        while room.queue_depth or (policy == "block" and len(seen) < 20):
+            seen.append((await within(anext(messages))).payload["n"])
+    await until(lambda: len(seen) + room.dropped == 20)
+    assert seen == sorted(seen)
+    assert seen[-1:] == [19] or policy == "raise"
+    # Bytes are given back: there is room again.
+    large(server, 3, 20)
+    if how == "iterator":
+        assert [(await within(anext(messages))).payload["n"] for _ in range(3)] == [20, 21, 22]
+    else:
+        await until(lambda: seen[-3:] == [20, 21, 22])
+
+
+@pytest.mark.parametrize("policy", ["block", "drop_oldest", "raise", "latest"])
+async def test_a_message_larger_than_the_bound_is_delivered(
+    server: Server, client: Client, policy: Any
+) -> None:
+    key = (lambda message: message.payload["n"]) if policy == "latest" else None
+    room = await client.join("room:lobby", policy=policy, key=key, max_queue_bytes=1000)
+    messages = aiter(room)
+    for n in range(3):
+        large(server, 1, n)
+        assert (await within(anext(messages))).payload["n"] == n
+    assert room.dropped == 0
+
+
+async def test_the_backlog_is_bounded_in_bytes(server: Server, client: Client) -> None:
+    room = await client.join("room:lobby", max_queue_bytes=2 * 1024 * 1024)
+    large(server, 20)
+    await until(lambda: client.stats.messages == 20)
+    assert room.queue_depth == 3
+    assert client.stats.unhandled == 17
+    messages = aiter(room)
+    assert [(await within(anext(messages))).payload["n"] for _ in range(3)] == [17, 18, 19]
+
+
 async def test_the_policy_holds_for_async_handlers_too(server: Server, client: Client) -> None:
     gate = asyncio.Event()
     seen: list[int] = []
@@ -468,7 +540,14 @@ async def test_the_policy_holds_for_async_handlers_too(server: Server, client: C
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"max_queue": 0}, {"policy": "forget"}, {"policy": "latest"}, {"key": len}, {"decoder": "json"}],
+    [
+        {"max_queue": 0},
+        {"max_queue_bytes": 0},
+        {"policy": "forget"},
+        {"policy": "latest"},
+        {"key": len},
+        {"decoder": "json"},
+    ],
 )
 async def test_an_argument_that_cannot_be_meant(client: Client, arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(arguments))):

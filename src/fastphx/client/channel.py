@@ -58,12 +58,13 @@ class Channel:
         *,
         decoder: Decoder | Literal["raw"] | None,
         max_queue: int,
+        max_queue_bytes: int,
         policy: Policy,
         key: Callable[[Message], Any] | None,
     ) -> None:
         if not isinstance(topic, str):
             raise TypeError(f"the topic is {clip(repr(topic))}: give a str")
-        check_queue(max_queue, policy, key)
+        check_queue(max_queue, max_queue_bytes, policy, key)
         if decoder is not None and decoder != "raw" and not callable(decoder):
             raise ValueError(f"decoder is {clip(repr(decoder))}: give a callable of bytes, or 'raw'")
         self.topic = topic
@@ -76,7 +77,13 @@ class Channel:
         # bytes() of bytes is the same object.
         own_decoder: Decoder | None = bytes if decoder == "raw" else decoder
         self._delivery = Delivery(
-            context, topic, decoder=own_decoder, max_queue=max_queue, policy=policy, key=key
+            context,
+            topic,
+            decoder=own_decoder,
+            max_queue=max_queue,
+            max_queue_bytes=max_queue_bytes,
+            policy=policy,
+            key=key,
         )
         self._membership = Membership(
             context,

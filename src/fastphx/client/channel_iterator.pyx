@@ -19,8 +19,7 @@ cdef class ChannelIterator:
     async def __anext__(self):
         if self._ready:
             item = self._pop()
-            if self._queue.paused:
-                self._queue.drained()
+            self._queue.taken(item)
         else:
             item = await self._queue.get()
         return self._handed(item)

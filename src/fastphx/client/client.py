@@ -14,7 +14,7 @@ from fastphx.client.delivery import Decoder, is_async
 from fastphx.client.endpoint import shown_host
 from fastphx.client.options import Options
 from fastphx.client.pool import Pool
-from fastphx.client.queue_policy import Policy
+from fastphx.client.queue_policy import MAX_QUEUE_BYTES, Policy
 from fastphx.client.socket import ClientSocket
 from fastphx.client.state import ClientState, StateCallback, StateChanges, StateFeed
 from fastphx.client.stats import Stats
@@ -156,6 +156,7 @@ class Client:
         *,
         decoder: Decoder | Literal["raw"] | None = None,
         max_queue: int = 1000,
+        max_queue_bytes: int = MAX_QUEUE_BYTES,
         policy: Policy = "block",
         key: Callable[[Message], Any] | None = None,
     ) -> Channel:
@@ -164,9 +165,9 @@ class Client:
         *payload* of the join: what orjson takes, or a callable, plain or async, that is called at each join
         and given ``channel.cursor`` where it has a parameter. *decoder*: what makes a payload of its bytes
         (such as ``msgspec.json.Decoder(T).decode``) when it is read, or ``"raw"`` for the bytes; None is
-        orjson. What a decoder raises comes out of ``message.payload`` as a DecodeError. *max_queue* messages
-        wait for an iterator or an async handler; past that the *policy* holds (see
-        :data:`~fastphx.client.queue_policy.Policy`). *key* tells the messages of the policy ``latest``
+        orjson. What a decoder raises comes out of ``message.payload`` as a DecodeError. *max_queue* messages,
+        of *max_queue_bytes* in all, wait for an iterator or an async handler; past that the *policy* holds
+        (see :data:`~fastphx.client.queue_policy.Policy`). *key* tells the messages of the policy ``latest``
         apart. Raises ValueError.
         """
         return Channel(
@@ -176,6 +177,7 @@ class Client:
             payload,
             decoder=decoder,
             max_queue=max_queue,
+            max_queue_bytes=max_queue_bytes,
             policy=policy,
             key=key,
         )
@@ -188,16 +190,25 @@ class Client:
         timeout: float | None = None,
         decoder: Decoder | Literal["raw"] | None = None,
         max_queue: int = 1000,
+        max_queue_bytes: int = MAX_QUEUE_BYTES,
         policy: Policy = "block",
         key: Callable[[Message], Any] | None = None,
     ) -> Channel:
         """Join *topic*, and return its channel: :meth:`channel`, then
         :meth:`~fastphx.client.channel.Channel.join`.
 
-        The first messages after the join (*max_queue* at most, or 64 where that is less; for five seconds)
-        are kept for whoever sets a handler or begins to iterate.
+        The first messages after the join (*max_queue* at most, or 64 where that is less, of
+        *max_queue_bytes*; for five seconds) are kept for whoever sets a handler or begins to iterate.
         """
-        channel = self.channel(topic, payload, decoder=decoder, max_queue=max_queue, policy=policy, key=key)
+        channel = self.channel(
+            topic,
+            payload,
+            decoder=decoder,
+            max_queue=max_queue,
+            max_queue_bytes=max_queue_bytes,
+            policy=policy,
+            key=key,
+        )
         await channel.join(timeout=timeout)
         return channel
 

@@ -20,7 +20,8 @@ from fastphx.protocol.message import Message
 
 BACKLOG = 64
 """Messages kept at least, after the first join, until there is a handler or an iterator that takes them: as
-many as the channel's queue holds, where that is more. The oldest go first, and are counted."""
+many as the channel's queue holds, where that is more, and no more bytes than it holds. The oldest go first,
+and are counted."""
 
 BACKLOG_S = 5.0
 """For how long after the join they are kept."""
@@ -34,6 +35,7 @@ class Delivery:
 
     __slots__ = (
         "_backlog",
+        "_backlog_bytes",
         "_backlog_timer",
         "_context",
         "_decoder",
@@ -45,6 +47,7 @@ class Delivery:
         "_mailbox",
         "_mailbox_task",
         "_max_queue",
+        "_max_queue_bytes",
         "_policy",
         "_queue",
         "_socket",
@@ -59,6 +62,7 @@ class Delivery:
         *,
         decoder: Decoder | None,
         max_queue: int,
+        max_queue_bytes: int,
         policy: Policy,
         key: Callable[[Message], Any] | None,
     ) -> None:
@@ -67,12 +71,14 @@ class Delivery:
         self._topic = topic
         self._decoder = decoder
         self._max_queue = max_queue
+        self._max_queue_bytes = max_queue_bytes
         self._policy: Policy = policy
         self._key = key
         self._socket: ClientSocket | None = None
         self._entry: Join | None = None
         self._handlers: dict[str, tuple[Handler, ...]] = {}
         self._backlog: list[Message] | None = None
+        self._backlog_bytes = 0
         self._backlog_timer: asyncio.TimerHandle | None = None
         self._flush_handle: asyncio.Handle | None = None
         self._holding = False
@@ -90,6 +96,7 @@ class Delivery:
     def begin(self) -> None:
         """The channel is to be joined: keep what comes until somebody is there to take it."""
         self._backlog = []
+        self._backlog_bytes = 0
         self._holding = True
         self._replace_queue(None)
 
@@ -256,7 +263,7 @@ class Delivery:
             self._install()
 
     def _new_queue(self, key: Callable[[Any], Any] | None) -> MessageQueue:
-        return MessageQueue(self._topic, self._max_queue, self._policy, key, self)
+        return MessageQueue(self._topic, self._max_queue, self._max_queue_bytes, self._policy, key, self)
 
     def _replace_queue(self, queue: MessageQueue | None) -> None:
         if self._queue is not None:
@@ -292,11 +299,15 @@ class Delivery:
     def _keep(self, message: Message) -> None:
         backlog = self._backlog
         assert backlog is not None
-        # Somebody who is there already, from the next turn on, is not to miss any.
-        if len(backlog) >= max(BACKLOG, self._max_queue) and self._flush_handle is None:
-            del backlog[0]
-            self._context.unhandled += 1
         backlog.append(message)
+        self._backlog_bytes += len(message.raw)
+        # Somebody who is there already, from the next turn on, is not to miss any.
+        while self._flush_handle is None and (
+            len(backlog) > max(BACKLOG, self._max_queue)
+            or (self._backlog_bytes > self._max_queue_bytes and len(backlog) > 1)
+        ):
+            self._backlog_bytes -= len(backlog.pop(0).raw)
+            self._context.unhandled += 1
 
     def _flush_backlog(self) -> None:
         """Hand out what was kept to those who are there. What nobody takes is kept on."""
@@ -307,6 +318,7 @@ class Delivery:
             return
         backlog = self._backlog
         rest: list[Message] = []
+        self._backlog_bytes = 0
         self._holding = False
         self._backlog = rest if self._queue is None else None
         self._install()
@@ -319,6 +331,7 @@ class Delivery:
                     self._put(self._queue)(message)
                 else:
                     rest.append(message)
+                    self._backlog_bytes += len(message.raw)
             except Exception as error:
                 self._context.handler_failed(error, message.event, self._topic)
 

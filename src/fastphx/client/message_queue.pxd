@@ -9,6 +9,8 @@ cdef enum QueuePolicy:
 cdef class MessageQueue:
     cdef str _topic
     cdef Py_ssize_t _limit
+    cdef Py_ssize_t _limit_bytes
+    cdef Py_ssize_t _bytes      # of the queued messages' payloads
     cdef int _policy            # QueuePolicy
     cdef object _key
     cdef object _owner
@@ -23,5 +25,8 @@ cdef class MessageQueue:
 
     cdef int _drop_oldest(self) except -1
     cdef int _overflow(self) except -1
-    cdef int _put_latest(self, object item) except -1
+    cdef int _put_latest(self, object item, Py_ssize_t size) except -1
+    cdef int _drop_latest(self, object key) except -1
+    cdef int taken(self, object item) except -1
+    """*item* was taken out of `ready`."""
     cdef int _wake(self) except -1

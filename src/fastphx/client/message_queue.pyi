@@ -17,7 +17,8 @@ class QueueOwner(Protocol):
 
 @final
 class MessageQueue:
-    """Holds at most *limit* items, then does as *policy* says (compiled: each message goes through it).
+    """Holds at most *limit* items with payloads of *limit_bytes*, then does as *policy* says (compiled: each
+    message goes through it). One message may be larger than that.
 
     One consumer; not for several threads. *key* is for the policy ``latest``. While ``paused`` the socket
     does not read because of it.
@@ -28,6 +29,7 @@ class MessageQueue:
         self,
         topic: str,
         limit: int,
+        limit_bytes: int,
         policy: Policy,
         key: Callable[[Any], Any] | None,
         owner: QueueOwner,
@@ -40,15 +42,13 @@ class MessageQueue:
         """Whether `pop` has something to give, be it an error."""
     @property
     def ready(self) -> deque[Any] | None:
-        """What may be taken with ``popleft`` as it is, with `drained` to be called while ``paused``. None
-        where the policy asks for `get`."""
+        """What the iterator may take with ``popleft`` as it is, and then tell of. None where the policy asks
+        for `get`."""
     def put(self, item: Any) -> None:
         """Add *item*, as the policy says where the queue is full."""
     def pop(self) -> Any:
         """The next item. Raises IndexError or KeyError where there is none, OverloadedError after an
         overflow."""
-    def drained(self) -> None:
-        """An item was taken while the socket does not read."""
     async def get(self) -> Any:
         """The next item, when there is one. Raises StopAsyncIteration once closed and empty, or the error
         that it was closed with; OverloadedError after an overflow; RuntimeError where another task waits."""
