@@ -63,7 +63,7 @@ cdef class MessageQueue:
                     if count >= self._limit:
                         self._drop_oldest()
                     # The last message may be larger than the bound.
-                    while size and self._bytes > self._limit_bytes and self._bytes > size:
+                    while size and self._bytes > size and self._bytes > self._limit_bytes:
                         self._drop_oldest()
         if self._waiter is not None:
             self._wake()
@@ -97,7 +97,7 @@ cdef class MessageQueue:
             self._drop_latest(next(iter(self._latest)))
         self._latest[key] = item
         self._bytes += size
-        while size and self._bytes > self._limit_bytes and self._bytes > size:
+        while size and self._bytes > size and self._bytes > self._limit_bytes:
             # The others have bytes, so one of them is found.
             for other in self._latest:
                 if other != key and payload_bytes(self._latest[other]):
