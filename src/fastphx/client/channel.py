@@ -134,6 +134,7 @@ class Channel:
     async def join(self, *, timeout: float | None = None) -> Any:
         """Join, and return the server's response; *timeout* in seconds, the client's by default.
 
+        A topic that is being left may be joined at once: that ends the leave.
         Waits for the connection where there is none. From then on the channel is joined again after each
         disconnect and crash, until it is left, or the server closes it. Raises JoinError where the server
         refuses, JoinTimeoutError, AlreadyJoinedError where the client has the topic already, ClosedError,
@@ -143,8 +144,9 @@ class Channel:
         return await self._membership.join(checked_timeout(timeout, self._context.options.timeout))
 
     async def leave(self, *, timeout: float | None = None) -> None:
-        """Leave, and return when the server has closed the channel, or after *timeout* seconds. A pending
-        join is cancelled. Raises NotJoinedError where the channel is closed already."""
+        """Leave, and return when the server has answered or closed the channel, when the topic is joined
+        again, or after *timeout* seconds. A pending join is cancelled. Raises NotJoinedError where the
+        channel is closed already."""
         await self._membership.leave(checked_timeout(timeout, self._context.options.timeout))
 
     def _join_payload(self) -> Any:
@@ -212,8 +214,8 @@ class Channel:
         return self.on("phx_error", handler)
 
     def on_close(self, handler: H) -> H:
-        """Call *handler(message)* when the channel was closed; with None where a leave was not answered,
-        or there was nobody to answer it."""
+        """Call *handler(message)* when the server has closed the channel; with None where it was left, and
+        that was over before a close came."""
         return self.on("phx_close", handler)
 
     def __aiter__(self) -> ChannelIterator:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, TypeVar, cast
 
 from fastphx.client.channel import Channel
 from fastphx.client.context import Context
@@ -21,6 +21,8 @@ from fastphx.client.stats import Stats
 from fastphx.errors import ClosedError, ConnectError, DisconnectReason
 from fastphx.protocol.message import Message
 from fastphx.transports.connection import CLOSE_TIMEOUT_S
+
+MessageHandler = TypeVar("MessageHandler", bound=Callable[[Message], object])
 
 logger = logging.getLogger("fastphx.client")
 
@@ -212,6 +214,18 @@ class Client:
         await channel.join(timeout=timeout)
         return channel
 
+    def on_message(self, handler: MessageHandler) -> MessageHandler:
+        """Call *handler(message)*, plain or async, for each message of a topic that is not joined here; also
+        a decorator. phoenix.js' ``socket.onMessage`` for what no channel takes, such as the data of a GraphQL
+        subscription of Absinthe's.
+
+        A plain function is called as the message is read. Where one handler is async, all take their turn,
+        one message after the other; a socket on which 1,000 wait, or 16 MiB of payloads, stops reading until
+        half of them are taken. What a handler raises is logged and counted.
+        """
+        self._context.message_handlers += ((handler, is_async(handler)),)
+        return handler
+
     # -- states
 
     @property
@@ -286,7 +300,8 @@ class Client:
             in_flight=sum(len(socket.session.refs) for socket in sockets),
             unsent=context.unsent,
             unsent_dropped=context.unsent_dropped,
-            queue_depth=sum(channel.queue_depth for channel in channels),
+            queue_depth=sum(channel.queue_depth for channel in channels)
+            + sum(socket.queue_depth for socket in sockets),
             dropped=context.dropped,
             reconnects=sum(socket.reconnects for socket in sockets),
             connect_errors=sum(socket.connect_errors for socket in sockets),

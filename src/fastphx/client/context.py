@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastphx.client.options import Options, reconnects_by_default
 from fastphx.errors import DecodeError, DisconnectReason
+from fastphx.protocol.message import Message
 
 logger = logging.getLogger("fastphx.client")
 
@@ -23,6 +24,7 @@ class Context:
         "dropped",
         "gaps",
         "handler_errors",
+        "message_handlers",
         "options",
         "unhandled",
         "unsent",
@@ -34,6 +36,8 @@ class Context:
         self.options = options
         self.channels: dict[str, Any] = {}
         """By topic: the Channel objects that are joined, being joined, or to be joined again."""
+        self.message_handlers: tuple[tuple[Callable[[Message], Any], bool], ...] = ()
+        """Who takes the messages of topics that are not joined, and whether each is async."""
         self.closed_because: BaseException | None = None
         """Why the client is closed; None while it is not."""
         self.was_connected = False

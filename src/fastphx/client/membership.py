@@ -142,13 +142,15 @@ class Membership:
     async def join(self, timeout_s: float) -> Any:
         """See :meth:`fastphx.client.channel.Channel.join`."""
         loop = asyncio.get_running_loop()
+        left = self._end_leave()
         if self.socket is not None or self.topic in self._context.channels:
             raise AlreadyJoinedError(f"{clip(self.topic)} is joined, or being joined, on this client already")
         self._reset()
         waiter = self._join_waiter = loop.create_future()
         timer = None
         try:
-            socket = self._pool.place()
+            # What still comes of the join before is told by the socket that it was on.
+            socket = self._pool.place() if left is None else left
             self._attach(socket)
             if timeout_s != math.inf:
                 timer = loop.call_later(timeout_s, self._first_join_expired)
@@ -158,10 +160,13 @@ class Membership:
             if isinstance(outcome, BaseException):
                 raise outcome
         except BaseException:
-            self._abandon_join()
+            # It may have been left and joined again before this had its turn.
+            if self._join_waiter is waiter:
+                self._abandon_join()
             raise
         finally:
-            self._join_waiter = None
+            if self._join_waiter is waiter:
+                self._join_waiter = None
             if timer is not None:
                 timer.cancel()
         self._delivery.joined()
@@ -190,7 +195,9 @@ class Membership:
             if self.socket is None:
                 return
             self._leave_waiter = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._leave_waiter)
+        # Not the waiter itself: who is cancelled here must not take it from others. The session's deadline is
+        # that of who left first.
+        await asyncio.wait([self._leave_waiter], timeout=None if timeout_s == math.inf else timeout_s)
 
     def end(self, error: Exception | None) -> None:
         """It is over, because of *error* where that was not asked for; everything that waits hears of it."""
@@ -301,6 +308,16 @@ class Membership:
         return True
 
     # -- joining
+
+    def _end_leave(self) -> ClientSocket | None:
+        """A join ends the leave that the topic is in; returns the socket which that was on."""
+        if self.topic not in self._context.channels:
+            return None
+        socket = self._pool.socket_of(self.topic)
+        if socket is None or not (channel := socket.channels[self.topic]).leaving:
+            return None
+        channel.closed(None)
+        return socket if socket.is_open else None
 
     def _reset(self) -> None:
         self.response = None

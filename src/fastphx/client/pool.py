@@ -61,6 +61,10 @@ class Pool:
         # Where all are full, the server is to say so.
         return self._roomiest() or self.sockets[0]
 
+    def socket_of(self, topic: str) -> ClientSocket | None:
+        """The socket that has a channel of *topic*."""
+        return next((socket for socket in self.sockets if topic in socket.channels), None)
+
     def place_elsewhere(self, full: ClientSocket) -> ClientSocket | None:
         """The server has refused *full* another channel: the socket to move it to; None where there is
         none."""

@@ -14,6 +14,7 @@ from fastphx.client.context import Context
 from fastphx.client.endpoint import shown_host, transport_url
 from fastphx.client.message_queue import MessageQueue
 from fastphx.client.options import FORBIDDEN, check_params, resolve
+from fastphx.client.unjoined import Unjoined
 from fastphx.client.waiter import settle
 from fastphx.errors import (
     ConnectError,
@@ -43,6 +44,9 @@ logger = logging.getLogger("fastphx.client")
 class SocketChannel(Protocol):
     """A channel as its socket sees it: whom it tells what happens to the topic. It is also the owner of the
     session's Join."""
+
+    leaving: bool
+    """Whether it was asked to leave, and is not gone yet."""
 
     def socket_opened(self) -> object:
         """The socket is connected: join, or join again."""
@@ -95,6 +99,7 @@ class ClientSocket:
         "_task",
         "_transport_name",
         "_transport_settled",
+        "_unjoined",
         "cap",
         "channels",
         "connect_errors",
@@ -132,6 +137,7 @@ class ClientSocket:
             serializer=None if type(serializer) is JsonV2 else serializer,
             heartbeat_interval_s=options.heartbeat_interval,
             max_in_flight=options.max_in_flight,
+            join_ends_leave=True,
         )
         self.session.use_wheel(wheel_for(self._loop))
         self._connection = Connection(self.session, self)
@@ -166,6 +172,12 @@ class ClientSocket:
         self._closing = False
         self._gone: asyncio.Future[None] | None = None
         self._paused: set[MessageQueue] = set()
+        self._unjoined = Unjoined(context, self)
+
+    @property
+    def queue_depth(self) -> int:
+        """Messages of topics that are not joined which wait for an async handler."""
+        return self._unjoined.depth
 
     # -- connecting
 
@@ -357,6 +369,7 @@ class ClientSocket:
         was_open, self.is_open = self.is_open, False
         self.reason = reason
         self._stop_judging()
+        self._unjoined.connection_lost()
         if self._paused:
             self._paused.clear()
             self._connection.resume()
@@ -412,8 +425,8 @@ class ClientSocket:
         join.owner.errored(message)
 
     def on_unknown_topic(self, message: Message) -> None:
-        # Counted by the session. Normal after a leave that was not waited for.
-        pass
+        if self._context.message_handlers:
+            self._unjoined.deliver(message)
 
     def on_bad_frame(self, error: DecodeError) -> None:
         logger.warning("a frame cannot be read: %s", error.reason, extra=self._extra(position=error.position))

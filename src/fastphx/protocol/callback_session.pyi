@@ -45,6 +45,7 @@ class CallbackSession(Session):
         heartbeat_interval_s: float = 30.0,
         max_in_flight: int = 65536,
         max_topics: int = 1_000_000,
+        join_ends_leave: bool = False,
     ) -> None: ...
     def opened(self, writer: FrameWriter, now_ns: int, phase: float, *, heartbeat: bool = True) -> None:
         """*heartbeat* False: none on this connection (long polling has none)."""

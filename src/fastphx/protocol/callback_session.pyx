@@ -30,9 +30,9 @@ cdef inline str exact(object text, str what):
 @cython.final
 cdef class CallbackSession(Session):
     def __init__(self, handler, *, serializer=None, double heartbeat_interval_s=30.0,
-                 Py_ssize_t max_in_flight=65536, Py_ssize_t max_topics=1_000_000):
+                 Py_ssize_t max_in_flight=65536, Py_ssize_t max_topics=1_000_000, bint join_ends_leave=False):
         Session.__init__(self, serializer=serializer, heartbeat_interval_s=heartbeat_interval_s,
-                         max_in_flight=max_in_flight, max_topics=max_topics)
+                         max_in_flight=max_in_flight, max_topics=max_topics, join_ends_leave=join_ends_leave)
         self._handler = handler
         self._on_message = handler.on_message
         self._on_reply = handler.on_reply

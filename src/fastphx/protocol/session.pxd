@@ -38,6 +38,7 @@ cdef class Session(FrameSink):
     cdef readonly JoinMap joins
     cdef readonly RefTable refs
     cdef readonly object serializer     # None: JsonV2, compiled; else a fastphx.serializers.Serializer
+    cdef bint _join_ends_leave          # a topic that is being left may be joined (see Session)
     cdef Counters counters
     cdef FrameWriter _writer            # None while disconnected
     cdef uint64_t _next_ref
@@ -93,7 +94,7 @@ cdef class Session(FrameSink):
     (its ref is join.leave_ref)."""
     cdef int on_message(self, const Header* header, Join join) except -1
     cdef int on_closed(self, const Header* header, Join join) except -1
-    """*header* is NULL where a leave got no answer before its deadline."""
+    """*header* is NULL where a leave got no answer before its deadline, or was over before the close."""
     cdef int on_errored(self, const Header* header, Join join) except -1
     cdef int on_unknown_topic(self, const Header* header) except -1
     cdef int on_bad_frame(self, object error) except -1

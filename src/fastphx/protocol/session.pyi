@@ -14,6 +14,11 @@ class Session(FrameSink):
 
     *serializer*: None is JsonV2, compiled. *heartbeat_interval_s*: 0 (none) to 86400. Raises ValueError
     for a value out of range.
+
+    *join_ends_leave*: a topic that is being left may be joined at once, as LiveView's client does. A leave is
+    then over by its reply, by the close, or by the next join, whichever comes first, and what still comes of
+    the join that is over is stale. Without it the close ends a leave, and a join before that raises
+    AlreadyJoinedError, as GenSocketClient has it.
     """
 
     def __init__(
@@ -23,6 +28,7 @@ class Session(FrameSink):
         heartbeat_interval_s: float = 30.0,
         max_in_flight: int = 65536,
         max_topics: int = 1_000_000,
+        join_ends_leave: bool = False,
     ) -> None: ...
     @property
     def joins(self) -> JoinMap: ...

@@ -57,12 +57,13 @@ cdef class SessionTimer(Timer):
 
 cdef class Session(FrameSink):
     def __init__(self, *, serializer=None, double heartbeat_interval_s=30.0, Py_ssize_t max_in_flight=65536,
-                 Py_ssize_t max_topics=1_000_000):
+                 Py_ssize_t max_topics=1_000_000, bint join_ends_leave=False):
         if not 0 <= heartbeat_interval_s <= 86400:
             raise ValueError(f"heartbeat_interval_s is {heartbeat_interval_s}: give 0 (none) to 86400")
         self.joins = JoinMap(max_topics)
         self.refs = RefTable(max_in_flight)
         self.serializer = serializer
+        self._join_ends_leave = join_ends_leave
         self._heartbeat_interval_ns = <int64_t>(heartbeat_interval_s * 1e9)
         self._next_beat_ns = NEVER
         self._joins_deadline_ns = NEVER
@@ -148,6 +149,10 @@ cdef class Session(FrameSink):
         if join is None:
             if header.topic.size == 7 and memcmp(header.topic.data, "phoenix", 7) == 0:
                 return self._classify_phoenix(header)
+            if self._join_ends_leave and (has_join_ref or is_reply(header)):
+                # Of a join that is over: a broadcast has no join_ref, and answers are to what was sent here.
+                self.counters.stale += 1
+                return 0
             self.counters.unknown_topic += 1
             return self.on_unknown_topic(header)
         if has_join_ref and (header.join_ref.type != REF_NUMBER or header.join_ref.number != join.join_ref):
@@ -216,6 +221,8 @@ cdef class Session(FrameSink):
                 Py_XDECREF(entry.waiter)
         if ref == 0 or ref != join.leave_ref:
             self.counters.unexpected_replies += 1
+        elif self._join_ends_leave and join.state == LEAVING:
+            return self._finish(NULL, join, CLOSED)
         return self.on_reply(header, join, NULL)
 
     cdef int _finish(self, const Header* header, Join join, JoinState state) except -1:
@@ -432,6 +439,9 @@ cdef class Session(FrameSink):
         if self._writer is None:
             raise DisconnectedError(f"{clip(topic)} cannot be joined: the socket is not connected")
         join = self.joins.add(topic)
+        if self._join_ends_leave and join.state == LEAVING:
+            self._finish(NULL, join, CLOSED)
+            join = self.joins.add(topic)
         if join.state != CLOSED and join.state != ERRORED:
             raise AlreadyJoinedError(
                 f"{clip(topic)} cannot be joined: it is {state_name(join)}")
