@@ -49,8 +49,9 @@ cdef class MessageQueue:
             self._put_latest(item, size)
         else:
             count = len(self._items)
-            if self._policy == RAISE and (
-                    count >= self._limit or (size and self._bytes and self._bytes + size > self._limit_bytes)):
+            # One message may be larger than the bound.
+            if self._policy == RAISE and (count >= self._limit or (
+                    size and self._bytes and self._bytes + size > self._limit_bytes)):
                 self._overflow()
             else:
                 self._append(item)
