@@ -30,7 +30,7 @@ def run(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize("loop", ["--uvloop", "--no-uvloop"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_serves_and_stops_with_a_summary(tmp_path: Path, loop: str, number: signal.Signals) -> None:
     file = tmp_path / "stats.json"
     process = await asyncio.create_subprocess_exec(
@@ -94,6 +94,7 @@ def test_a_port_in_use_is_one_sentence() -> None:
         (["serve", "--stats-json", "/no/such/folder/x.json"], "--stats-json"),
         (["serve", "--stats-json", "/dev/null/x.json"], "--stats-json"),
         (["serve", "--idle-timeout", "nan"], "idle_timeout_s is nan"),
+        (["serve", "--check-origin", "a.*.com"], "check_origin names"),
         (["no-such-command"], "no-such-command"),
     ],
 )
@@ -113,3 +114,27 @@ def test_help_and_version() -> None:
         assert "serve" in ended.stdout
     assert run("--version").stdout.startswith("fastphx ")
     assert "--reuse-port" in run("serve", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warned"),
+    [
+        (["--host", "0.0.0.0"], True),
+        (["--host", "0.0.0.0", "--check-origin", "example.com"], False),
+        (["--host", "localhost"], False),
+        (["--host", "::1", "--check-origin", "true"], False),
+    ],
+)
+async def test_it_warns_where_any_page_of_any_machine_may_connect(arguments: list[str], warned: bool) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *("serve", "--port", "0", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert (await asyncio.wait_for(process.stdout.readline(), 20)).startswith(b"ws://")
+    process.send_signal(signal.SIGTERM)
+    _, said = await asyncio.wait_for(process.communicate(), 20)
+    assert (b"--check-origin" in said) == warned
+    assert said.count(b"\n") == warned

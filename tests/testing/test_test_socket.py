@@ -236,3 +236,15 @@ def test_a_reply_on_another_topic_is_no_answer() -> None:
         socket.join("room:a")
         socket.join("room:b")
         assert socket.push_sync("room:a", "echo", {})["response"] == "right"
+
+
+def test_what_is_asked_of_it_waits_until_it_is_connected(phoenix_server: Server) -> None:
+    for _ in range(20):
+        with TestSocket(phoenix_server.websocket_url) as socket:
+            assert socket.join("room:a") == {"joined": {}}
+            assert socket.wait_connect_status() == "connected"
+    with TestSocket(phoenix_server.websocket_url, {"token": "bad"}) as socket:
+        with pytest.raises(DisconnectedError):
+            socket.join("room:a")
+        with pytest.raises(DisconnectedError):
+            socket.join("room:a")

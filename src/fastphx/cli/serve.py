@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ CLOSE_TIMEOUT_S = 2.0
 @click.option("--uvloop/--no-uvloop", default=True, help="Which event loop.  [default: uvloop]")
 @click.option("--longpoll", is_flag=True, help="Serve /longpoll beside /websocket.")
 @click.option("--compress", is_flag=True, help="Agree to permessage-deflate.")
+@click.option(
+    "--check-origin",
+    multiple=True,
+    metavar="HOST",
+    help="Whose pages may connect: a host, //*.HOST, https://HOST, or `true` for the server's own.",
+)
 @click.option("--reuse-port", is_flag=True, help="Share the port with other server processes.")
 @click.option("--stats", is_flag=True, help="Print the counters once a second.")
 @click.option(
@@ -60,6 +67,7 @@ def serve(
     uvloop: bool,
     longpoll: bool,
     compress: bool,
+    check_origin: tuple[str, ...],
     reuse_port: bool,
     stats: bool,
     stats_json: Path | None,
@@ -85,11 +93,13 @@ def serve(
             reuse_port=reuse_port,
             longpoll=longpoll,
             compress=compress,
+            check_origin=True if check_origin == ("true",) else check_origin or False,
         )
     except ValueError as error:
         raise click.UsageError(f"{error}.") from error
     with asyncio.Runner(loop_factory=_loop_factory(uvloop)) as runner:
-        counters = runner.run(_serve(server, host, port, stats))
+        is_open = not check_origin and not _is_loopback(host)
+        counters = runner.run(_serve(server, host, port, stats, is_open=is_open))
     if stats_json is not None:
         _write(stats_json, "w", json.dumps(counters) + "\n")
     click.echo(_summary(counters))
@@ -113,7 +123,14 @@ def _loop_factory(use_uvloop: bool) -> Callable[[], asyncio.AbstractEventLoop]:
     return asyncio.new_event_loop
 
 
-async def _serve(server: Server, host: str, port: int, show_stats: bool) -> dict[str, int]:
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _serve(server: Server, host: str, port: int, show_stats: bool, *, is_open: bool) -> dict[str, int]:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -125,6 +142,11 @@ async def _serve(server: Server, host: str, port: int, show_stats: bool) -> dict
     except ModuleNotFoundError as error:
         raise click.UsageError(f"{error}.") from error
     click.echo(server.url)
+    if is_open:
+        click.echo(
+            f"fastphx: {host} is open to other machines, and any web page may connect: see --check-origin.",
+            err=True,
+        )
     while not stopped.is_set():
         try:
             await asyncio.wait_for(stopped.wait(), STATS_INTERVAL_S if show_stats else None)

@@ -6,8 +6,9 @@ from fastphx.testing.responses cimport ServerReply
 from fastphx.testing.server_socket cimport ServerSocket
 from fastphx.testing.text_frame cimport encode_payload, text_frame
 
-from fastphx.errors import EncodingError
+from fastphx.errors import EncodingError, clip
 from fastphx.protocol.frame_write import encode_binary_server_push
+from fastphx.testing.text_frame import NOT_GIVEN as _NOT_GIVEN
 
 
 cdef class ServerChannel(ChannelProcess):
@@ -24,7 +25,7 @@ cdef class ServerChannel(ChannelProcess):
     def handle_in(self, event, message):
         """Called for a client's message; ``message.payload`` decodes its payload. Returns None, a ServerReply
         or a ServerStop. By default crashes, as a Phoenix channel without a clause for the event does."""
-        raise LookupError(f"{type(self).__name__} has no handle_in for {event!r}")
+        raise LookupError(f"{type(self).__name__} has no handle_in for {clip(event)}")
 
     def handle_info(self, message):
         """Called for what ``send_info`` was given. Returns None or a ServerStop."""
@@ -39,7 +40,7 @@ cdef class ServerChannel(ChannelProcess):
         """True after the join's ok reply and before the end."""
         return self.state == CHANNEL_JOINED
 
-    def push(self, str event not None, payload=None):
+    def push(self, str event not None, payload=_NOT_GIVEN):
         """Send a message to this socket. Raises EncodingError."""
         cdef ServerSocket socket = self._socket()
         cdef int sent
@@ -54,11 +55,11 @@ cdef class ServerChannel(ChannelProcess):
         if sent:
             socket.hub.counters.server_pushes += 1
 
-    def broadcast(self, str event not None, payload=None):
+    def broadcast(self, str event not None, payload=_NOT_GIVEN):
         """Send a message to every subscriber of the topic, this one included. Returns how many."""
         return self._socket().pubsub.broadcast(self.topic, event, payload)
 
-    def broadcast_from(self, str event not None, payload=None):
+    def broadcast_from(self, str event not None, payload=_NOT_GIVEN):
         """Send a message to every other subscriber of the topic. Returns how many."""
         cdef ServerSocket socket = self._socket()
         return socket.pubsub.broadcast(self.topic, event, payload, socket)
@@ -90,4 +91,4 @@ cdef class ServerChannel(ChannelProcess):
         return self.socket
 
     def __repr__(self):
-        return f"<{type(self).__name__} {self.topic!r}>"
+        return f"<{type(self).__name__} {'' if self.topic is None else clip(self.topic)}>"

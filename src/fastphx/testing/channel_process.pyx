@@ -14,7 +14,8 @@ from types import CoroutineType
 
 import orjson
 
-from fastphx.errors import DecodeError, EncodingError, clip
+from fastphx.errors import DecodeError, clip
+from fastphx.testing.traceback_text import traceback_text
 
 cdef object _dumps = orjson.dumps
 cdef object _logger = logging.getLogger("fastphx.testing")
@@ -41,9 +42,14 @@ cdef int refuse_join(ServerSocket socket, Message message, object response) exce
     return answer(socket, message.join_ref, message.ref, message.topic, "error", response, False)
 
 
+cdef bint nests_too_deep(object error) except -1:
+    # orjson says so; it stops at 1,024.
+    return "depth limit exceeded" in str(error.__cause__)
+
+
 cdef int report_crashed_join(ServerSocket socket, Message message, object error) except -1:
     socket.hub.counters.crashes += 1
-    _logger.error("a join of %s crashed", clip(message.topic), exc_info=error)
+    _logger.error("a join of %s crashed\n%s", clip(message.topic), traceback_text(error))
     return 0
 
 
@@ -118,7 +124,7 @@ cdef class ChannelProcess:
 
     cdef int answer_leave(self, Message message) except -1:
         self.socket.hub.counters.leaves += 1
-        answer(self.socket, message.join_ref, message.ref, message.topic, "ok", None, False)
+        answer(self.socket, message.join_ref, message.ref, message.topic, "ok", {}, False)
         self.end("left")
         return self.send_close()
 
@@ -142,7 +148,7 @@ cdef class ChannelProcess:
         try:
             result = self.handle_in(message.event, message)
         except DecodeError as error:
-            return self.socket.bad_frame(error)
+            return self.crash(error) if nests_too_deep(error) else self.socket.bad_frame(error)
         except Exception as error:
             return self.crash(error)
         finally:
@@ -187,7 +193,7 @@ cdef class ChannelProcess:
                 what = "handle_info" if message is None else "handle_in"
                 raise TypeError(
                     f"{what} returned {clip(repr(result))}: return None, a ServerReply or a ServerStop")
-        except (EncodingError, TypeError) as error:
+        except Exception as error:
             self.crash(error)
         return 0
 
@@ -244,7 +250,7 @@ cdef class ChannelProcess:
     cdef int crash(self, object error) except -1:
         if self.state == CHANNEL_CLOSED:
             return 0
-        _logger.error("%s crashed", self, exc_info=error)
+        _logger.error("%s crashed\n%s", self, traceback_text(error))
         return self.stop(error)
 
     cdef int stop(self, object reason) except -1:
@@ -288,7 +294,7 @@ cdef class ChannelProcess:
         try:
             self.terminate(reason)
         except Exception as error:
-            _logger.error("terminate of %s raised", self, exc_info=error)
+            _logger.error("terminate of %s raised\n%s", self, traceback_text(error))
         return 0
 
     cdef int call_monitors(self, object reason) except -1:
@@ -298,7 +304,7 @@ cdef class ChannelProcess:
             try:
                 monitor(reason)
             except Exception as error:
-                _logger.error("a monitor of %s raised", self, exc_info=error)
+                _logger.error("a monitor of %s raised\n%s", self, traceback_text(error))
         return 0
 
 
@@ -314,7 +320,7 @@ def _task_done(ChannelProcess process not None, int kind, Message message, task)
     process.task = None
     process.dequeue(size_of(message))
     error = TimeoutError("its coroutine was cancelled") if task.cancelled() else task.exception()
-    if isinstance(error, DecodeError):
+    if isinstance(error, DecodeError) and not nests_too_deep(error):
         process.socket.bad_frame(error)
     elif kind == ITEM_JOIN:
         try:

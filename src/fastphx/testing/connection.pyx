@@ -10,7 +10,7 @@ from fastphx.protocol.frame_scan cimport (
 from fastphx.protocol.message cimport Message, message_from_header
 from fastphx.protocol.sink cimport OPCODE_TEXT
 from fastphx.testing.channel cimport ServerChannel
-from fastphx.testing.channel_process cimport refuse_join, report_crashed_join
+from fastphx.testing.channel_process cimport nests_too_deep, refuse_join, report_crashed_join
 from fastphx.testing.hub cimport Hub
 from fastphx.testing.pubsub cimport PubSub
 from fastphx.testing.replies cimport answer
@@ -28,6 +28,14 @@ cdef object _dumps = orjson.dumps
 
 cdef inline bint equals(const char* data, Py_ssize_t size, const char* text, Py_ssize_t text_size) noexcept:
     return size == text_size and memcmp(data, text, <size_t>size) == 0
+
+
+cdef bytes dumped(object payload):
+    """A payload's JSON; nothing where it nests deeper than orjson writes."""
+    try:
+        return _dumps(payload)
+    except TypeError:
+        return b""
 
 
 @cython.final
@@ -96,7 +104,7 @@ cdef class ServerConnection(ServerSocket):
                 raise ValueError("a topic or event is not a string")
             topic = fields["topic"].encode()
             event = fields["event"].encode()
-            payload = _dumps(fields["payload"])
+            payload = dumped(fields["payload"])
             ref = _dumps(fields["ref"])
             header.ref.type = REF_NULL
             set_ref(&header.ref, fields["ref"])
@@ -112,7 +120,7 @@ cdef class ServerConnection(ServerSocket):
         header.event.size = PyBytes_GET_SIZE(event)
         header.payload = PyBytes_AS_STRING(payload)
         header.payload_size = PyBytes_GET_SIZE(payload)
-        header.payload_object = NULL
+        header.payload_object = NULL if payload else <void*>fields["payload"]
         header.event_text = NULL
         header.frame_size = size
         header.heap = NULL
@@ -170,7 +178,7 @@ cdef class ServerConnection(ServerSocket):
     cdef int dispatch_unknown(self, Header* header) except -1:
         cdef Message message = message_from_header(header, None)
         if message.event == "phx_leave":
-            return answer(self, message.join_ref, message.ref, message.topic, "ok", None, False)
+            return answer(self, message.join_ref, message.ref, message.topic, "ok", {}, False)
         self.hub.counters.unmatched += 1
         return answer(self, None, message.ref, message.topic, "error", {"reason": "unmatched topic"}, False)
 
@@ -187,7 +195,10 @@ cdef class ServerConnection(ServerSocket):
         try:
             payload = message.payload
         except DecodeError as error:
-            return self.bad_frame(error)
+            if not nests_too_deep(error):
+                return self.bad_frame(error)
+            report_crashed_join(self, message, error)
+            return refuse_join(self, message, {"reason": "join crashed"})
         if old is not None:
             # The old channel ends first, but its phx_close follows the new join's reply.
             old.end("duplicate_join")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from fastphx.errors import clip
 from fastphx.protocol.codec import Message, RawJson
 from fastphx.testing.channel import ServerChannel
 from fastphx.testing.handshake import Handshake
@@ -18,6 +19,8 @@ from fastphx.testing.socket_handler import SocketHandler
 SHORT_IDLE_TIMEOUT_S = 1.0
 SLOW_S = 0.1
 MAX_SLOW_S = 60.0
+MAX_PRESENCE_CHARS = 255
+"""Of a user or a status: they are kept as long as the channel is joined, and sent to all of its topic."""
 
 _NOT_COMPACT = re.compile(rb"[\s\\]").search
 
@@ -28,6 +31,8 @@ def compact(message: Message) -> Any:
     raw = message.raw
     if message.is_binary:
         return raw
+    if not raw:
+        return message.payload
     return RawJson(raw) if _NOT_COMPACT(raw) is None else message.payload
 
 
@@ -49,7 +54,8 @@ class RoomChannel(ServerChannel):
     def handle_in(self, event: str, message: Message) -> Any:
         if event == "echo":
             return ServerReply("ok", compact(message))
-        return _ROOM_EVENTS[event](self, message)
+        handle = _ROOM_EVENTS.get(event)
+        return super().handle_in(event, message) if handle is None else handle(self, message)
 
 
 def _new_msg(channel: ServerChannel, message: Message) -> None:
@@ -114,7 +120,7 @@ class PresenceChannel(ServerChannel):
 
     def join(self, topic: str, payload: Any) -> ServerReply:
         user = payload.get("user") if isinstance(payload, dict) else None
-        if not isinstance(user, str) or not user:
+        if not isinstance(user, str) or not 0 < len(user) <= MAX_PRESENCE_CHARS:
             return ServerReply("error", {"reason": "no user"})
         self.user = user
         self.send_info("after_join")
@@ -126,8 +132,10 @@ class PresenceChannel(ServerChannel):
 
     def handle_in(self, event: str, message: Message) -> None:
         if event != "update":
-            raise LookupError(f"presence:* has no event {event!r}")
+            raise LookupError(f"presence:* has no event {clip(event)}")
         status = message.payload.get("status", "on")
+        if not isinstance(status, str) or len(status) > MAX_PRESENCE_CHARS:
+            raise ValueError(f"a status is a text of at most {MAX_PRESENCE_CHARS} characters")
         # Phoenix' tracker works beside the channel: the reply goes out before the diff.
         self.reply(message, ServerReply("ok"))
         self.presence.update(self, self.user, {"online_at": 1, "status": status})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -49,9 +48,11 @@ class Handshake:
 
 
 def parse_handshake(request: Any) -> Handshake:
-    """Read picows' upgrade request; what is not valid UTF-8 in its path is replaced."""
+    """Read picows' upgrade request; what is not valid UTF-8 in its path is replaced. Raises UnicodeError
+    where a header's value is none."""
     path, _, query = request.path.decode("utf-8", "replace").partition("?")
-    handshake = Handshake(path, tuple(parse_qsl(query, keep_blank_values=True)), request.headers, None)
+    pairs = tuple(parse_qsl(query, keep_blank_values=True))
+    handshake = Handshake(path, pairs, _as_text(request.headers), None)
     for name in handshake.subprotocols:
         if name.startswith(TOKEN_PREFIX):
             token = _decode_token(name[len(TOKEN_PREFIX) :])
@@ -59,10 +60,19 @@ def parse_handshake(request: Any) -> Handshake:
     return handshake
 
 
+def _as_text(headers: Any) -> Any:
+    """picows reads headers as ASCII and escapes all else, which cannot be encoded again."""
+    if all(value.isascii() for value in headers.values()):
+        return headers
+    return type(headers)(
+        (name, value.encode("ascii", "surrogateescape").decode("utf-8")) for name, value in headers.items()
+    )
+
+
 def _decode_token(encoded: str) -> str | None:
     """base64 in either alphabet, unpadded: phoenix.js sends the plain one under the url one's name."""
     padded = encoded.rstrip("=").translate(str.maketrans("-_", "+/"))
     try:
         return base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None

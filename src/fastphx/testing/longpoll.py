@@ -79,7 +79,12 @@ class LongPoll:
         await self._web.shutdown(timeout=0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        response = await self._answer_to(request)
+        try:
+            # aiohttp escapes what is not UTF-8, which cannot be encoded again.
+            "".join(request.headers.values()).encode()
+            response = await self._answer_to(request)
+        except UnicodeEncodeError:
+            response = web.Response(status=400)
         # As Phoenix.Transports.LongPoll: a page of any origin may poll.
         response.headers["Access-Control-Allow-Origin"] = "*"
         return response

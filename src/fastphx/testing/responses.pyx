@@ -1,14 +1,17 @@
 import cython
 
+from fastphx.testing.text_frame import NOT_GIVEN as _NOT_GIVEN
+
 
 @cython.final
 @cython.freelist(64)
 cdef class ServerReply:
-    """An answer: a status and a response (a JSON value, RawJson, bytes for a binary frame, None for {})."""
+    """An answer: a status and a response (a JSON value, RawJson, bytes for a binary frame; {} where none is
+    given)."""
 
-    def __cinit__(self, str status="ok", object response=None):
+    def __cinit__(self, str status="ok", object response=_NOT_GIVEN):
         self.status = status
-        self.response = response
+        self.response = {} if response is _NOT_GIVEN else response
 
     def __repr__(self):
         return f"ServerReply({self.status!r}, {self.response!r})"

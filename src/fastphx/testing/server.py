@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl as ssl_module
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -14,6 +14,7 @@ import picows
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from fastphx.errors import clip
+from fastphx.foreign_text import visible
 from fastphx.testing.channel import ServerChannel
 from fastphx.testing.connection import ServerConnection
 from fastphx.testing.connections import Connections
@@ -21,9 +22,11 @@ from fastphx.testing.faults import Faults
 from fastphx.testing.handshake import parse_handshake
 from fastphx.testing.hub import Hub
 from fastphx.testing.loop_thread import LoopThread
+from fastphx.testing.origins import Origins
 from fastphx.testing.pubsub import PubSub
 from fastphx.testing.server_socket import sweep
 from fastphx.testing.socket_handler import SocketHandler
+from fastphx.testing.text_frame import NOT_GIVEN
 from fastphx.transports.websocket.deflate import DeflateOptions, NegotiationError, agree_as_server
 
 if TYPE_CHECKING:
@@ -60,7 +63,9 @@ class Server:
     ``close_timeout_s`` how long a client may take to answer a close. ``use_uvloop`` is for the thread.
     ``compress`` agrees to permessage-deflate where a client offers it. ``longpoll`` serves ``/longpoll``
     beside ``/websocket`` (extra ``longpoll``); a poll is answered after ``longpoll_window_s`` without a
-    message. Raises OSError where it cannot listen.
+    message. ``check_origin`` says whose pages may connect, by what a browser sends as ``Origin``: hosts as in
+    ``//example.com``, ``//*.example.com`` or ``https://example.com``, or True for the host that the request
+    names; others are refused with 403. Raises OSError where it cannot listen.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Server:
         compress: bool | DeflateOptions = False,
         longpoll: bool = False,
         longpoll_window_s: float = 10.0,
+        check_origin: bool | Sequence[str] = False,
     ) -> None:
         if (channels is None) == (sockets is None):
             raise ValueError("give either channels, for one socket at /socket, or sockets")
@@ -116,6 +122,7 @@ class Server:
         self._deflate_options = DeflateOptions() if compress is True else compress or None
         self._serves_longpoll = longpoll
         self._longpoll_window_s = longpoll_window_s
+        self._origins = None if check_origin is False else Origins(check_origin)
         self._longpoll: LongPoll | None = None
         self._hub: Hub | None = None
         self._pubsub: PubSub
@@ -242,7 +249,7 @@ class Server:
         """How many subscribers each topic has."""
         return self._on_loop(lambda: self._running_pubsub().topics)
 
-    def broadcast(self, topic: str, event: str, payload: Any = None) -> int:
+    def broadcast(self, topic: str, event: str, payload: Any = NOT_GIVEN) -> int:
         """Send a message to every subscriber of *topic*; returns to how many. Raises EncodingError."""
         return self._on_loop(lambda: self._running_pubsub().broadcast(topic, event, payload))
 
@@ -364,7 +371,7 @@ class Server:
         assert self._hub is not None
         self._longpoll = LongPoll(
             self._websocket_protocol,
-            self._hub,
+            self._running_hub(),
             window_s=self._longpoll_window_s,
             idle_timeout_s=min(handler.idle_timeout_s for handler in self.sockets.values()),
         )
@@ -393,8 +400,12 @@ class Server:
         )
 
     def _accept(self, request: Any) -> Any:
-        handshake = parse_handshake(request)
         hub = self._running_hub()
+        try:
+            handshake = parse_handshake(request)
+        except UnicodeError:
+            return self._refuse(400)
+        request.headers = handshake.headers
         if handshake.path == "/stats":
             body = orjson.dumps(hub.stats)
             headers = {"Content-Type": "application/json"}
@@ -407,7 +418,8 @@ class Server:
         if handler is None:
             return self._refuse(404)
         vsn = handshake.vsn
-        if vsn is None:
+        headers = handshake.headers
+        if vsn is None or not self._allows(headers.get("Origin"), headers.get("Host", "")):
             return self._refuse(403)
         try:
             assigns = {} if handler.connect is None else handler.connect(handshake)
@@ -423,10 +435,10 @@ class Server:
             # picows takes the token alone, as RFC 6455 section 4.2.1 does not: Firefox sends keep-alive too.
             request.headers["Connection"] = "Upgrade"
         connection = ServerConnection(hub, self._pubsub, handler, handshake.params, assigns, name, vsn)
-        headers = {"Sec-WebSocket-Protocol": "phoenix"} if "phoenix" in handshake.subprotocols else {}
+        answer = {"Sec-WebSocket-Protocol": "phoenix"} if "phoenix" in handshake.subprotocols else {}
         if self._deflate_options is not None:
-            self._agree_on_deflate(request, connection, headers)
-        response = picows.WSUpgradeResponse.create_101_response(headers)
+            self._agree_on_deflate(request, connection, answer)
+        response = picows.WSUpgradeResponse.create_101_response(answer)
         return picows.WSUpgradeResponseWithListener(response, connection)
 
     def _agree_on_deflate(self, request: Any, connection: ServerConnection, headers: dict[str, str]) -> None:
@@ -435,11 +447,14 @@ class Server:
         try:
             chosen = agree_as_server(offers, self._deflate_options)
         except NegotiationError as error:
-            _LOGGER.info("declining an offer of extensions: %s", error)
+            _LOGGER.info("declining an offer of extensions: %s", visible(str(error)))
             return
         if chosen is not None:
             agreement, headers["Sec-WebSocket-Extensions"] = chosen
             connection.use_deflate(agreement.server_stream(connection.handler.max_message_size))
+
+    def _allows(self, origin: str | None, host: str) -> bool:
+        return self._origins is None or self._origins.allow(origin, host)
 
     def _refuse(self, status: int) -> Any:
         self._running_hub().count_refused()

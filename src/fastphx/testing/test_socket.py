@@ -32,6 +32,7 @@ from fastphx.gen_socket_client import (
 )
 from fastphx.serializers import Serializer
 from fastphx.testing.loop_thread import LoopThread
+from fastphx.testing.text_frame import NOT_GIVEN
 from fastphx.transports import WebSocketTransport
 from fastphx.transports.base import Transport
 from fastphx.transports.endpoint import Params, endpoint_url
@@ -53,7 +54,8 @@ class TestSocket:
     """A socket for tests: ``with TestSocket(server.websocket_url) as socket: socket.join("room:a")``.
 
     It is a GenSocketClient on a loop in a thread of its own. *url* is the full one, with ``/websocket``.
-    It connects at once unless *connect* is false, and never again by itself. Every method waits for at most
+    It connects at once unless *connect* is false, and never again by itself; what is asked of it meanwhile
+    waits until it is connected. Every method waits for at most
     ``timeout`` seconds (*timeout_s* where none is given) and then raises TimeoutError; each raises what the
     behaviour's functions raise: DisconnectedError, NotJoinedError, AlreadyJoinedError, EncodingError; and
     StoppedError once it is closed. 100,000 messages may wait for ``await_message``; then the oldest is
@@ -111,24 +113,26 @@ class TestSocket:
         )
         return found
 
-    def join(self, topic: str, payload: Any = None, timeout: float | None = None) -> Any:
+    def join(self, topic: str, payload: Any = NOT_GIVEN, timeout: float | None = None) -> Any:
         """Join *topic* and return the join's response. Raises JoinError."""
-        return self._ask(("join", topic, payload), timeout)
+        return self._ask(("join", topic, *_given(payload)), timeout)
 
-    def leave(self, topic: str, payload: Any = None, timeout: float | None = None) -> Any:
+    def leave(self, topic: str, payload: Any = NOT_GIVEN, timeout: float | None = None) -> Any:
         """Leave *topic*, wait until the server has closed it, and return the close's payload."""
-        return self._ask(("leave", topic, payload), timeout)
+        return self._ask(("leave", topic, *_given(payload)), timeout)
 
-    def push(self, topic: str, event: str, payload: Any = None) -> int:
+    def push(self, topic: str, event: str, payload: Any = NOT_GIVEN) -> int:
         """Send a message and return its ref; a reply is dropped."""
-        ref = self._ask(("push", topic, event, payload), None)
+        ref = self._ask(("push", topic, event, *_given(payload)), None)
         assert isinstance(ref, int)
         return ref
 
-    def push_sync(self, topic: str, event: str, payload: Any = None, timeout: float | None = None) -> Any:
+    def push_sync(
+        self, topic: str, event: str, payload: Any = NOT_GIVEN, timeout: float | None = None
+    ) -> Any:
         """Send a message and return its reply: ``{"status": …, "response": …}``. Raises NotJoinedError where
         the channel is closed, or crashes, before it has answered."""
-        return self._ask(("push_sync", topic, event, payload), timeout)
+        return self._ask(("push_sync", topic, event, *_given(payload)), timeout)
 
     def await_message(
         self, topic: str | None = None, event: str | None = None, timeout: float | None = None
@@ -195,6 +199,10 @@ class TestSocket:
         return answer
 
 
+def _given(payload: Any) -> tuple[Any, ...]:
+    return () if payload is NOT_GIVEN else (payload,)
+
+
 class _Failure(NamedTuple):
     error: FastphxError | TypeError
 
@@ -206,6 +214,7 @@ class _Client(GenSocketClient):
         self.statuses: _Box = _Box()
         self.messages: _Box = _Box()
         self._connecting = connecting
+        self._early: list[tuple[Any, Caller]] = []
         self._joins: dict[str, Caller] = {}
         self._leaves: dict[str, Caller] = {}
         self._pushes: dict[int, Caller] = {}
@@ -224,6 +233,11 @@ class _Client(GenSocketClient):
     def handle_connected(self, transport: TransportHandle) -> None:
         self._connecting = False
         self.statuses.put("connected")
+        early, self._early = self._early, []
+        for message, caller in early:
+            answer = self.handle_call(message, caller, transport)
+            if isinstance(answer, Reply):
+                caller.reply(answer.value)
 
     def handle_disconnected(self, reason: DisconnectReason) -> None:
         self._connecting = False
@@ -232,6 +246,9 @@ class _Client(GenSocketClient):
             for caller in waiting.values():
                 caller.reply(_Failure(DisconnectedError(f"the connection was lost: {reason}")))
             waiting.clear()
+        early, self._early = self._early, []
+        for _, caller in early:
+            caller.reply(_Failure(DisconnectedError(f"the socket could not connect: {reason}")))
         self.statuses.put(reason)
 
     def handle_info(self, message: Any, transport: TransportHandle) -> Any:
@@ -242,6 +259,9 @@ class _Client(GenSocketClient):
         try:
             if kind == "joined":
                 return Reply(transport.joined(topic))
+            if self._connecting:
+                self._early.append((message, caller))
+                return NoReply()
             if kind == "join":
                 transport.join(topic, *rest)
                 self._joins[topic] = caller

@@ -1,0 +1,4 @@
+from typing import Any
+
+NOT_GIVEN: Any
+"""What a payload is that was not given: ``{}``. None is JSON's ``null``."""

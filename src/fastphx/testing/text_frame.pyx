@@ -1,23 +1,28 @@
 from fastphx.protocol.frame_write cimport RawJson
 
+import reprlib
+
 import orjson
 
-from fastphx.errors import EncodingError, clip
+from fastphx.errors import EncodingError
 from fastphx.protocol.frame_write import encode, encode_reply
 
 cdef object _dumps = orjson.dumps
 cdef int _SORT_KEYS = orjson.OPT_SORT_KEYS
 
 
+NOT_GIVEN = object()
+
+
 cdef bytes encode_payload(object payload):
-    if payload is None:
+    if payload is NOT_GIVEN:
         return b"{}"
     if type(payload) is RawJson:
         return (<RawJson>payload).data
     try:
         return _dumps(payload, None, _SORT_KEYS)
     except (TypeError, ValueError) as error:
-        raise EncodingError(f"a payload cannot be encoded ({error}): {clip(repr(payload))}") from error
+        raise EncodingError(f"a payload cannot be encoded ({error}): {reprlib.repr(payload)}") from error
 
 
 cdef inline bytes object_frame(str topic, str event, bytes payload, object ref):
