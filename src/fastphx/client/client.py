@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, TypeVar, cast
 
 from fastphx.client.channel import Channel
 from fastphx.client.context import Context
+from fastphx.client.deadline import checked_timeout
 from fastphx.client.delivery import Decoder, is_async
 from fastphx.client.endpoint import shown_host
 from fastphx.client.options import Options
@@ -112,6 +113,24 @@ class Client:
                 raise ClosedError("the client was closed before it was connected")
             raise self.closed_because
         return self
+
+    async def reconnect(self, *, timeout: float | None = None) -> None:
+        """Give up every connection and connect again at once, for a changed token or network: parameters that
+        are callables are asked for anew. The channels are kept, and joined again after an outage.
+
+        Returns when every socket is open again. Raises TimeoutError after *timeout* seconds (the client's
+        ``open_timeout`` by default), while attempts go on; ClosedError, or why the client is closed.
+        """
+        timeout_s = self.options.open_timeout if timeout is None else checked_timeout(timeout, 0.0)
+        if self.closed_because is None and not self.sockets:
+            raise ClosedError("the client was not opened yet")
+        async with asyncio.timeout(timeout_s):
+            reopened = [] if self.closed_because else [socket.reconnect() for socket in self.sockets]
+            if reopened:
+                # Not the futures themselves: others may wait for them.
+                await asyncio.wait(reopened)
+        if self.closed_because is not None:
+            raise self.closed_because
 
     async def close(self) -> None:
         """Close every socket with code 1000. What waits fails with ClosedError. Closing twice is fine."""

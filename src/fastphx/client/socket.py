@@ -18,6 +18,7 @@ from fastphx.client.unjoined import Unjoined
 from fastphx.client.waiter import settle
 from fastphx.errors import (
     ConnectError,
+    ConnectionClosed,
     DecodeError,
     DisconnectReason,
     HeartbeatTimeout,
@@ -96,6 +97,7 @@ class ClientSocket:
         "_mute_timer",
         "_options",
         "_paused",
+        "_reopened",
         "_task",
         "_transport_name",
         "_transport_settled",
@@ -173,6 +175,8 @@ class ClientSocket:
         self._gone: asyncio.Future[None] | None = None
         self._paused: set[MessageQueue] = set()
         self._unjoined = Unjoined(context, self)
+        self._reopened: asyncio.Future[None] | None = None
+        """Whoever waits for the connection that was asked for; None while none was."""
 
     @property
     def queue_depth(self) -> int:
@@ -185,6 +189,25 @@ class ClientSocket:
         """Begin to connect, and go on until it is connected or there is no sense in it."""
         self._task = self._loop.create_task(self._connect())
         self._task.add_done_callback(self._connecting_ended)
+
+    def reconnect(self) -> asyncio.Future[None]:
+        """Give up the connection, or the attempt, and connect at once. The future is done when that has
+        succeeded, or the client is closed."""
+        if self._reopened is None:
+            self._reopened = self._loop.create_future()
+        reopened = self._reopened
+        self._attempt = 0
+        if self._task is not None:
+            self._task.add_done_callback(lambda _: self._start_anew())
+            self._task.cancel()
+        else:
+            self._connection.abort(ConnectionClosed(1000, "to connect again"))
+        return reopened
+
+    def _start_anew(self) -> None:
+        if not self._closing and self._task is None and not self.is_open:
+            self._attempt = 0
+            self.start()
 
     def _connecting_ended(self, task: asyncio.Task[None]) -> None:
         if self._task is task:
@@ -353,6 +376,8 @@ class ClientSocket:
                 self._mute_timer = self._loop.call_later(judged_s, self._websocket_is_mute)
             else:
                 self._transport_settled = True
+        reopened, self._reopened = self._reopened, None
+        settle(reopened, None)
         if logger.isEnabledFor(logging.INFO):
             logger.info("connected", extra=self._extra(attempt=self._attempt))
         for channel in list(self.channels.values()):
@@ -380,7 +405,7 @@ class ClientSocket:
             if now - self._connected_at >= self._options.hold:
                 self._attempt = 0
             # The first retry waits too: all clients of a restarted server lose it at the same moment.
-            self._attempt = max(self._attempt, 1)
+            self._attempt = 0 if self._reopened is not None else max(self._attempt, 1)
         for channel in list(self.channels.values()):
             channel.socket_lost(reason)
         if self._closing:
@@ -389,7 +414,7 @@ class ClientSocket:
         if not was_open:
             # The attempt goes on with the next.
             return
-        if self._context.may_reconnect(reason):
+        if self._reopened is not None or self._context.may_reconnect(reason):
             self.start()
             self._changed()
         else:
@@ -481,6 +506,7 @@ class ClientSocket:
     def begin_close(self) -> None:
         """Begin to close with code 1000; no more is connected."""
         self._closing = True
+        settle(self._reopened, None)
         if self._task is not None:
             self._task.cancel()
         self._gone = self._loop.create_future()
