@@ -17,6 +17,7 @@ _HOMES = {
         "JoinState",
         "Outage",
         "Presence",
+        "PushReply",
         "Stats",
         "connect",
     ),
@@ -61,6 +62,7 @@ _HOMES = {
         "start_link",
         "whereis",
     ),
+    "fastphx.protocol.codec": ("RawJson",),
     "fastphx.serializers": (
         "GzipJson",
         "JsonV1",

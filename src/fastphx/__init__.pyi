@@ -19,6 +19,9 @@ from fastphx.client import (
     Presence as Presence,
 )
 from fastphx.client import (
+    PushReply as PushReply,
+)
+from fastphx.client import (
     Stats as Stats,
 )
 from fastphx.client import (
@@ -135,6 +138,9 @@ from fastphx.gen_socket_client import (
 from fastphx.gen_socket_client import (
     whereis as whereis,
 )
+from fastphx.protocol.codec import (
+    RawJson as RawJson,
+)
 from fastphx.serializers import (
     GzipJson as GzipJson,
 )
@@ -184,7 +190,9 @@ __all__ = [
     "OverloadedError",
     "Presence",
     "PushError",
+    "PushReply",
     "PushTimeoutError",
+    "RawJson",
     "Reply",
     "Serializer",
     "Socket",

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastphx.foreign_text import quoted, visible, visible_repr
+
 EXCERPT_BYTES = 60
 """How many bytes of an offending value an error quotes."""
+
+
+MAX_REASON_CHARS = 500
+"""How many characters of a reason an error quotes, which may be the message of another error."""
 
 
 def clip(value: bytes | str, limit: int = EXCERPT_BYTES) -> str:
     """Return *value* as printable text of at most *limit* characters, for an error message."""
     # A character takes at most four bytes, and a value may be megabytes long.
     text = value[: 4 * limit + 4].decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
-    shown = repr(text[:limit])
-    return f"{shown}…" if len(text) > limit else shown
+    return quoted(text, limit)
 
 
 def clip_repr(value: object, limit: int = EXCERPT_BYTES) -> str:
     """Return *value* as Python writes it, in at most *limit* characters, for an error message."""
-    text = repr(value)
-    return f"{text[:limit]}…" if len(text) > limit else text
+    return visible_repr(value, limit)
 
 
 def _again(error: type[FastphxError], args: tuple[Any, ...]) -> FastphxError:
@@ -63,8 +67,8 @@ class DecodeError(FastphxError, ValueError):
         self.topic = topic
         self.event = event
         where = f" at byte {position}" if position >= 0 else ""
-        what = f" of {event!r} on {topic!r}" if topic is not None else ""
-        super().__init__(f"{reason}{where}{what}" + (f": {excerpt}" if excerpt else ""))
+        what = f" of {clip(event or '')} on {clip(topic)}" if topic is not None else ""
+        super().__init__(f"{visible(reason)}{where}{what}" + (f": {excerpt}" if excerpt else ""))
 
 
 class DisconnectedError(FastphxError):
@@ -88,7 +92,7 @@ class StartError(FastphxError):
 
     def __init__(self, reason: object) -> None:
         self.reason = reason
-        super().__init__(f"the socket did not start: {reason!r}")
+        super().__init__(f"the socket did not start: {clip_repr(reason, MAX_REASON_CHARS)}")
 
 
 class BadReturnError(FastphxError, TypeError):
@@ -138,7 +142,8 @@ class ConnectionClosed(DisconnectReason):
     def __init__(self, code: int, reason: str = "") -> None:
         self.code = code
         self.reason = reason
-        super().__init__(f"the connection was closed with code {code}" + (f": {reason}" if reason else ""))
+        why = f": {visible(reason)}" if reason else ""
+        super().__init__(f"the connection was closed with code {code}{why}")
 
 
 class HeartbeatTimeout(DisconnectReason):
@@ -153,7 +158,8 @@ class TransportDown(DisconnectReason):
 
     def __init__(self, exc: BaseException | None = None) -> None:
         self.exc = exc
-        super().__init__("the transport ended" if exc is None else f"the transport crashed: {exc!r}")
+        shown = "" if exc is None else clip_repr(exc, MAX_REASON_CHARS)
+        super().__init__(f"the transport crashed: {shown}" if shown else "the transport ended")
 
 
 class JoinError(FastphxError):

@@ -39,6 +39,49 @@ def visible(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
     )
 
 
+def quoted(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
+    """:func:`visible` between quotes, as Python writes a string, so that it is plain where the text ends."""
+    shown = repr(text[:limit])
+    return f"{shown}…" if len(text) > limit else shown
+
+
+def visible_repr(value: object, limit: int = MAX_SHOWN_CHARS) -> str:
+    """:func:`visible`, of *value* as Python writes it. A payload may be as long and as deep as it likes: no
+    more of it is looked at than is shown. A value that cannot be written is named by its type.
+    """
+    return visible(_beginning(value, limit + 1), limit)
+
+
+def _beginning(value: object, room: int) -> str:
+    """*value*'s repr, or at least the first *room* characters of it; *room* is at least 1."""
+    if isinstance(value, str | bytes):
+        return repr(value[:room])
+    if type(value) is list or type(value) is tuple:
+        text, closing = "[]" if type(value) is list else "()"
+        for index, each in enumerate(value):
+            text += ", " if index else ""
+            # Each bracket takes a character, so that nothing is deeper than there is room.
+            if len(text) >= room:
+                return text
+            text += _beginning(each, room - len(text))
+        return text + (",)" if closing == ")" and len(value) == 1 else closing)
+    if type(value) is dict:
+        text = "{"
+        for index, (key, each) in enumerate(value.items()):
+            text += ", " if index else ""
+            if len(text) >= room:
+                return text
+            text += _beginning(key, room - len(text)) + ": "
+            if len(text) >= room:
+                return text
+            text += _beginning(each, room - len(text))
+        return text + "}"
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
 def html_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
     """:func:`visible`, as HTML's text or as the value of a quoted attribute."""
     return escape(visible(text, limit))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import orjson
 
 from fastphx.errors import DecodeError, EncodingError, clip
-from fastphx.protocol import codec
+from fastphx.protocol import codec, json_value
 from fastphx.protocol.sink import BINARY, TEXT
 
 Ref = str | int | None
@@ -47,7 +47,7 @@ class JsonV2:
     """vsn 2.0.0, Phoenix's default: JSON arrays, and binary frames for ``bytes`` payloads.
 
     A socket that is given this one uses the compiled codec and decodes a payload when it is read; these
-    methods are the same codec for callers of their own.
+    methods are the same codec for callers of their own. Those of a subclass are called, as any serializer's.
     """
 
     vsn: ClassVar[str] = "2.0.0"
@@ -90,7 +90,7 @@ class JsonV1:
         if opcode != TEXT:
             raise DecodeError("a binary frame arrived, which vsn 1.0.0 does not have", excerpt=clip(data))
         try:
-            message = orjson.loads(data)
+            message = json_value.loads(data)
             ref, topic, event, payload = (message[key] for key in ("ref", "topic", "event", "payload"))
         except orjson.JSONDecodeError as error:
             reason = f"a frame is not JSON ({error.msg})"
@@ -154,7 +154,7 @@ class GzipJson:
 
 def _dump(value: Any, event: str) -> bytes:
     try:
-        return orjson.dumps(value)
+        return json_value.dumps(value)
     except TypeError as error:
         raise EncodingError(f"the payload of {clip(event)} is not JSON ({error})") from error
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastphx import Connect, FastphxError, GenSocketClient, NoReply, Reply, Stop
+from fastphx.protocol.frame_write import NO_PAYLOAD
 
 call_timeout_s = 5.0
 
@@ -73,15 +74,15 @@ class Recorder(GenSocketClient):
         refused: type[FastphxError] | None = await self.do(attempt)
         return refused
 
-    async def join(self, topic: str = "room:a", payload: Any = None) -> int:
+    async def join(self, topic: str = "room:a", payload: Any = NO_PAYLOAD) -> int:
         ref = await self.do(lambda transport: transport.join(topic, payload))
         assert (await self.next("handle_joined"))[0] == topic
         return int(ref)
 
-    async def push(self, topic: str, event: str, payload: Any = None) -> int:
+    async def push(self, topic: str, event: str, payload: Any = NO_PAYLOAD) -> int:
         return int(await self.do(lambda transport: transport.push(topic, event, payload)))
 
-    async def push_sync(self, topic: str, event: str, payload: Any = None) -> Any:
+    async def push_sync(self, topic: str, event: str, payload: Any = NO_PAYLOAD) -> Any:
         """Push, and return the reply's payload."""
         ref = await self.push(topic, event, payload)
         reply_topic, reply_ref, reply = await self.next("handle_reply")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fastphx import Connect, OverloadedError, Stop, TransportDown
+from fastphx import Connect, JsonV1, OverloadedError, Stop, TransportDown
 from fastphx.testing import Server
 from tests.gen_socket_client.recorder import AsyncRecorder, Recorder
 from tests.gen_socket_client.starter import Starter
@@ -337,3 +337,28 @@ async def test_a_callback_that_awaits_its_own_stop_is_not_held_up(server: Server
     assert await asyncio.wait_for(client.socket.wait_closed(), TIMEOUT_S) == "enough"
     await client.next("handle_info")
     await client.next("terminate")
+
+
+@pytest.mark.parametrize("serializer", [None, JsonV1()], ids=["compiled", "another"])
+async def test_the_mailbox_counts_bytes_too(server: Server, start: Starter, serializer: Any) -> None:
+    client = Gated()
+    options: dict[str, Any] = {"mailbox_limit_bytes": 100_000, "serializer": serializer}
+    await start.joined(server, client=client, **options)
+    sent = 400
+    await client.push(TOPIC, "echo", {})
+    await client.next("handle_reply")
+    for number in range(sent):
+        server.broadcast(TOPIC, "new", {"n": number, "body": "x" * 20_000})
+    await client.entered.wait()
+    await server.wait_until(lambda _: client.socket.stats["waiting"] >= 5)
+    client.gate.set()
+    for number in range(sent):
+        _, _, payload = await client.next("handle_message")
+        assert payload["n"] == number
+    # What was read already still enters.
+    assert client.socket.stats["mailbox_peak"] < sent / 2
+
+
+async def test_a_bound_of_no_bytes_is_refused(server: Server, start: Starter) -> None:
+    with pytest.raises(ValueError, match="mailbox_limit_bytes is 0"):
+        await start(Gated(), server.websocket_url, mailbox_limit_bytes=0)

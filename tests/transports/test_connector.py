@@ -22,7 +22,7 @@ from fastphx.transports import ConnectOptions, WebSocketLink, WebSocketWriter, c
 from fastphx.transports.websocket import reader
 from tests.free_port import free_port
 from tests.transports.proxies import HttpProxy, Proxy, Socks4Proxy, Socks5Proxy
-from tests.transports.raw_server import TEXT, Peer, RawServer, frame, handshake_answer
+from tests.transports.raw_server import CLOSE, TEXT, Peer, RawServer, frame, handshake_answer
 from tests.transports.recording_owner import TIMEOUT_S, RecordingOwner
 
 
@@ -185,7 +185,6 @@ async def test_an_answer_that_refuses(
         error = await refused(server.url)
         assert match in str(error)
         assert error.status == status
-        assert error.__cause__ is not None
         if body is not None:
             assert error.body == body
         else:
@@ -245,6 +244,47 @@ async def test_what_a_server_sends_back_of_a_secret_is_not_quoted() -> None:
         error = await refused(server.url, auth_token="secret-token", **options)
         assert "c2VjcmV0LXRva2Vu" not in str(error)
         assert "base64url.bearer.phx.[hidden]" in str(error)
+
+
+async def test_a_redirect_that_holds_a_secret_is_shown_without_it() -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.request()
+        peer.send(b"HTTP/1.1 302 Found\r\nLocation: /login/secret/a\x1b[31m?secret\r\n\r\n")
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        error = await refused(server.url)
+        assert "/login/[hidden]/a" in str(error)
+        assert "secret" not in str(error) + repr(error.__cause__)
+        assert error.__suppress_context__
+        assert str(error).isprintable()
+
+
+async def test_a_close_reason_that_holds_a_secret_is_shown_without_it() -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        peer.send(frame(CLOSE, b"\x03\xf0token=s3cr3t-token\nERROR forged"))
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        await owner.connect(f"{server.url}?token=s3cr3t-token")
+        reason = await owner.reason()
+        assert isinstance(reason, ConnectionClosed)
+        assert (reason.code, reason.reason) == (1008, "token=[hidden]\nERROR forged")
+        assert str(reason) == "the connection was closed with code 1008: token=[hidden]\\nERROR forged"
+
+
+async def test_an_answer_that_is_none_takes_no_secret_into_a_traceback() -> None:
+    async def serve(peer: Peer) -> None:
+        answer = handshake_answer(await peer.request())
+        peer.send(re.sub(rb"Sec-WebSocket-Accept: [^\r]*", b"Sec-WebSocket-Accept: secret", answer))
+        await peer.end()
+
+    async with RawServer(serve) as server:
+        error = await refused(server.url)
+        assert "secret" not in str(error) + repr(error.__cause__)
+        assert error.__suppress_context__
 
 
 async def test_no_log_has_a_token(caplog: pytest.LogCaptureFixture) -> None:

@@ -18,6 +18,7 @@ from fastphx.client.options import reconnects_by_default
 from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, FastphxError
 from fastphx.foreign_text import terminal_json
 from fastphx.load.plan.units import duration_s
+from fastphx.protocol import json_value
 from fastphx.serializers import JsonV1, JsonV2
 from fastphx.transports.endpoint import shown_url
 from fastphx.transports.tls import client_context
@@ -210,6 +211,6 @@ def parse_json(name: str, text: str) -> Any:
     elif text.startswith("@"):
         text = secret(name, text)
     try:
-        return orjson.loads(text)
+        return json_value.loads(text.encode("utf-8", "surrogateescape"))
     except orjson.JSONDecodeError as error:
         raise click.UsageError(f"{name} is not JSON: {error}.") from error

@@ -24,6 +24,7 @@ from fastphx.cli.connection import (
 from fastphx.client import Channel, Client, Outage
 from fastphx.errors import DecodeError
 from fastphx.load.plan.units import duration_s
+from fastphx.protocol import json_value
 from fastphx.protocol.codec import Message
 
 
@@ -106,7 +107,7 @@ def ndjson(message: Message) -> bytes:
         fields["payload"] = orjson.Fragment(raw) if one_line else payload
     fields["ref"] = message.ref
     fields["join_ref"] = message.join_ref
-    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+    return json_value.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
 async def _listen(

@@ -20,6 +20,7 @@ from fastphx.cli.connection import (
 )
 from fastphx.client import Client
 from fastphx.client.push import PushReply
+from fastphx.protocol import json_value
 
 
 @click.command(short_help="Push one message and print its reply.")
@@ -48,7 +49,7 @@ def push(url: str, topic: str, event: str, payload: str, join_payload: str, **co
         fields["response_base64"] = base64.b64encode(reply.response).decode()
     else:
         fields["response"] = reply.response
-    line = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+    line = json_value.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
     with suppress(BrokenPipeError):
         write_line(line)
     return 0 if reply.status == "ok" else EXIT_FAILED

@@ -18,6 +18,7 @@ from fastphx.client.push import Pusher, PushReply
 from fastphx.client.push_buffer import PushBuffer
 from fastphx.client.queue_policy import Policy, check_queue
 from fastphx.errors import clip
+from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.protocol.joins import JoinState
 from fastphx.protocol.message import Message
 
@@ -158,10 +159,11 @@ class Channel:
     # -- pushing
 
     async def push(
-        self, event: str, payload: Any = None, *, timeout: float | None = None, check: bool = True
+        self, event: str, payload: Any = NO_PAYLOAD, *, timeout: float | None = None, check: bool = True
     ) -> PushReply:
-        """Push, and return the server's reply. *payload*: what orjson takes, ``bytes`` for a binary frame,
-        None for an empty object. *timeout* in seconds, the client's by default.
+        """Push, and return the server's reply. *payload*: what orjson takes (None is JSON's null), ``bytes``
+        for a binary frame; an empty object where none is given. *timeout* in seconds, the client's by
+        default.
 
         Where the channel is being joined, the push waits for that. While disconnected it waits too where the
         client has a ``buffer``, else it raises DisconnectedError. It is never sent twice. Raises PushError
@@ -171,7 +173,7 @@ class Channel:
         """
         return await self._pusher.push(event, payload, timeout, check)
 
-    def cast(self, event: str, payload: Any = None) -> None:
+    def cast(self, event: str, payload: Any = NO_PAYLOAD) -> None:
         """Push without waiting for a reply, which is ignored if there is one.
 
         Kept as a push is where it cannot be sent now, for the client's timeout at most; a cast that is not
@@ -219,6 +221,7 @@ class Channel:
         return self.on("phx_close", handler)
 
     def __aiter__(self) -> ChannelIterator:
+        self._context.own_loop()
         membership = self._membership
         if not membership.was_joined:
             raise membership.not_joined()

@@ -20,6 +20,7 @@ from fastphx.client.socket import ClientSocket
 from fastphx.client.state import ClientState, StateCallback, StateChanges, StateFeed
 from fastphx.client.stats import Stats
 from fastphx.errors import ClosedError, ConnectError, DisconnectReason
+from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.protocol.message import Message
 from fastphx.transports.connection import CLOSE_TIMEOUT_S
 
@@ -91,6 +92,7 @@ class Client:
         """
         if self.sockets or self.closed_because is not None:
             raise RuntimeError("a client is opened once: make another with connect()")
+        self._context.loop = asyncio.get_running_loop()
         self._set_state(ClientState.CONNECTING)
         self._pool.open()
         settled = frozenset((ClientState.OPEN, ClientState.CLOSED))
@@ -150,6 +152,7 @@ class Client:
 
     async def wait_closed(self) -> None:
         """Return when the client was closed by :meth:`close`; raise the reason where it closed by itself."""
+        self._context.own_loop()
         await self._state.wait(frozenset((ClientState.CLOSED,)), None)
         if not isinstance(self.closed_because, ClosedError) and self.closed_because is not None:
             raise self.closed_because
@@ -173,7 +176,7 @@ class Client:
     def channel(
         self,
         topic: str,
-        payload: Any = None,
+        payload: Any = NO_PAYLOAD,
         *,
         decoder: Decoder | Literal["raw"] | None = None,
         max_queue: int = 1000,
@@ -206,7 +209,7 @@ class Client:
     async def join(
         self,
         topic: str,
-        payload: Any = None,
+        payload: Any = NO_PAYLOAD,
         *,
         timeout: float | None = None,
         decoder: Decoder | Literal["raw"] | None = None,

@@ -24,6 +24,7 @@ class Context:
         "dropped",
         "gaps",
         "handler_errors",
+        "loop",
         "message_handlers",
         "options",
         "unhandled",
@@ -42,6 +43,8 @@ class Context:
         """Why the client is closed; None while it is not."""
         self.was_connected = False
         """Whether any attempt of the client has succeeded."""
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """Where it was opened; None while it was not."""
         # What the client's statistics say of all its channels.
         self.dropped = 0
         self.gaps = 0
@@ -50,6 +53,14 @@ class Context:
         self.unsent = 0
         self.unsent_dropped = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    def own_loop(self) -> asyncio.AbstractEventLoop:
+        """The running event loop. Raises RuntimeError where that is not the client's, for whoever waits would
+        wait where nothing wakes him, a timeout neither."""
+        loop = asyncio.get_running_loop()
+        if loop is not self.loop and self.loop is not None:
+            raise RuntimeError("the client belongs to another event loop: use it where it was opened")
+        return loop
 
     # -- tasks
 

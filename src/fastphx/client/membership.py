@@ -141,7 +141,7 @@ class Membership:
 
     async def join(self, timeout_s: float) -> Any:
         """See :meth:`fastphx.client.channel.Channel.join`."""
-        loop = asyncio.get_running_loop()
+        loop = self._context.own_loop()
         left = self._end_leave()
         if self.socket is not None or self.topic in self._context.channels:
             raise AlreadyJoinedError(f"{clip(self.topic)} is joined, or being joined, on this client already")
@@ -174,6 +174,7 @@ class Membership:
 
     async def leave(self, timeout_s: float) -> None:
         """See :meth:`fastphx.client.channel.Channel.leave`."""
+        self._context.own_loop()
         socket = self.socket
         if socket is None:
             raise NotJoinedError(f"{clip(self.topic)} is not joined: there is nothing to leave")

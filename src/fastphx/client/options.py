@@ -6,15 +6,16 @@ import inspect
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from random import Random
 from typing import Any, Literal
 
 from fastphx.client.endpoint import transport_url
-from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, clip
+from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, clip, clip_repr
 from fastphx.timing.backoff import DEFAULT_BASE_S, DEFAULT_CAP_S, full_jitter
 from fastphx.transports.endpoint import Params
 from fastphx.transports.options import ConnectOptions
+from fastphx.transports.withheld import withheld
 
 Backoff = Callable[[int], float]
 """From the number of the retry, counted from 1, to how long to wait before it, in seconds."""
@@ -27,6 +28,8 @@ REJOIN_CAP_S = 10.0
 FORBIDDEN = frozenset((401, 403))
 """The HTTP statuses that refuse who connects: other parameters may be let in."""
 
+_WITHHELD = frozenset(("params", "headers", "auth_token", "transport_opts"))
+
 # One generator for all clients: each would take 2.5 KB, and they must not be seeded alike.
 _RANDOM = Random()
 if hasattr(os, "register_at_fork"):
@@ -34,9 +37,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_RANDOM.seed)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Options:
-    """The arguments of :func:`fastphx.connect`, which documents them. Raises ValueError."""
+    """The arguments of :func:`fastphx.connect`, which documents them. Raises ValueError.
+
+    Its ``repr`` shows what may be secret by name and length.
+    """
 
     url: str
     params: Params | Callable[[], Any] = ()
@@ -94,6 +100,14 @@ class Options:
             raise ValueError(f"transport is {clip(self.transport)}: give 'websocket' or 'longpoll'")
         if self.transport == "websocket" and self.longpoll_fallback is None and self.transport_opts:
             ConnectOptions.from_mapping(self.transport_opts)
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{each.name}={(withheld if each.name in _WITHHELD else clip_repr)(getattr(self, each.name))}"
+            for each in fields(self)
+            if each.name != "random"
+        )
+        return f"Options({', '.join(shown)})"
 
     @property
     def asks_for_parameters(self) -> bool:

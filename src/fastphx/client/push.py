@@ -62,7 +62,7 @@ class Pusher:
         socket = self._membership.socket
         if socket is None:
             raise self._membership.not_joined()
-        loop = asyncio.get_running_loop()
+        loop = self._context.own_loop()
         waiter: asyncio.Future[Any] = loop.create_future()
         session: CallbackSession | None = socket.session
         unsent = timer = None
@@ -98,6 +98,7 @@ class Pusher:
 
     def cast(self, event: str, payload: Any) -> None:
         """See :meth:`fastphx.client.channel.Channel.cast`."""
+        self._context.own_loop()
         socket = self._membership.socket
         if socket is None:
             raise self._membership.not_joined()

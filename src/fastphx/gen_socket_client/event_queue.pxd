@@ -20,6 +20,7 @@ cdef class EventQueue:
     cdef object _wheel
     cdef object _executor
     cdef Py_ssize_t _limit
+    cdef Py_ssize_t _limit_bytes
     cdef object _respond
     cdef object _crash
     cdef object _disconnected
@@ -27,6 +28,7 @@ cdef class EventQueue:
     cdef object _pause
     cdef object _resume
     cdef object _mailbox                # deque, where it is slow: everything, oldest first
+    cdef Py_ssize_t _waiting_bytes      # of the messages in it
     cdef bint _is_full                  # reading was paused, and has not gone on yet
     cdef list _later                    # where it is not: what came while a callback ran
     cdef object _posted                 # deque, where it is not: what users sent
@@ -41,8 +43,8 @@ cdef class EventQueue:
     cdef int _run_event(self, tuple event) except -1
     cdef int _run_later(self) except -1
     cdef tuple _ready(self, tuple event)
-    cdef int _put(self, object event) except -1
-    cdef object _take(self)
+    cdef int _put(self, tuple event) except -1
+    cdef tuple _take(self)
     cdef Py_ssize_t _count(self) except -1
     cdef int _drain(self) except -1
     cdef int _schedule_posted(self) except -1

@@ -58,15 +58,19 @@ cdef object _CancelledError = asyncio.CancelledError
 
 @cython.final
 cdef class EventQueue:
-    def __init__(self, client, *, loop, wheel, executor, Py_ssize_t limit, respond, crash):
+    def __init__(self, client, *, loop, wheel, executor, Py_ssize_t limit,
+                 Py_ssize_t limit_bytes, respond, crash):
         if limit < 1:
             raise ValueError(f"mailbox_limit is {limit}: give at least 1")
+        if limit_bytes < 1:
+            raise ValueError(f"mailbox_limit_bytes is {limit_bytes}: give at least 1")
         self._client = client
         self._handle_message = client.handle_message
         self._loop = loop
         self._wheel = wheel
         self._executor = executor
         self._limit = limit
+        self._limit_bytes = limit_bytes
         self._respond = respond
         self._crash = crash
         self._mailbox = deque()
@@ -285,20 +289,23 @@ cdef class EventQueue:
 
     # -- callbacks that take their time: out of the mailbox
 
-    cdef int _put(self, object event) except -1:
+    cdef int _put(self, tuple event) except -1:
         cdef Py_ssize_t size
         self._mailbox.append(event)
         size = len(self._mailbox)
         if size > self.peak:
             self.peak = size
-        if not self._is_full and size >= self._limit:
+        self._waiting_bytes += _byte_count(event)
+        if not self._is_full and (size >= self._limit or self._waiting_bytes >= self._limit_bytes):
             self._is_full = True
             self._pause()
         return 0
 
-    cdef object _take(self):
-        event = self._mailbox.popleft()
-        if self._is_full and len(self._mailbox) <= self._limit // 2:
+    cdef tuple _take(self):
+        cdef tuple event = self._mailbox.popleft()
+        self._waiting_bytes -= _byte_count(event)
+        if (self._is_full and len(self._mailbox) <= self._limit // 2
+                and self._waiting_bytes <= self._limit_bytes // 2):
             self._is_full = False
             self._resume()
         return event
@@ -416,6 +423,7 @@ cdef class EventQueue:
         self._later.clear()
         self._posted.clear()
         self._mailbox.clear()
+        self._waiting_bytes = 0
         self._is_full = False
         task = self._drain_task
         if task is not None and self._executor is None and not self.is_current:
@@ -428,6 +436,10 @@ cdef class EventQueue:
             if pending:
                 logger.error("a callback still runs %g s after its socket was told to end", timeout_s)
                 task.cancel()
+
+
+cdef Py_ssize_t _byte_count(tuple event) except -1:
+    return (<Message?>event[1][0]).byte_count() if type(event[0]) is str else 0
 
 
 cdef object _ref(message):

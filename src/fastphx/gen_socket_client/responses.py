@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from fastphx.transports.endpoint import Params
+from fastphx.transports.endpoint import Params, shown_url
+from fastphx.transports.withheld import withheld
 
 
 class Timeout(Enum):
@@ -28,6 +29,11 @@ NO_VALUE: Final = NoValue.NO_VALUE
 """A :class:`Stop` without a reply; None is one."""
 
 
+def _shown(url: str | None, params: Params | None) -> str:
+    shown = repr(shown_url(url) if isinstance(url, str) else url)
+    return f"url={shown}, params={withheld(params)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Connect:
     """Connect: from ``init`` to *url* with *params*, from another callback to the same or to another server.
@@ -41,6 +47,10 @@ class Connect:
     params: Params | None = None
     after: float = 0.0
 
+    def __repr__(self) -> str:
+        where = _shown(self.url, self.params)
+        return f"Connect({where}, after={self.after!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class NoConnect:
@@ -48,6 +58,9 @@ class NoConnect:
 
     url: str
     params: Params | None = None
+
+    def __repr__(self) -> str:
+        return f"NoConnect({_shown(self.url, self.params)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, TypeVar
 
 from fastphx.errors import (
+    MAX_REASON_CHARS,
     BadReturnError,
     DisconnectReason,
     HeartbeatTimeout,
     OverloadedError,
     StoppedError,
     TransportDown,
+    clip_repr,
 )
 from fastphx.gen_socket_client.attempts import Attempts
 from fastphx.gen_socket_client.callbacks import Callbacks
@@ -65,6 +67,7 @@ class Socket:
         trap_exit: bool,
         callback_executor: concurrent.futures.Executor | None,
         mailbox_limit: int,
+        mailbox_limit_bytes: int,
         rng: random.Random,
         ended: Callable[[Socket], object],
     ) -> None:
@@ -82,12 +85,13 @@ class Socket:
             wheel=self._wheel,
             executor=callback_executor,
             limit=mailbox_limit,
+            limit_bytes=mailbox_limit_bytes,
             respond=self._respond,
             crash=self._crash,
         )
         self._session = CallbackSession(
             self._queue,
-            serializer=None if isinstance(serializer, JsonV2) else serializer,
+            serializer=None if type(serializer) is JsonV2 else serializer,
             heartbeat_interval_s=transport_opts.get("heartbeat_interval", 30.0) or 0.0,
         )
         self._session.use_wheel(self._wheel)
@@ -156,7 +160,8 @@ class Socket:
         meanwhile, :class:`~fastphx.errors.OverloadedError` where too many events wait, and RuntimeError
         where a callback calls its own socket.
         """
-        if threading.get_ident() != self._own_loop.thread_id:
+        if asyncio.get_running_loop() is not self._loop:
+            # Where another loop runs nothing would wake who waits, a timeout neither.
             raise RuntimeError(
                 "call belongs to the socket's event loop: use asyncio.run_coroutine_threadsafe"
             )
@@ -306,7 +311,7 @@ class Socket:
         elif isinstance(response, Stop):
             self._end(response.reason, None)
         else:
-            name = getattr(callback, "__name__", repr(callback))
+            name = getattr(callback, "__name__", clip_repr(callback))
             raise _bad_return(name, response, "None, Ok, Connect or Stop")
 
     def _respond_to_call(self, response: Any, caller: Caller) -> None:
@@ -369,7 +374,7 @@ class Socket:
     def _close(self, reason: Any, error: BaseException | None) -> None:
         self._ended(self)
         for caller in self._callers:
-            failure = StoppedError(f"the socket ended: {reason!r}")
+            failure = StoppedError(f"the socket ended: {clip_repr(reason, MAX_REASON_CHARS)}")
             failure.__cause__ = error
             caller.fail(failure)
         self._callers.clear()
@@ -395,4 +400,4 @@ def _bad_return(name: str, response: Any, allowed: str) -> BadReturnError:
     if asyncio.iscoroutine(response):
         response.close()
         return BadReturnError(f"{name} returned a coroutine: write it as `async def {name}`")
-    return BadReturnError(f"{name} returned {response!r}: return {allowed}")
+    return BadReturnError(f"{name} returned {clip_repr(response)}: return {allowed}")

@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from fastphx.errors import BadReturnError, StartError
+from fastphx.errors import BadReturnError, StartError, clip_repr
 from fastphx.gen_socket_client import registry
 from fastphx.gen_socket_client.behaviour import GenSocketClient
 from fastphx.gen_socket_client.responses import Connect, Ignore, NoConnect, Stop
@@ -21,6 +21,7 @@ from fastphx.transports.options import ConnectOptions
 from fastphx.transports.websocket_transport import WebSocketTransport
 
 MAILBOX_LIMIT = 1000
+MAILBOX_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 async def start_link(
@@ -35,6 +36,7 @@ async def start_link(
     trap_exit: bool = False,
     callback_executor: concurrent.futures.Executor | None = None,
     mailbox_limit: int = MAILBOX_LIMIT,
+    mailbox_limit_bytes: int = MAILBOX_LIMIT_BYTES,
     rng: random.Random | None = None,
 ) -> Socket | None:
     """Start a socket: make the callback's instance, run its ``init(arg)``, and connect where that says so.
@@ -43,16 +45,19 @@ async def start_link(
     connection. *timeout* seconds bound ``init``, ``terminate``, a stop, and calls from other threads. *name*
     registers it for :func:`whereis`. With *trap_exit* a transport that crashes is a disconnect. With
     *callback_executor* plain callbacks run there; then, and for ``async`` callbacks, events wait in order in
-    a mailbox of *mailbox_limit* events, beyond which reading pauses.
+    a mailbox of *mailbox_limit* events and *mailbox_limit_bytes* of payloads (of whole frames with another
+    serializer than JsonV2), beyond either of which reading pauses.
 
     Raises :class:`~fastphx.errors.StartError` where ``init`` stopped, raised or took too long, or the name is
     taken; ValueError for an option, URL or parameter that cannot be meant; TypeError for a *callback* that is
     no GenSocketClient and a *transport* that is no class of one.
     """
     if not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
-        raise ValueError(f"timeout is {timeout!r}: give seconds, more than 0")
+        raise ValueError(f"timeout is {clip_repr(timeout)}: give seconds, more than 0")
     if not isinstance(transport, type) or not hasattr(transport, "start"):
-        raise TypeError(f"transport is {transport!r}: give a class with a start, as WebSocketTransport")
+        raise TypeError(
+            f"transport is {clip_repr(transport)}: give a class with a start, as WebSocketTransport"
+        )
     opts = dict(transport_opts or {})
     if issubclass(transport, WebSocketTransport):
         ConnectOptions.from_mapping(opts)
@@ -61,7 +66,7 @@ async def start_link(
     client = callback() if isinstance(callback, type) else callback
     if not isinstance(client, GenSocketClient):
         raise TypeError(
-            f"callback is {callback!r}: give a subclass of GenSocketClient, or an instance of one"
+            f"callback is {clip_repr(callback)}: give a subclass of GenSocketClient, or an instance of one"
         )
     socket = Socket(
         client,
@@ -73,6 +78,7 @@ async def start_link(
         trap_exit=trap_exit,
         callback_executor=callback_executor,
         mailbox_limit=mailbox_limit,
+        mailbox_limit_bytes=mailbox_limit_bytes,
         rng=rng or random.Random(),
         ended=registry.unregister,
     )
@@ -102,7 +108,8 @@ async def _start(socket: Socket, arg: Any, timeout: float) -> bool:
         raise StartError(response.reason)
     if not isinstance(response, Connect | NoConnect) or response.url is None:
         wrong = BadReturnError(
-            f"init returned {response!r}: return Connect(url, …), NoConnect(url, …), Ignore() or Stop(reason)"
+            f"init returned {clip_repr(response)}: "
+            "return Connect(url, …), NoConnect(url, …), Ignore() or Stop(reason)"
         )
         raise StartError(wrong) from wrong
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastphx.gen_socket_client.own_loop import OwnLoop
 from fastphx.protocol.callback_session import CallbackSession
+from fastphx.protocol.frame_write import NO_PAYLOAD
 
 
 class TransportHandle:
@@ -25,16 +26,17 @@ class TransportHandle:
         self._session = session
         self._thread_id = own_loop.thread_id
 
-    def join(self, topic: str, payload: Any = None) -> int:
+    def join(self, topic: str, payload: Any = NO_PAYLOAD) -> int:
         """Join *topic*; ``handle_joined`` or ``handle_join_error`` follows."""
         return self._own_loop.run(self._session.join, topic, payload)
 
-    def leave(self, topic: str, payload: Any = None) -> int:
+    def leave(self, topic: str, payload: Any = NO_PAYLOAD) -> int:
         """Leave *topic*; ``handle_reply`` and then ``handle_channel_closed`` follow."""
         return self._own_loop.run(self._session.leave, topic, payload)
 
-    def push(self, topic: str, event: str, payload: Any = None) -> int:
-        """Send *event*; ``bytes`` go out as a binary frame. Where the server replies, ``handle_reply``
+    def push(self, topic: str, event: str, payload: Any = NO_PAYLOAD) -> int:
+        """Send *event*; ``bytes`` go out as a binary frame, None as JSON's null, and an empty
+        object where no payload is given. Where the server replies, ``handle_reply``
         follows with the ref that is returned here."""
         if get_ident() == self._thread_id:
             return self._session.push(topic, event, payload)
@@ -45,17 +47,17 @@ class TransportHandle:
         return self._own_loop.run(self._session.joined, topic)
 
 
-def join(transport: TransportHandle, topic: str, payload: Any = None) -> int:
+def join(transport: TransportHandle, topic: str, payload: Any = NO_PAYLOAD) -> int:
     """``transport.join(topic, payload)``, for people who come from Elixir."""
     return transport.join(topic, payload)
 
 
-def leave(transport: TransportHandle, topic: str, payload: Any = None) -> int:
+def leave(transport: TransportHandle, topic: str, payload: Any = NO_PAYLOAD) -> int:
     """``transport.leave(topic, payload)``, for people who come from Elixir."""
     return transport.leave(topic, payload)
 
 
-def push(transport: TransportHandle, topic: str, event: str, payload: Any = None) -> int:
+def push(transport: TransportHandle, topic: str, event: str, payload: Any = NO_PAYLOAD) -> int:
     """``transport.push(topic, event, payload)``, for people who come from Elixir."""
     return transport.push(topic, event, payload)
 

@@ -62,12 +62,12 @@ class CallbackSession(Session):
     def forget(self, topic: str) -> None:
         """Drop the topic's Join, whatever its state; what waits for it fails with ``closed``."""
     def topics(self) -> list[str]: ...
-    def join(self, topic: str, payload: Any = None, *, deadline_ns: int | None = None) -> int:
+    def join(self, topic: str, payload: Any = ..., *, deadline_ns: int | None = None) -> int:
         """Returns the ref. Raises AlreadyJoinedError, DisconnectedError, EncodingError, OverloadedError."""
     def leave(
         self,
         topic: str,
-        payload: Any = None,
+        payload: Any = ...,
         *,
         deadline_ns: int | None = None,
         cancel_join: bool = False,

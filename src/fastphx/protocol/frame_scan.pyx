@@ -7,7 +7,7 @@ from fastphx.protocol.json_string cimport scan_string, unescape
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
 from fastphx.protocol.utf8 cimport valid_utf8
 
-from fastphx.errors import DecodeError, clip
+from fastphx.errors import DecodeError, clip, clip_repr
 
 
 cdef char* scratch(Header* header, Py_ssize_t size, Py_ssize_t frame_size) noexcept nogil:
@@ -287,11 +287,11 @@ cdef int set_ref(Ref* ref, object value) except -1:
         return 0
     if not isinstance(value, str):
         raise DecodeError("a serializer gave a ref that is neither None, a string nor an integer",
-                          excerpt=clip(repr(value)))
+                          excerpt=clip_repr(value))
     try:
         ref.data = PyUnicode_AsUTF8AndSize(value, &ref.size)
     except UnicodeEncodeError:
-        raise DecodeError("a serializer gave a ref that is not valid Unicode", excerpt=clip(repr(value)))
+        raise DecodeError("a serializer gave a ref that is not valid Unicode", excerpt=clip_repr(value))
     ref.quoted = True
     number_of(ref, ref.data, ref.size)
     return 0

@@ -1,4 +1,4 @@
-from typing import final
+from typing import Final, final
 
 @final
 class RawJson:
@@ -10,6 +10,9 @@ class RawJson:
     def __init__(self, data: bytes | str) -> None: ...
     @property
     def data(self) -> bytes: ...
+
+NO_PAYLOAD: Final[RawJson]
+"""What is sent where no payload is given: an empty object. None is JSON's null."""
 
 def encode(
     join_ref: str | int | None, ref: str | int | None, topic: str, event: str, payload: bytes, /

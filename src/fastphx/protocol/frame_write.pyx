@@ -24,6 +24,9 @@ cdef class RawJson:
         return f"RawJson({clip(self.data)})"
 
 
+NO_PAYLOAD = RawJson(b"{}")
+
+
 cdef const char* utf8(str text, Py_ssize_t* size, str what) except NULL:
     if text is None:
         raise EncodingError(f"the {what} is None: give a str")

@@ -1,6 +1,7 @@
 import cython
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_Clear
 from cpython.long cimport PyLong_FromUnsignedLongLong
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
@@ -11,6 +12,7 @@ from fastphx.protocol.call cimport call_builtin, call_one, takes_one
 from fastphx.protocol.frame_scan cimport (
     KIND_REPLY, KIND_TEXT, REF_NULL, REF_NUMBER, REF_OTHER, Header, Ref, is_reply, release, scan, scan_error,
 )
+from fastphx.protocol.json_value cimport may_hold_long_integer
 from fastphx.protocol.known_frames cimport intern_event
 from fastphx.protocol.sink cimport OPCODE_TEXT
 
@@ -19,6 +21,7 @@ import sys
 import orjson
 
 from fastphx.errors import DecodeError, clip
+from fastphx.protocol.json_value import loads as _exact_loads
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject* o) noexcept
@@ -109,6 +112,10 @@ cdef class Message:
     def payload(self):
         return self._read_payload()
 
+    cdef Py_ssize_t byte_count(self) noexcept:
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(self.raw)
+        return size if size else self._frame_size
+
     cdef inline object _read_payload(self):
         if not self._has_payload:
             self._decode()
@@ -120,6 +127,17 @@ cdef class Message:
             return self._decode_otherwise()
         # Called so, a decoder that does not raise costs no set-up of a try.
         payload = call_builtin(<PyObject*>_loads, <PyObject*>self.raw)
+        if may_hold_long_integer(PyBytes_AS_STRING(self.raw), PyBytes_GET_SIZE(self.raw)):
+            return self._decode_exactly(payload)
+        return self._undecodable() if payload == NULL else self._take_payload(payload)
+
+    cdef int _decode_exactly(self, PyObject* payload) except -1:
+        """Where *payload*, a reference or NULL with an exception set, may have a float for an integer."""
+        if payload == NULL:
+            PyErr_Clear()
+        else:
+            Py_DECREF(<object>payload)
+        payload = call_one(<PyObject*>_exact_loads, <PyObject*>self.raw)
         return self._undecodable() if payload == NULL else self._take_payload(payload)
 
     cdef int _decode_otherwise(self) except -1:
@@ -130,7 +148,8 @@ cdef class Message:
             self._payload = {"status": self._rare[2], "response": self.raw} if self.is_reply else self.raw
             self._has_payload = True
             return 0
-        payload = call_one(<PyObject*>_loads if decoder is None else <PyObject*>decoder, <PyObject*>self.raw)
+        payload = call_one(
+            <PyObject*>_exact_loads if decoder is None else <PyObject*>decoder, <PyObject*>self.raw)
         return self._undecodable() if payload == NULL else self._take_payload(payload)
 
     cdef inline int _take_payload(self, PyObject* payload) except -1:
@@ -207,6 +226,7 @@ cdef void recycle(Message message) noexcept:
         message._payload = None
     if message._rare is not None:
         message._rare = None
+    message._frame_size = 0
     message._has_payload = False
     Py_INCREF(message)
     _spare = <PyObject*>message
@@ -268,6 +288,7 @@ cdef Message new_message(const Header* header, str topic):
         message._room = 0
         message._payload = <object><PyObject*>header.payload_object
         message._has_payload = True
+        message._frame_size = header.frame_size
         message.is_binary = isinstance(message._payload, bytes)
     elif 0 < header.payload_size <= message._room:
         refill(<PyObject*>message.raw, header.payload, header.payload_size)

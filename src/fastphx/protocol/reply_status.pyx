@@ -4,9 +4,9 @@ from libc.string cimport memcmp
 from fastphx.protocol.frame_scan cimport KIND_OBJECT, KIND_REPLY, skip_space
 from fastphx.protocol.json_string cimport scan_string
 
-import orjson
+from fastphx.protocol import json_value
 
-cdef object _loads = orjson.loads
+cdef object _loads = json_value.loads
 
 
 cdef inline int status_of(const char* data, Py_ssize_t size) noexcept nogil:

@@ -31,7 +31,10 @@ from fastphx.errors import (
     NotJoinedError,
     OverloadedError,
     clip,
+    clip_repr,
 )
+from fastphx.protocol.frame_write import NO_PAYLOAD
+from fastphx.protocol.json_value import dumps as _exact_dumps
 
 cdef object _dumps = orjson.dumps
 cdef int64_t NEVER = INT64_MAX
@@ -39,6 +42,14 @@ cdef int64_t NEVER = INT64_MAX
 cdef enum:
     # Frames up to this size are written on the stack; larger ones cost a malloc.
     STACK_FRAME_BYTES = 2048
+
+
+cdef bytes _exact_json(object payload, str event):
+    """Of what orjson refuses, which may be an integer's size."""
+    try:
+        return _exact_dumps(payload)
+    except TypeError as error:
+        raise EncodingError(f"the payload of {clip(event)} is not JSON ({error})") from error
 
 
 @cython.final
@@ -106,7 +117,7 @@ cdef class Session(FrameSink):
             join_ref, ref, topic_value, event_value, payload = self.serializer.decode(data[:size], opcode)
             if not isinstance(topic_value, str) or not isinstance(event_value, str):
                 raise DecodeError("a topic or event is not a string",
-                                  excerpt=clip(repr((topic_value, event_value))))
+                                  excerpt=clip_repr((topic_value, event_value)))
             topic = topic_value
             event = event_value
             set_ref(&header.join_ref, join_ref)
@@ -396,7 +407,7 @@ cdef class Session(FrameSink):
         # topic would close a channel that nobody here knows of.
         self._next_ref += 1
         try:
-            self._send(join_ref, ref, join.topic, "phx_leave", None)
+            self._send(join_ref, ref, join.topic, "phx_leave", NO_PAYLOAD)
         except (DisconnectedError, OverloadedError):
             # The connection is about to end, or is too full for a join as well.
             pass
@@ -425,7 +436,7 @@ cdef class Session(FrameSink):
             self._beat_ref = ref
         self._beat_sent_ns = now_ns
         try:
-            self._send(0, ref, "phoenix", "heartbeat", None)
+            self._send(0, ref, "phoenix", "heartbeat", NO_PAYLOAD)
         except (DisconnectedError, OverloadedError):
             # The connection is about to end, or has taken nothing for so long: judged as unanswered.
             return 0
@@ -555,7 +566,7 @@ cdef class Session(FrameSink):
     # -- frames out
 
     cdef int _send(self, uint64_t join_ref, uint64_t ref, str topic, str event, object payload) except -1:
-        """*payload* None: an empty object. bytes: a binary frame. RawJson: as it is. Else orjson's."""
+        """*payload* bytes: a binary frame. RawJson: as it is. Else orjson's."""
         cdef Py_ssize_t topic_size = 0, event_size = 0
         cdef const char* topic_data
         cdef const char* event_data
@@ -567,16 +578,14 @@ cdef class Session(FrameSink):
             try:
                 data, opcode = self.serializer.encode(
                     str(join_ref) if join_ref else None, str(ref), topic, event,
-                    {} if payload is None else payload)
+                    {} if payload is NO_PAYLOAD else payload)
             except EncodingError:
                 raise
             except Exception as error:
                 raise EncodingError(
                     f"the serializer cannot encode the payload of {clip(event)} ({error})") from error
             return self._write_encoded(data, opcode)
-        if payload is None:
-            data = b"{}"
-        elif isinstance(payload, bytes):
+        if isinstance(payload, bytes):
             data = payload
             binary = True
         elif isinstance(payload, RawJson):
@@ -584,8 +593,8 @@ cdef class Session(FrameSink):
         else:
             try:
                 data = _dumps(payload)
-            except TypeError as error:
-                raise EncodingError(f"the payload of {clip(event)} is not JSON ({error})") from error
+            except TypeError:
+                data = _exact_json(payload, event)
         topic_data = utf8(topic, &topic_size, "topic")
         event_data = utf8(event, &event_size, "event")
         return self._write(join_ref, ref, topic_data, topic_size, event_data, event_size,

@@ -14,7 +14,7 @@ from types import CoroutineType
 
 import orjson
 
-from fastphx.errors import DecodeError, clip
+from fastphx.errors import DecodeError, clip, clip_repr
 from fastphx.testing.traceback_text import traceback_text
 
 cdef object _dumps = orjson.dumps
@@ -96,7 +96,7 @@ cdef class ChannelProcess:
         elif type(result) is ServerReply:
             reply = <ServerReply>result
         else:
-            raise TypeError(f"join returned {clip(repr(result))}: return None or a ServerReply")
+            raise TypeError(f"join returned {clip_repr(result)}: return None or a ServerReply")
         if reply.status != "ok":
             return self.fail_join(message, reply.response)
         # What may fail comes first: a response that cannot be encoded is a crashed join.
@@ -192,7 +192,7 @@ cdef class ChannelProcess:
             else:
                 what = "handle_info" if message is None else "handle_in"
                 raise TypeError(
-                    f"{what} returned {clip(repr(result))}: return None, a ServerReply or a ServerStop")
+                    f"{what} returned {clip_repr(result)}: return None, a ServerReply or a ServerStop")
         except Exception as error:
             self.crash(error)
         return 0

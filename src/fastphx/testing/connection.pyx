@@ -21,8 +21,9 @@ import orjson
 
 from fastphx.errors import DecodeError, clip
 from fastphx.foreign_text import visible
+from fastphx.protocol import json_value
 
-cdef object _loads = orjson.loads
+cdef object _loads = json_value.loads
 cdef object _dumps = orjson.dumps
 
 

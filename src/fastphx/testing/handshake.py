@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from fastphx.errors import clip
+from fastphx.transports.withheld import withheld
+
 TOKEN_PREFIX = "base64url.bearer.phx."
 """The sub-protocol that carries an auth_token (phoenix.js, since Phoenix 1.8)."""
 
@@ -20,6 +23,10 @@ class Handshake:
     pairs: tuple[tuple[str, str], ...]
     headers: Any
     auth_token: str | None
+
+    def __repr__(self) -> str:
+        shown = {"params": self.pairs, "headers": list(self.headers.items()), "auth_token": self.auth_token}
+        return f"Handshake({clip(self.path)}, {withheld(shown)})"
 
     @property
     def params(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
 import cython
 
-from fastphx.testing.text_frame import NOT_GIVEN as _NOT_GIVEN
+from fastphx.errors import clip_repr
+from fastphx.protocol.frame_write import NO_PAYLOAD
 
 
 @cython.final
@@ -9,12 +10,12 @@ cdef class ServerReply:
     """An answer: a status and a response (a JSON value, RawJson, bytes for a binary frame; {} where none is
     given)."""
 
-    def __cinit__(self, str status="ok", object response=_NOT_GIVEN):
+    def __cinit__(self, str status="ok", object response=NO_PAYLOAD):
         self.status = status
-        self.response = {} if response is _NOT_GIVEN else response
+        self.response = {} if response is NO_PAYLOAD else response
 
     def __repr__(self):
-        return f"ServerReply({self.status!r}, {self.response!r})"
+        return f"ServerReply({self.status!r}, {clip_repr(self.response)})"
 
 
 @cython.final
@@ -29,4 +30,4 @@ cdef class ServerStop:
         self.reply = reply
 
     def __repr__(self):
-        return f"ServerStop({self.reason!r}, {self.reply!r})"
+        return f"ServerStop({clip_repr(self.reason)}, {self.reply!r})"

@@ -15,6 +15,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from fastphx.errors import clip
 from fastphx.foreign_text import visible
+from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.testing.channel import ServerChannel
 from fastphx.testing.connection import ServerConnection
 from fastphx.testing.connections import Connections
@@ -26,7 +27,6 @@ from fastphx.testing.origins import Origins
 from fastphx.testing.pubsub import PubSub
 from fastphx.testing.server_socket import sweep
 from fastphx.testing.socket_handler import SocketHandler
-from fastphx.testing.text_frame import NOT_GIVEN
 from fastphx.transports.websocket.deflate import DeflateOptions, NegotiationError, agree_as_server
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ class Server:
         """How many subscribers each topic has."""
         return self._on_loop(lambda: self._running_pubsub().topics)
 
-    def broadcast(self, topic: str, event: str, payload: Any = NOT_GIVEN) -> int:
+    def broadcast(self, topic: str, event: str, payload: Any = NO_PAYLOAD) -> int:
         """Send a message to every subscriber of *topic*; returns to how many. Raises EncodingError."""
         return self._on_loop(lambda: self._running_pubsub().broadcast(topic, event, payload))
 

@@ -18,6 +18,7 @@ from fastphx.errors import (
     NotJoinedError,
     StoppedError,
     clip,
+    clip_repr,
 )
 from fastphx.gen_socket_client import (
     Caller,
@@ -30,9 +31,9 @@ from fastphx.gen_socket_client import (
     TransportHandle,
     start_link,
 )
+from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.serializers import Serializer
 from fastphx.testing.loop_thread import LoopThread
-from fastphx.testing.text_frame import NOT_GIVEN
 from fastphx.transports import WebSocketTransport
 from fastphx.transports.base import Transport
 from fastphx.transports.endpoint import Params, endpoint_url
@@ -113,22 +114,22 @@ class TestSocket:
         )
         return found
 
-    def join(self, topic: str, payload: Any = NOT_GIVEN, timeout: float | None = None) -> Any:
+    def join(self, topic: str, payload: Any = NO_PAYLOAD, timeout: float | None = None) -> Any:
         """Join *topic* and return the join's response. Raises JoinError."""
         return self._ask(("join", topic, *_given(payload)), timeout)
 
-    def leave(self, topic: str, payload: Any = NOT_GIVEN, timeout: float | None = None) -> Any:
+    def leave(self, topic: str, payload: Any = NO_PAYLOAD, timeout: float | None = None) -> Any:
         """Leave *topic*, wait until the server has closed it, and return the close's payload."""
         return self._ask(("leave", topic, *_given(payload)), timeout)
 
-    def push(self, topic: str, event: str, payload: Any = NOT_GIVEN) -> int:
+    def push(self, topic: str, event: str, payload: Any = NO_PAYLOAD) -> int:
         """Send a message and return its ref; a reply is dropped."""
         ref = self._ask(("push", topic, event, *_given(payload)), None)
         assert isinstance(ref, int)
         return ref
 
     def push_sync(
-        self, topic: str, event: str, payload: Any = NOT_GIVEN, timeout: float | None = None
+        self, topic: str, event: str, payload: Any = NO_PAYLOAD, timeout: float | None = None
     ) -> Any:
         """Send a message and return its reply: ``{"status": …, "response": …}``. Raises NotJoinedError where
         the channel is closed, or crashes, before it has answered."""
@@ -200,7 +201,7 @@ class TestSocket:
 
 
 def _given(payload: Any) -> tuple[Any, ...]:
-    return () if payload is NOT_GIVEN else (payload,)
+    return () if payload is NO_PAYLOAD else (payload,)
 
 
 class _Failure(NamedTuple):
@@ -285,7 +286,8 @@ class _Client(GenSocketClient):
         _answer(self._joins, topic, _Failure(JoinError(topic, payload)))
 
     def handle_channel_closed(self, topic: str, payload: Any, transport: TransportHandle) -> None:
-        gone = _Failure(NotJoinedError(f"{clip(topic)} was closed before it had answered: {payload!r}"))
+        why = clip_repr(payload)
+        gone = _Failure(NotJoinedError(f"{clip(topic)} was closed before it had answered: {why}"))
         _answer(self._joins, topic, gone)
         for ref in [ref for ref, pushed_to in self._topics.items() if pushed_to == topic]:
             del self._topics[ref]
@@ -302,7 +304,7 @@ class _Client(GenSocketClient):
         self.messages.put(Received(topic, event, payload))
 
     def terminate(self, reason: Any) -> None:
-        ended = StoppedError(f"the socket has ended: {reason!r}")
+        ended = StoppedError(f"the socket has ended: {clip_repr(reason)}")
         ended.__cause__ = reason if isinstance(reason, BaseException) else None
         self.statuses.close(ended)
         self.messages.close(ended)
@@ -352,7 +354,7 @@ class _Box:
                     raise self._ended
                 left_s = deadline - time.monotonic()
                 if left_s <= 0 or not self._changed.wait(left_s):
-                    there = clip(repr(list(itertools.islice(self._items, 10))), 500)
+                    there = clip_repr(list(itertools.islice(self._items, 10)), 500)
                     raise TimeoutError(
                         f"nothing came within {timeout_s:g} s; {len(self._items)} others wait: {there}"
                     )

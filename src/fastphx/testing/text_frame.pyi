@@ -1,4 +1,1 @@
-from typing import Any
-
-NOT_GIVEN: Any
 """What a payload is that was not given: ``{}``. None is JSON's ``null``."""

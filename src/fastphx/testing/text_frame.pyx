@@ -1,28 +1,26 @@
 from fastphx.protocol.frame_write cimport RawJson
 
-import reprlib
-
 import orjson
 
-from fastphx.errors import EncodingError
+from fastphx.errors import EncodingError, clip_repr
+from fastphx.protocol import json_value
 from fastphx.protocol.frame_write import encode, encode_reply
 
 cdef object _dumps = orjson.dumps
 cdef int _SORT_KEYS = orjson.OPT_SORT_KEYS
 
 
-NOT_GIVEN = object()
-
-
 cdef bytes encode_payload(object payload):
-    if payload is NOT_GIVEN:
-        return b"{}"
     if type(payload) is RawJson:
         return (<RawJson>payload).data
     try:
         return _dumps(payload, None, _SORT_KEYS)
+    except (TypeError, ValueError):
+        pass
+    try:
+        return json_value.dumps(payload, _SORT_KEYS)
     except (TypeError, ValueError) as error:
-        raise EncodingError(f"a payload cannot be encoded ({error}): {reprlib.repr(payload)}") from error
+        raise EncodingError(f"a payload cannot be encoded ({error}): {clip_repr(payload)}") from error
 
 
 cdef inline bytes object_frame(str topic, str event, bytes payload, object ref):

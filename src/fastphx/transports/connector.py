@@ -124,6 +124,7 @@ async def connect(
         headers,
         PICOWS_READ_BUFFER_BYTES,
     )
+    link.redact = functools.partial(redacted, url=url, options=options)
     reader = link.new_reader(protocol, asyncio.get_running_loop())
     try:
         async with asyncio.timeout(options.connect_timeout):
@@ -142,11 +143,13 @@ async def connect(
         if isinstance(error, OSError):
             error = _same_of_all_addresses(error)
         if reader.refusal is not None:
-            raise _refused(reader.refusal, url, options) from error
+            raise _refused(reader.refusal, url, options) from None
         via = "" if proxy is None else " through the proxy"
         if options.socket_path is not None:
             via = f" at the socket {clip(str(options.socket_path), MAX_SHOWN_PATH)}"
-        raise _explained(error, url, options, via, sent=protocol.transport is not None) from error
+        # picows' own errors quote the server as it was.
+        cause = error if isinstance(error, OSError) else None
+        raise _explained(error, url, options, via, sent=protocol.transport is not None) from cause
     if protocol.listener is None:
         raise _cannot_connect(url, "the server closed the connection before it had answered")
     return link
@@ -310,7 +313,8 @@ def _use_extension(
     try:
         agreement = agree_as_client(response.headers.getall("Sec-WebSocket-Extensions", ()), options.deflate)
     except NegotiationError as error:
-        raise _cannot_connect(url, str(error), 101) from error
+        what = redacted(str(error).encode("utf-8", "backslashreplace"), url, options).decode()
+        raise _cannot_connect(url, what, 101) from None
     if agreement is not None:
         link.use_deflate(agreement.client_stream(options.max_message_size))
 
@@ -348,7 +352,8 @@ def _refused(answer: bytes, url: str, options: ConnectOptions) -> ConnectError:
     what = f"the server answered HTTP {status}{_phrase(status)}"
     location = _LOCATION.search(head)
     if location is not None:
-        what += f", a redirect to {shown_url(location[1].decode('latin-1'))}, which is not followed"
+        target = redacted(location[1], url, options).decode("latin-1")
+        what += f", a redirect to {shown_url(target)}, which is not followed"
     elif body:
         what += f": {clip(body)}"
     asked = _RETRY_AFTER.search(head)

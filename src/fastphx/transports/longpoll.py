@@ -20,7 +20,6 @@ from urllib.parse import quote, urlsplit
 import orjson
 
 from fastphx.errors import (
-    EXCERPT_BYTES,
     ConnectError,
     ConnectionClosed,
     DisconnectedError,
@@ -28,6 +27,7 @@ from fastphx.errors import (
     OverloadedError,
     TransportDown,
     clip,
+    clip_repr,
 )
 from fastphx.protocol.sink import CallbackWriter
 from fastphx.transports.base import BINARY, TEXT, TransportOwner
@@ -241,12 +241,12 @@ class LongPollTransport:
             return ConnectionClosed(1008, "forbidden")
         messages = answer.get("messages")
         if status != 200:
-            return ConnectionClosed(1002, f"the answer to a poll has the status {_shown(status)}")
+            return ConnectionClosed(1002, f"the answer to a poll has the status {clip_repr(status)}")
         if not isinstance(messages, list):
             return ConnectionClosed(1002, "the answer to a poll has the status 200 and no list of messages")
         for message in messages:
             if not isinstance(message, str):
-                return ConnectionClosed(1002, f"a message is {_shown(message)}, which is no string")
+                return ConnectionClosed(1002, f"a message is {clip_repr(message)}, which is no string")
             data, opcode = _frame(message)
             if len(data) > self._options.max_message_size:
                 limit = self._options.max_message_size
@@ -283,7 +283,7 @@ class LongPollTransport:
             if status == 410:
                 return ConnectionClosed(SESSION_GONE, "session_gone")
             if status != 200:
-                return ConnectionClosed(1011, f"a POST was answered with the status {_shown(status)}")
+                return ConnectionClosed(1011, f"a POST was answered with the status {clip_repr(status)}")
 
     def _take_batch(self) -> tuple[bytes, str, int]:
         """The next POST's body and content type, and how many bytes of frames are in it."""
@@ -354,7 +354,7 @@ class LongPollTransport:
         if status == 403:
             raise self._cannot_connect("the server refused the session (status 403)", 403)
         if status != 410 or not isinstance(token, str) or not token:
-            raise self._cannot_connect(f"the answer has the status {_shown(status)} and no new session")
+            raise self._cannot_connect(f"the answer has the status {clip_repr(status)} and no new session")
         self._token = token
 
     def _cannot_connect(
@@ -470,11 +470,6 @@ def _one_line(data: bytes) -> bytes:
     if b"\n" in data or b"\r" in data:
         return data.replace(b"\n", b" ").replace(b"\r", b" ")
     return data
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= EXCERPT_BYTES else f"{text[:EXCERPT_BYTES]}…"
 
 
 def _cause(error: Exception) -> Exception | None:

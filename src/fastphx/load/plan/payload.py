@@ -9,6 +9,7 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.regular_file import check_regular_file, why_unreadable
 from fastphx.load.plan.secret import ENVIRONMENT, FILE, from_environment
 from fastphx.load.plan.template import Template
+from fastphx.protocol.json_value import loads
 
 PAYLOAD_NAMES = frozenset({"i", "n", "row"})
 """What may stand in a payload's placeholders: the connection's number, the push's, and its row's columns."""
@@ -26,7 +27,7 @@ def payload_template(source: bytes, what: str) -> Template:
 def json_value(text: str, what: str) -> object:
     """The value of a payload whose placeholders are filled in. Raises PlanError."""
     try:
-        value: object = orjson.loads(text)
+        value: object = loads(text.encode("utf-8", "surrogatepass"))
     except orjson.JSONDecodeError as error:
         # Not the text: it may hold a token.
         raise PlanError(f"the {what}, of {len(text)} characters, is not JSON ({error})") from None

@@ -6,11 +6,10 @@ import csv
 from functools import lru_cache
 from pathlib import Path
 
-import orjson
-
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.regular_file import check_regular_file, why_unreadable
+from fastphx.protocol import json_value
 
 Row = dict[str, str]
 MAX_ROWS = 5_000_000
@@ -39,11 +38,11 @@ def read_rows(path: str) -> tuple[Row, ...]:
 
 def _json_row(line: str, path: str, number: int) -> Row:
     try:
-        value = orjson.loads(line)
+        value = json_value.loads(line.encode())
     except ValueError:
         value = None
     if not isinstance(value, dict):
         raise PlanError(f"line {number} of the data file {clip(path)} is not a JSON object")
     return {
-        key: item if isinstance(item, str) else orjson.dumps(item).decode() for key, item in value.items()
+        key: item if isinstance(item, str) else json_value.dumps(item).decode() for key, item in value.items()
     }

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import ClassVar
 from uuid import getnode
 
-import orjson
-
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.payload import json_value, payload_template
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.rows import Row
 from fastphx.load.scenarios.base import Scenario
+from fastphx.protocol.json_value import dumps
 
 STAMP_KEY = "fastphx"
 STAMP_DIGITS = 20
@@ -84,4 +83,4 @@ class Fanout(Scenario):
         value = json_value(template.render({}), "payload")
         if not isinstance(value, dict) or STAMP_KEY in value:
             raise PlanError(f"fanout needs a payload that is a JSON object without the key {STAMP_KEY}")
-        return orjson.dumps({STAMP_KEY: f"{host_id()}:{'0' * STAMP_DIGITS}", **value})
+        return dumps({STAMP_KEY: f"{host_id()}:{'0' * STAMP_DIGITS}", **value})

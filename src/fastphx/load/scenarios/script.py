@@ -33,10 +33,10 @@ from typing import Any, Protocol
 
 from fastphx.errors import DisconnectedError, NotJoinedError, OverloadedError, clip
 from fastphx.load.plan.error import PlanError
+from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.timing.wheel import CallbackTimer, TimerWheel
 
 MAX_NEIGHBOURS = 1000
-_EMPTY: Mapping[str, Any] = {}
 HOOKS = ("setup", "on_joined", "on_message", "on_reply")
 
 
@@ -83,7 +83,7 @@ class Script:
     topics: tuple[str, ...]
     _fastphx: Running
 
-    def push(self, event: str, payload: Any = _EMPTY, topic: str | None = None) -> int:
+    def push(self, event: str, payload: Any = NO_PAYLOAD, topic: str | None = None) -> int:
         """Push, time the reply, and return the ref that ``on_reply`` gets. The payload is ``{}`` and the
         topic the first one unless given. Raises NotJoinedError, DisconnectedError, OverloadedError and
         EncodingError, and ValueError for a topic that this socket does not join; then it counts as
@@ -91,7 +91,7 @@ class Script:
         session = self._fastphx.session
         return session.send(session.topics[0] if topic is None else topic, event, payload, True)
 
-    def cast(self, event: str, payload: Any = _EMPTY, topic: str | None = None) -> int:
+    def cast(self, event: str, payload: Any = NO_PAYLOAD, topic: str | None = None) -> int:
         """Push, and expect no reply."""
         session = self._fastphx.session
         return session.send(session.topics[0] if topic is None else topic, event, payload, False)

@@ -37,6 +37,7 @@ cdef class WebSocketLink(LinkHooks):
     cdef readonly object owner
     cdef readonly WebSocketWriter writer
     cdef readonly Py_ssize_t max_message_size
+    cdef public object redact           # None: reasons are shown as they came
     cdef WSTransport _transport
     cdef MessageReader _reader          # None once the connection is gone
     cdef object _reason                 # DisconnectReason, once it is known
@@ -59,6 +60,7 @@ cdef class WebSocketLink(LinkHooks):
     cdef int _read_on(self) except -1
     cdef int _stop(self) except -1
     cdef int _on_close_frame(self, const char* payload, Py_ssize_t size) except -1
+    cdef object _closed(self, int code, str reason)
     cdef int _begin_close(self, int code, str text, object reason) except -1
     cdef int _send_keepalive(self, int64_t now_ns) except -1
     cdef LinkTimer _start_timer(self, LinkTimer timer, int purpose, int64_t deadline_ns)

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final, final
 
 from fastphx.errors import DisconnectReason
@@ -28,6 +29,8 @@ class WebSocketLink(LinkHooks):
     long after each read before the next.
     """
 
+    redact: Callable[[bytes], bytes] | None
+    """Takes out of a close frame's reason what must not be shown."""
     def __init__(
         self,
         sink: FrameSink,

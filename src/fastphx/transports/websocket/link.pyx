@@ -25,12 +25,6 @@ cdef:
     MemoryBuffer _control_frame_buffer = MemoryBuffer(1024)
 
 
-cdef object received_close(WSTransport transport):
-    # RFC 6455 section 7.1.5: a close frame without a code is 1005.
-    return ConnectionClosed(
-        <int>transport.close_handshake.recv.code or 1005, transport.close_handshake.recv.reason or "")
-
-
 @cython.final
 cdef class LinkTimer(Timer):
     cdef int on_timer(self, int64_t now_ns) except -1:
@@ -230,7 +224,9 @@ cdef class WebSocketLink(LinkHooks):
             if transport.close_handshake is None:
                 self._reason = ConnectionClosed(1006, "the connection was lost without a close frame")
             elif transport.close_handshake.recv is not None:
-                self._reason = received_close(transport)
+                # RFC 6455 section 7.1.5: a close frame without a code is 1005.
+                self._reason = self._closed(<int>transport.close_handshake.recv.code or 1005,
+                                            transport.close_handshake.recv.reason or "")
             else:
                 # picows found a frame that is none, and closed.
                 self._reason = ConnectionClosed(
@@ -258,7 +254,13 @@ cdef class WebSocketLink(LinkHooks):
                 reason = payload[2:size].decode("utf-8")
             except UnicodeDecodeError:
                 return self._begin_close(1007, "a close frame's reason is not UTF-8", None)
-        return self._begin_close(1000 if code == 1005 else code, "", ConnectionClosed(code, reason))
+        return self._begin_close(1000 if code == 1005 else code, "", self._closed(code, reason))
+
+    cdef object _closed(self, int code, str reason):
+        """What a server gave as reason may be what it was sent in confidence."""
+        if reason and self.redact is not None:
+            reason = self.redact(reason.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+        return ConnectionClosed(code, reason)
 
     cdef int _stop(self) except -1:
         """No message goes out or comes in any more."""

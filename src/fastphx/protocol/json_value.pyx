@@ -1,0 +1,63 @@
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+import json
+import math
+
+import orjson
+
+
+def _finite(str text):
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large for a float")
+    return number
+
+
+def _no_constant(str name):
+    raise ValueError(f"{name} is not JSON")
+
+
+cdef object _loads = orjson.loads
+cdef object _dumps = orjson.dumps
+cdef object _decode_exactly = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant).decode
+
+
+def loads(bytes data not None):
+    # orjson reads it first in any case: it refuses what json lets through.
+    try:
+        value = _loads(data)
+    except orjson.JSONDecodeError:
+        # An integer of more than 308 digits is infinite for it.
+        if not may_hold_long_integer(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)):
+            raise
+        try:
+            return _decode_exactly(data.decode("utf-8"))
+        except ValueError:
+            pass
+        raise
+    if may_hold_long_integer(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)):
+        value = _decode_exactly(data.decode("utf-8"))
+    return value
+
+
+def dumps(value, option=None):
+    try:
+        return _dumps(value, None, option)
+    except TypeError as error:
+        if "64-bit" not in str(error):
+            raise
+    try:
+        return _dumps(_with_fragments(value), None, option)
+    except RecursionError:
+        raise TypeError("Recursion limit reached") from None
+
+
+cdef object _with_fragments(object value):
+    """*value* with each integer that orjson refuses as the JSON that it is."""
+    if type(value) is int:
+        return value if -(1 << 63) <= value < (1 << 64) else orjson.Fragment(str(value).encode())
+    if isinstance(value, dict):
+        return {key: _with_fragments(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_fragments(each) for each in value]
+    return value
