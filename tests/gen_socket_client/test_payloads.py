@@ -48,7 +48,7 @@ async def test_none_is_null_and_what_is_not_given_is_empty(echoing: Server, star
             (lambda transport: transport.push(TOPIC, "echo", RawJson("null")), None),
         ):
             ref = await client.do(push)
-            reply = {"status": "ok", "response": response}
+            reply: dict[str, Any] = {"status": "ok", "response": response}
             assert await client.next("handle_reply") == (TOPIC, ref, reply)
         await client.do(lambda transport: transport.leave(TOPIC, None))
         assert (await client.next("handle_reply"))[2]["status"] == "ok"

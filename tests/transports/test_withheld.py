@@ -23,7 +23,7 @@ URL = "ws://localhost/socket"
     [
         Connect(URL, {"token": SECRET}),
         Connect(URL, [("token", SECRET)]),
-        Connect(URL, {"nested": {"token": [SECRET]}}),
+        Connect(URL, {"nested": {"token": SECRET}}),
         NoConnect(URL, {"token": SECRET}),
         Connect(f"{URL}?token={SECRET}"),
         connect(URL, params={"token": SECRET}).options,

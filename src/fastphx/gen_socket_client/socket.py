@@ -89,9 +89,10 @@ class Socket:
             respond=self._respond,
             crash=self._crash,
         )
+        kind: type = type(serializer)
         self._session = CallbackSession(
             self._queue,
-            serializer=None if type(serializer) is JsonV2 else serializer,
+            serializer=None if kind is JsonV2 else serializer,
             heartbeat_interval_s=transport_opts.get("heartbeat_interval", 30.0) or 0.0,
         )
         self._session.use_wheel(self._wheel)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from fastphx.errors import clip
 
@@ -29,15 +30,14 @@ def withheld(value: object, depth: int = 0) -> str:
     if depth == MAX_DEPTH:
         return "…"
     shown: list[str] = []
+    each: Any
     is_named = isinstance(value, Mapping) or (len(value) > 0 and all(_is_pair(each) for each in value))
-    items: Iterable[object] = value.items() if isinstance(value, Mapping) else value
-    for each in items:
+    for each in value.items() if isinstance(value, Mapping) else value:
         if len(shown) == MAX_SHOWN:
             shown.append("…")
             break
         if is_named:
-            name, inner = each  # type: ignore[misc]
-            shown.append(f"{clip(str(name))}: {withheld(inner, depth + 1)}")
+            shown.append(f"{clip(str(each[0]))}: {withheld(each[1], depth + 1)}")
         else:
             shown.append(withheld(each, depth + 1))
     opening, closing = "{}" if is_named else "[]"
