@@ -95,3 +95,11 @@ def test_what_is_not_json_is_refused_as_orjson_refuses_it() -> None:
         deep = [deep]
     with pytest.raises(TypeError, match="Recursion"):
         dumps(deep)
+
+
+@pytest.mark.parametrize(
+    "text", ["0." + "1" * 2_000_000, '"' + "1" * 2_000_000 + '"'], ids=["float", "string"]
+)
+def test_millions_of_digits_are_looked_at_once(text: str) -> None:
+    # Looked at once for each word of them, it would take an hour.
+    assert loads(f"[{text}]".encode()) == json.loads(f"[{text}]")
