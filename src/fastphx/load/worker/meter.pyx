@@ -21,7 +21,6 @@ from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
 from fastphx.errors import AlreadyJoinedError, DecodeError, DisconnectedError, OverloadedError, clip
 from fastphx.foreign_text import clipped
 from fastphx.protocol.frame_write import NO_PAYLOAD
-from fastphx.protocol.json_value import loads
 
 cdef enum:
     MAX_EVENTS = 1000           # different events that are counted; the rest is counted as ""
