@@ -13,9 +13,9 @@ cdef extern from *:
             && (word & 0xf0f0f0f0f0f0f0f0u) == 0x3030303030303030u;
     }
 
-    /* Whether *data*, which is JSON, may hold an integer beyond 64 bits: one of 20 digits, or of 19 and a minus.
-       Of 19 digits in a row eight stand at a multiple of 12, and six more before or behind them: most JSON is
-       told apart by a word in twelve bytes. */
+    /* Whether *data*, which is JSON, may hold an integer beyond 64 bits: one of 20 digits, or of 19 and a
+       minus. Of 19 digits in a row eight stand at a multiple of 12, and six more before or behind them: most
+       JSON is told apart by a word in twelve bytes. */
     static int fastphx_may_hold_long_integer(const char *data, Py_ssize_t size) {
         Py_ssize_t at, begin, end;
         char before, behind;
@@ -40,4 +40,5 @@ cdef extern from *:
         return 0;
     }
     """
-    bint may_hold_long_integer "fastphx_may_hold_long_integer" (const char* data, Py_ssize_t size) noexcept nogil
+    bint may_hold_long_integer "fastphx_may_hold_long_integer" (
+        const char* data, Py_ssize_t size) noexcept nogil

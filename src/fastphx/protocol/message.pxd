@@ -16,7 +16,7 @@ cdef class Message:
     cdef uint64_t _join_ref_number
     cdef uint64_t _ref_number
     cdef uint64_t _known        # the number of the known header that it was filled from; 0: none
-    cdef Py_ssize_t _frame_size # of the frame, where another serializer decoded it: `raw` is empty then
+    cdef Py_ssize_t _frame_size  # of the frame, where another serializer decoded it: `raw` is empty then
     cdef uint8_t _join_ref_type
     cdef uint8_t _ref_type
     cdef uint8_t _join_ref_quoted

@@ -34,7 +34,7 @@ cdef inline bint equals(const char* data, Py_ssize_t size, const char* text, Py_
 cdef bytes dumped(object payload):
     """A payload's JSON; nothing where it nests deeper than orjson writes."""
     try:
-        return _dumps(payload)
+        return json_value.dumps(payload)
     except TypeError:
         return b""
 

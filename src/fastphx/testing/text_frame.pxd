@@ -1,6 +1,6 @@
 """Text frames of both versions of the protocol, as Phoenix writes them."""
 
-# A payload as JSON: RawJson as it is, NOT_GIVEN as {}, the rest through orjson with sorted keys, as Jason
+# A payload as JSON: RawJson as it is, the rest through orjson with sorted keys, as Jason
 # does it. Raises EncodingError.
 cdef bytes encode_payload(object payload)
 
