@@ -13,7 +13,7 @@ from fastphx.protocol.session cimport FAIL_CLOSED, FAIL_ERRORED, Session
 from fastphx.protocol.sink cimport FrameWriter
 from fastphx.timing.wheel cimport TimerWheel, monotonic_ns
 
-from fastphx.protocol.frame_write import NO_PAYLOAD
+from fastphx.protocol.frame_write import NO_PAYLOAD as _NO_PAYLOAD
 
 
 cdef inline int64_t deadline_or_never(object deadline_ns) except? -1:
@@ -93,10 +93,10 @@ cdef class CallbackSession(Session):
         cdef Join join
         return [join.topic for join in self.joins.joins()]
 
-    def join(self, topic, payload=NO_PAYLOAD, *, deadline_ns=None):
+    def join(self, topic, payload=_NO_PAYLOAD, *, deadline_ns=None):
         return self.send_join(self.check_join(exact(topic, "topic")), payload, deadline_or_never(deadline_ns))
 
-    def leave(self, topic, payload=NO_PAYLOAD, *, deadline_ns=None, bint cancel_join=False):
+    def leave(self, topic, payload=_NO_PAYLOAD, *, deadline_ns=None, bint cancel_join=False):
         cdef Join join
         if cancel_join and self._writer is not None:
             join = self.joins.get(exact(topic, "topic"))

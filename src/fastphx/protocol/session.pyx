@@ -33,7 +33,7 @@ from fastphx.errors import (
     clip,
     clip_repr,
 )
-from fastphx.protocol.frame_write import NO_PAYLOAD
+from fastphx.protocol.frame_write import NO_PAYLOAD as _NO_PAYLOAD
 from fastphx.protocol.json_value import dumps as _exact_dumps
 
 cdef object _dumps = orjson.dumps
@@ -407,7 +407,7 @@ cdef class Session(FrameSink):
         # topic would close a channel that nobody here knows of.
         self._next_ref += 1
         try:
-            self._send(join_ref, ref, join.topic, "phx_leave", NO_PAYLOAD)
+            self._send(join_ref, ref, join.topic, "phx_leave", _NO_PAYLOAD)
         except (DisconnectedError, OverloadedError):
             # The connection is about to end, or is too full for a join as well.
             pass
@@ -436,7 +436,7 @@ cdef class Session(FrameSink):
             self._beat_ref = ref
         self._beat_sent_ns = now_ns
         try:
-            self._send(0, ref, "phoenix", "heartbeat", NO_PAYLOAD)
+            self._send(0, ref, "phoenix", "heartbeat", _NO_PAYLOAD)
         except (DisconnectedError, OverloadedError):
             # The connection is about to end, or has taken nothing for so long: judged as unanswered.
             return 0
@@ -578,7 +578,7 @@ cdef class Session(FrameSink):
             try:
                 data, opcode = self.serializer.encode(
                     str(join_ref) if join_ref else None, str(ref), topic, event,
-                    {} if payload is NO_PAYLOAD else payload)
+                    {} if payload is _NO_PAYLOAD else payload)
             except EncodingError:
                 raise
             except Exception as error:

@@ -7,7 +7,7 @@ from fastphx.testing.server_socket cimport ServerSocket
 from fastphx.testing.text_frame cimport encode_payload, text_frame
 
 from fastphx.errors import EncodingError, clip
-from fastphx.protocol.frame_write import NO_PAYLOAD, encode_binary_server_push
+from fastphx.protocol.frame_write import NO_PAYLOAD as _NO_PAYLOAD, encode_binary_server_push
 
 
 cdef class ServerChannel(ChannelProcess):
@@ -39,7 +39,7 @@ cdef class ServerChannel(ChannelProcess):
         """True after the join's ok reply and before the end."""
         return self.state == CHANNEL_JOINED
 
-    def push(self, str event not None, payload=NO_PAYLOAD):
+    def push(self, str event not None, payload=_NO_PAYLOAD):
         """Send a message to this socket. Raises EncodingError."""
         cdef ServerSocket socket = self._socket()
         cdef int sent
@@ -54,11 +54,11 @@ cdef class ServerChannel(ChannelProcess):
         if sent:
             socket.hub.counters.server_pushes += 1
 
-    def broadcast(self, str event not None, payload=NO_PAYLOAD):
+    def broadcast(self, str event not None, payload=_NO_PAYLOAD):
         """Send a message to every subscriber of the topic, this one included. Returns how many."""
         return self._socket().pubsub.broadcast(self.topic, event, payload)
 
-    def broadcast_from(self, str event not None, payload=NO_PAYLOAD):
+    def broadcast_from(self, str event not None, payload=_NO_PAYLOAD):
         """Send a message to every other subscriber of the topic. Returns how many."""
         cdef ServerSocket socket = self._socket()
         return socket.pubsub.broadcast(self.topic, event, payload, socket)

@@ -8,7 +8,7 @@ from fastphx.testing.hub cimport Hub
 from fastphx.testing.outlet cimport Outlet
 from fastphx.testing.text_frame cimport encode_payload, text_frame
 
-from fastphx.protocol.frame_write import NO_PAYLOAD, encode_binary_broadcast
+from fastphx.protocol.frame_write import NO_PAYLOAD as _NO_PAYLOAD, encode_binary_broadcast
 
 
 @cython.final
@@ -36,7 +36,7 @@ cdef class PubSub:
                 del self._topics[topic]
         return 0
 
-    def broadcast(self, str topic not None, str event not None, payload=NO_PAYLOAD, Outlet sender=None):
+    def broadcast(self, str topic not None, str event not None, payload=_NO_PAYLOAD, Outlet sender=None):
         """Send a message to every subscriber of *topic* but *sender*. Returns to how many it was sent.
 
         Raises EncodingError. A payload of bytes does not reach sockets of vsn 1.0.0; they are counted.

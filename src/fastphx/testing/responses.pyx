@@ -1,7 +1,7 @@
 import cython
 
 from fastphx.errors import clip_repr
-from fastphx.protocol.frame_write import NO_PAYLOAD
+from fastphx.protocol.frame_write import NO_PAYLOAD as _NO_PAYLOAD
 
 
 @cython.final
@@ -10,9 +10,9 @@ cdef class ServerReply:
     """An answer: a status and a response (a JSON value, RawJson, bytes for a binary frame; {} where none is
     given)."""
 
-    def __cinit__(self, str status="ok", object response=NO_PAYLOAD):
+    def __cinit__(self, str status="ok", object response=_NO_PAYLOAD):
         self.status = status
-        self.response = {} if response is NO_PAYLOAD else response
+        self.response = {} if response is _NO_PAYLOAD else response
 
     def __repr__(self):
         return f"ServerReply({self.status!r}, {clip_repr(self.response)})"

@@ -20,7 +20,7 @@ from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
 
 from fastphx.errors import AlreadyJoinedError, DecodeError, DisconnectedError, OverloadedError, clip
 from fastphx.foreign_text import clipped
-from fastphx.protocol.frame_write import NO_PAYLOAD
+from fastphx.protocol.frame_write import NO_PAYLOAD as _NO_PAYLOAD
 
 cdef enum:
     MAX_EVENTS = 1000           # different events that are counted; the rest is counted as ""
@@ -353,7 +353,7 @@ cdef class MeterSession(Session):
                 if join.state == JOINING:
                     self.meter.counts.join_errors += 1
                 try:
-                    self.send_leave(join, NO_PAYLOAD, deadline_ns)
+                    self.send_leave(join, _NO_PAYLOAD, deadline_ns)
                     sent += 1
                     self.leaving += 1
                 except (OverloadedError, DisconnectedError):
