@@ -38,7 +38,7 @@ def test_scenarios_that_push_do_it_once_a_second(mapping: dict[str, object], rat
     ("mapping", "host", "words"),
     [
         ({}, None, "host"),
-        ({}, "http://localhost", "ws://"),
+        ({}, "ftp://localhost", "ws://"),
         ({"connections": 5}, URL, "users are the sockets"),
         ({"duration": "5s"}, URL, "run time"),
         ({"max_cpu": 0.5}, URL, "not judged here"),
