@@ -32,7 +32,9 @@ AGENT = "fastphx"
 START_TIMEOUT_S = 30.0
 CASE_TIMEOUT_S = 600.0
 
-OPTIONS = ConnectOptions(compress=True, max_message_size=1 << 26, max_write_buffer=1 << 26)
+OPTIONS = ConnectOptions(
+    compress=True, max_message_size=1 << 26, max_write_buffer=1 << 26, validate_utf8=True
+)
 
 
 class EchoingOwner:

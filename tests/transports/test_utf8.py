@@ -39,7 +39,7 @@ async def closed_with(sent: bytes, **options: object) -> int:
 
     async with RawServer(serve) as server:
         owner = RecordingOwner()
-        await owner.connect(server.url, **options)
+        await owner.connect(server.url, validate_utf8=True, **options)
         reason = await owner.reason()
     assert isinstance(reason, ConnectionClosed)
     assert reason.code == codes[0]
@@ -64,7 +64,7 @@ async def test_text_that_is_utf8_arrives() -> None:
 
     async with RawServer(serve) as server:
         owner = RecordingOwner()
-        link = await owner.connect(server.url)
+        link = await owner.connect(server.url, validate_utf8=True)
         for text in texts:
             assert await owner.message() == (TEXT, text)
             assert await owner.message() == (TEXT, text)
@@ -117,6 +117,21 @@ async def test_compressed_text_is_checked_too() -> None:
 
     async with RawServer(serve) as server:
         owner = RecordingOwner()
-        await owner.connect(server.url, compress=True)
+        await owner.connect(server.url, compress=True, validate_utf8=True)
         await owner.reason()
     assert codes == [1007]
+
+
+async def test_what_is_not_asked_for_is_not_checked() -> None:
+    sent = b"\xff\xfe"
+
+    async def serve(peer: Peer) -> None:
+        await peer.accept(then=frame(TEXT, sent))
+        await peer.close_frame()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        assert await owner.message() == (TEXT, sent)
+        link.close()
+        await owner.reason()

@@ -94,6 +94,7 @@ async def connect(
         max_pause_s=options.max_pause,
         keepalive_s=options.keepalive,
         read_interval_s=options.read_interval,
+        validate_utf8=options.validate_utf8,
     )
     offered = options.offered_subprotocols()
 

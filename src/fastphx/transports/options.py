@@ -95,6 +95,10 @@ class ConnectOptions:
     time goes into waking up for each: a subscriber that can wait some milliseconds reads many at once.
     At most 1, and at most a quarter of ``heartbeat_interval`` and of ``keepalive``: answers wait as well."""
 
+    validate_utf8: bool = False
+    """Close with code 1007 where a text message is not UTF-8, as soon as that is certain (RFC 6455 section
+    8.1). Without it what is decoded is checked when it is read, and what nobody reads is not."""
+
     def __post_init__(self) -> None:
         for name, low, high in (
             ("connect_timeout", 1e-3, 86400.0),

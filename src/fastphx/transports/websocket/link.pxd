@@ -49,6 +49,7 @@ cdef class WebSocketLink(LinkHooks):
     cdef int64_t _max_pause_ns
     cdef int64_t _keepalive_ns          # 0: none
     cdef int64_t _read_interval_ns      # 0: none
+    cdef bint _validate_utf8
     cdef uint64_t _pings
     cdef LinkTimer _close_timer
     cdef LinkTimer _pause_timer

@@ -26,7 +26,8 @@ class WebSocketLink(LinkHooks):
     *max_message_size* bytes closes the connection with code 1009. Reading may be paused for *max_pause_s*
     seconds at a time. A *keepalive_s* above 0 sends a WebSocket ping that often, and aborts the connection
     when no pong has come after one and a half times as long. A *read_interval_s* above 0 (at most 1) waits so
-    long after each read before the next.
+    long after each read before the next. With *validate_utf8* a text message that is not UTF-8 closes the
+    connection with code 1007 (RFC 6455 section 8.1).
     """
 
     redact: Callable[[bytes], bytes] | None
@@ -41,6 +42,7 @@ class WebSocketLink(LinkHooks):
         max_pause_s: float = ...,
         keepalive_s: float = 0.0,
         read_interval_s: float = 0.0,
+        validate_utf8: bool = False,
     ) -> None: ...
     @property
     def sink(self) -> FrameSink: ...

@@ -43,6 +43,7 @@ cdef class WebSocketLink(LinkHooks):
         double max_pause_s=DEFAULT_MAX_PAUSE_S,
         double keepalive_s=0.0,
         double read_interval_s=0.0,
+        bint validate_utf8=False,
     ):
         if max_message_size <= 0 or max_write_buffer <= 0:
             raise ValueError("max_message_size and max_write_buffer must be above 0")
@@ -57,12 +58,14 @@ cdef class WebSocketLink(LinkHooks):
         self._max_pause_ns = <int64_t>(max_pause_s * 1e9)
         self._keepalive_ns = <int64_t>(keepalive_s * 1e9)
         self._read_interval_ns = <int64_t>(read_interval_s * 1e9)
+        self._validate_utf8 = validate_utf8
 
     # -- what the connector calls
 
     def new_reader(self, handshake, loop):
         cdef MessageReader reader = MessageReader(self, self.sink, handshake, loop, self.max_message_size)
         reader._reports_reads = self._read_interval_ns > 0
+        reader._validates_utf8 = self._validate_utf8
         self._reader = reader
         return reader
 

@@ -32,6 +32,7 @@ cdef class MessageReader(WSListener):
     cdef uint8_t _fragments_opcode  # 0: no message is being assembled
     cdef uint8_t _in_place          # the frame is larger than the shared buffer: it is read into _pending
     cdef uint8_t _reports_reads     # the link wants on_read
+    cdef uint8_t _validates_utf8    # of text messages
     cdef Py_ssize_t _valid_bytes    # how many of a text frame's that is not all there are whole characters
     cdef char* _pending             # the beginning of a frame that is not all there yet
     cdef Py_ssize_t _pending_capacity

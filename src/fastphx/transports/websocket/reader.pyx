@@ -271,7 +271,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
                 head.fin and (head.opcode == OPCODE_TEXT or head.opcode == OPCODE_BINARY) and head.rsv == 0
                 and self._mode == READ_MESSAGES and self._fragments_opcode == 0
             ):
-                if head.opcode == OPCODE_TEXT and not valid_utf8(
+                if self._validates_utf8 and head.opcode == OPCODE_TEXT and not valid_utf8(
                     data + at + head_size + valid_bytes, head.payload_size - valid_bytes
                 ):
                     return self._break_off(1007, NOT_UTF8_TEXT)
@@ -291,8 +291,8 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         """Whether what is there of a frame can be text, so that text that is broken is not waited for."""
         cdef Py_ssize_t whole
         if (
-            head.opcode == OPCODE_TEXT and head.rsv == 0 and self._mode == READ_MESSAGES
-            and self._fragments_opcode == 0
+            self._validates_utf8 and head.opcode == OPCODE_TEXT and head.rsv == 0
+            and self._mode == READ_MESSAGES and self._fragments_opcode == 0
         ):
             whole = whole_utf8(payload + valid_bytes, size - valid_bytes)
             if whole == NOT_UTF8:
@@ -377,7 +377,10 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
             return self._link.on_violation(
                 1009, f"a message is longer than max_message_size ({self._max_message_size})")
         self._append_fragment(payload, head.payload_size)
-        if opcode == OPCODE_TEXT and not deflated and not self._fragments_are_text(head.fin):
+        if (
+            self._validates_utf8 and opcode == OPCODE_TEXT and not deflated
+            and not self._fragments_are_text(head.fin)
+        ):
             self._free_fragments()
             return self._link.on_violation(1007, NOT_UTF8_TEXT)
         if not head.fin:
@@ -407,7 +410,9 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
             message = self._inflate(data)
         except InflateError as error:
             return self._link.on_violation(error.code, str(error))
-        if opcode == OPCODE_TEXT and not valid_utf8(PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message)):
+        if self._validates_utf8 and opcode == OPCODE_TEXT and not valid_utf8(
+            PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message)
+        ):
             return self._link.on_violation(1007, NOT_UTF8_TEXT)
         return self._sink.on_frame(PyBytes_AS_STRING(message), PyBytes_GET_SIZE(message), opcode, now_ns)
 
