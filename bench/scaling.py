@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from chart import lines
 from e2e import run_side
 from fastphx.protocol.callback_session import CallbackSession
-from fastphx.protocol.codec import encode, encode_reply
+from fastphx.protocol.frame_write import encode, encode_reply
 from fastphx.protocol.sink import CallbackWriter
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -12,14 +12,14 @@ import orjson
 import pytest
 
 from fastphx.protocol.callback_session import CallbackSession
-from fastphx.protocol.codec import (
+from fastphx.protocol.frame_write import (
     RawJson,
-    decode,
     encode,
     encode_binary_broadcast,
     encode_binary_push,
     encode_reply,
 )
+from fastphx.protocol.message import decode
 from fastphx.protocol.sink import CallbackWriter
 from fastphx.serializers import GzipJson, JsonV1, JsonV2
 

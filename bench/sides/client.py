@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fastphx import ClosedError, connect
 from fastphx.client import Channel
-from fastphx.protocol.codec import Message
+from fastphx.protocol.message import Message
 from stopwatch import Stopwatch, main
 
 

@@ -190,7 +190,7 @@ async def session_pushes(url, count):
     from types import SimpleNamespace
 
     from fastphx.protocol.callback_session import CallbackSession
-    from fastphx.protocol.codec import RawJson
+    from fastphx.protocol.frame_write import RawJson
     from fastphx.transports.connector import connect
 
     joined = asyncio.get_running_loop().create_future()

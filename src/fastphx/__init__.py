@@ -62,7 +62,7 @@ _HOMES = {
         "start_link",
         "whereis",
     ),
-    "fastphx.protocol.codec": ("RawJson",),
+    "fastphx.protocol.frame_write": ("RawJson",),
     "fastphx.serializers": (
         "GzipJson",
         "JsonV1",

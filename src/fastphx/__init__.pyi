@@ -138,9 +138,7 @@ from fastphx.gen_socket_client import (
 from fastphx.gen_socket_client import (
     whereis as whereis,
 )
-from fastphx.protocol.codec import (
-    RawJson as RawJson,
-)
+from fastphx.protocol.frame_write import RawJson as RawJson
 from fastphx.serializers import (
     GzipJson as GzipJson,
 )

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import orjson
 
 from fastphx.errors import DecodeError, EncodingError, clip
-from fastphx.protocol import codec, json_value
+from fastphx.protocol import frame_write, json_value
+from fastphx.protocol.message import decode as decode_message
 from fastphx.protocol.sink import BINARY, TEXT
 
 Ref = str | int | None
@@ -57,13 +58,13 @@ class JsonV2:
     ) -> tuple[bytes, int]:
         """A client's frame."""
         if isinstance(payload, bytes):
-            return codec.encode_binary_push(join_ref or "", ref or "", topic, event, payload), BINARY
-        data = payload.data if isinstance(payload, codec.RawJson) else _dump(payload, event)
-        return codec.encode(join_ref, ref, topic, event, data), TEXT
+            return frame_write.encode_binary_push(join_ref or "", ref or "", topic, event, payload), BINARY
+        data = payload.data if isinstance(payload, frame_write.RawJson) else _dump(payload, event)
+        return frame_write.encode(join_ref, ref, topic, event, data), TEXT
 
     def decode(self, data: bytes, opcode: int) -> Decoded:
         """A server's frame."""
-        message = codec.decode(data, 1 if opcode == TEXT else 2)
+        message = decode_message(data, 1 if opcode == TEXT else 2)
         return message.join_ref, message.ref, message.topic, message.event, message.payload
 
 
@@ -134,7 +135,7 @@ class GzipJson:
         """A server's frame, compressed or (text) not."""
         if opcode == BINARY:
             data = self._inflate(data)
-        message = codec.decode(data)
+        message = decode_message(data)
         return message.join_ref, message.ref, message.topic, message.event, message.payload
 
     def _inflate(self, data: bytes) -> bytes:
@@ -160,4 +161,4 @@ def _dump(value: Any, event: str) -> bytes:
 
 
 def _json_value(payload: Any) -> Any:
-    return orjson.Fragment(payload.data) if isinstance(payload, codec.RawJson) else payload
+    return orjson.Fragment(payload.data) if isinstance(payload, frame_write.RawJson) else payload

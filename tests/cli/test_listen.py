@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fastphx.protocol.codec import RawJson
+from fastphx.protocol.frame_write import RawJson
 from fastphx.testing import Server, ServerChannel, ServerStop, demo_server
 from tests.cli.command import COMMAND, TIMEOUT_S, Running, run, sentence
 from tests.free_port import free_port

@@ -21,7 +21,7 @@ from fastphx import (
     TransportDown,
     connect,
 )
-from fastphx.protocol.codec import Message
+from fastphx.protocol.message import Message
 from fastphx.testing import Channel, Reply, Server
 from fastphx.transports import WebSocketTransport
 from fastphx.transports.base import TransportOwner

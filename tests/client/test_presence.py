@@ -110,7 +110,7 @@ class RecordedChannel:
 
 
 def test_the_recorded_scenario() -> None:
-    from fastphx.protocol.codec import decode
+    from fastphx.protocol.message import decode
 
     scenario = next(scenario for scenario in WIRE["scenarios"] if scenario["name"] == "presence")
     channel = RecordedChannel()
@@ -131,7 +131,7 @@ def test_the_recorded_scenario() -> None:
 
 
 def test_diffs_before_the_state_wait_within_a_bound() -> None:
-    from fastphx.protocol.codec import decode
+    from fastphx.protocol.message import decode
 
     channel = RecordedChannel()
     presence = Presence(channel, events=("s", "d"))  # type: ignore[arg-type]
@@ -146,7 +146,7 @@ def test_diffs_before_the_state_wait_within_a_bound() -> None:
 
 
 def test_diffs_of_a_join_whose_state_never_came_are_not_applied_to_the_next() -> None:
-    from fastphx.protocol.codec import decode
+    from fastphx.protocol.message import decode
 
     channel = RecordedChannel()
     presence = Presence(channel)  # type: ignore[arg-type]

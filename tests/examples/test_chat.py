@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from fastphx.protocol.codec import Message
+from fastphx.protocol.message import Message
 from fastphx.testing import Server, ServerChannel, ServerStop, demo_server
 
 CHAT = Path(__file__).parents[2] / "examples" / "chat.py"

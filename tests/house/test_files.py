@@ -16,7 +16,6 @@ COMPILED = sorted(PACKAGE.rglob("*.pyx"))
 MACHINE_PATH = re.compile(r"(?<![\w./:-])/(?:work|root|home/\w+|Users/\w+)/[\w.-]+|\.\./shared\b")
 A_DRAWER = re.compile(r"^_?(?:utils?|helpers?|common|misc)$")
 LONGEST_LINES = 700
-STILL_LONGER = {"src/fastphx/protocol/codec.pyx": 1400}
 
 
 def name_of(path: Path) -> str:
@@ -46,7 +45,7 @@ def test_a_file_is_named_after_the_one_thing_in_it() -> None:
 
 def test_a_source_file_is_not_long() -> None:
     lines = {name_of(path): path.read_text(encoding="utf-8").count("\n") for path in sources()}
-    assert {name: n for name, n in lines.items() if n > STILL_LONGER.get(name, LONGEST_LINES)} == {}
+    assert {name: n for name, n in lines.items() if n > LONGEST_LINES} == {}
 
 
 def test_no_path_of_one_machine() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 from ci.imports import PACKAGE, circles, import_graph, imported, module_of, sources
 from ci.rooms import PICTURE, drawing
+
+from tests.house.checkout import own_text
 
 ORDER = (
     "foreign_text",
@@ -63,6 +66,13 @@ def test_a_room_inside_load_imports_only_what_stands_left_of_it() -> None:
 
 def test_nothing_asks_for_the_public_names() -> None:
     assert [module for module, asked in GRAPH.items() if "fastphx.__init__" in asked] == []
+
+
+def test_a_name_of_the_protocol_is_imported_from_where_it_is_defined() -> None:
+    """``protocol.codec`` gathers names for users; nothing of ours goes by it."""
+    asked = re.compile(r"\bfastphx\.protocol\.codec\b|\bfastphx\.protocol import\b[^#\n]*\bcodec\b")
+    asking = [str(path) for path, text in own_text() if path.suffix != ".md" and asked.search(text)]
+    assert asking == []
 
 
 def test_no_imports_go_round() -> None:

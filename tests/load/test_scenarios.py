@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from fastphx.protocol.codec import Message
+from fastphx.protocol.message import Message
 from fastphx.testing.channel import ServerChannel
 from fastphx.testing.demo import demo_server
 from fastphx.testing.server import Server

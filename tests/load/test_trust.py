@@ -16,7 +16,8 @@ import pytest
 from fastphx.load.plan.plan import Plan
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
-from fastphx.protocol.codec import Message, encode, encode_reply
+from fastphx.protocol.frame_write import encode, encode_reply
+from fastphx.protocol.message import Message
 from fastphx.testing.channel import ServerChannel
 from fastphx.testing.demo import demo_server
 from fastphx.testing.responses import ServerReply

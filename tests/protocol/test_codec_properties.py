@@ -12,8 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fastphx.errors import DecodeError, EncodingError
-from fastphx.protocol import codec
+from fastphx.protocol import frame_write
 from fastphx.protocol.callback_session import CallbackSession
+from fastphx.protocol.frame_write import RawJson
+from fastphx.protocol.message import decode
 from tests.protocol.collecting_writer import CollectingWriter
 from tests.protocol.recording_handler import RecordingHandler
 
@@ -39,8 +41,8 @@ fields = st.text(st.characters(exclude_categories=["Cs"]), max_size=255).filter(
 def test_text_encode_decode_is_the_identity(
     join_ref: Any, ref: Any, topic: str, event: str, payload: Any
 ) -> None:
-    frame = codec.encode(join_ref, ref, topic, event, orjson.dumps(payload))
-    message = codec.decode(frame)
+    frame = frame_write.encode(join_ref, ref, topic, event, orjson.dumps(payload))
+    message = decode(frame)
     assert (message.join_ref, message.ref, message.topic, message.event) == (join_ref, ref, topic, event)
     assert message.payload == payload
     assert orjson.loads(frame) == [join_ref, ref, topic, event, payload]
@@ -48,9 +50,9 @@ def test_text_encode_decode_is_the_identity(
 
 @given(fields, fields, fields, fields, st.binary(max_size=400))
 def test_binary_encode_decode_is_the_identity(a: str, b: str, topic: str, event: str, data: bytes) -> None:
-    push = codec.decode(codec.encode_binary_push(a, b, topic, event, data), 2, from_client=True)
+    push = decode(frame_write.encode_binary_push(a, b, topic, event, data), 2, from_client=True)
     assert (push.join_ref, push.ref, push.topic, push.event, push.payload) == (a, b, topic, event, data)
-    pushed = codec.decode(codec.encode_binary_server_push(a, topic, event, data), 2)
+    pushed = decode(frame_write.encode_binary_server_push(a, topic, event, data), 2)
     assert (pushed.join_ref, pushed.ref, pushed.topic, pushed.event, pushed.payload) == (
         a,
         None,
@@ -58,7 +60,7 @@ def test_binary_encode_decode_is_the_identity(a: str, b: str, topic: str, event:
         event,
         data,
     )
-    reply = codec.decode(codec.encode_binary_reply(a, b, topic, event, data), 2)
+    reply = decode(frame_write.encode_binary_reply(a, b, topic, event, data), 2)
     assert (reply.join_ref, reply.ref, reply.topic, reply.status, reply.response) == (
         a,
         b,
@@ -67,7 +69,7 @@ def test_binary_encode_decode_is_the_identity(a: str, b: str, topic: str, event:
         data,
     )
     assert reply.event == "phx_reply"
-    broadcast = codec.decode(codec.encode_binary_broadcast(topic, event, data), 2)
+    broadcast = decode(frame_write.encode_binary_broadcast(topic, event, data), 2)
     assert (broadcast.join_ref, broadcast.topic, broadcast.event, broadcast.payload) == (
         None,
         topic,
@@ -82,18 +84,18 @@ def test_a_binary_field_takes_255_bytes_and_not_256(position: int) -> None:
         values = ["1", "2", "t", "e"]
         values[position] = "é" * (size // 2) + "x" * (size % 2)
         if fits:
-            codec.encode_binary_push(*values, b"")
+            frame_write.encode_binary_push(*values, b"")
         else:
             with pytest.raises(EncodingError, match="256 bytes"):
-                codec.encode_binary_push(*values, b"")
+                frame_write.encode_binary_push(*values, b"")
 
 
 @pytest.mark.parametrize("topic", ["\ud800", "a\udfffb", "\ud800\ud800"])
 def test_a_lone_surrogate_is_refused_before_anything_is_sent(topic: str) -> None:
     with pytest.raises(EncodingError, match="Unicode"):
-        codec.encode("1", "1", topic, "e", b"{}")
+        frame_write.encode("1", "1", topic, "e", b"{}")
     with pytest.raises(EncodingError, match="Unicode"):
-        codec.encode_binary_broadcast("t", topic, b"")
+        frame_write.encode_binary_broadcast("t", topic, b"")
     writer = CollectingWriter()
     session = CallbackSession(RecordingHandler())
     session.opened(writer, 0, 1.0)
@@ -117,7 +119,7 @@ def test_the_scan_agrees_with_orjson_however_a_frame_is_spaced(
     frame = gaps[0] + "[" + ",".join(gaps[2 * i + 1] + part + gaps[2 * i + 2] for i, part in enumerate(parts))
     data = (frame + "]" + gaps[11]).encode()
     expected = orjson.loads(data)
-    message = codec.decode(data)
+    message = decode(data)
     assert [message.join_ref, message.ref, message.topic, message.event, message.payload] == expected
 
 
@@ -140,7 +142,7 @@ def check_any(data: bytes) -> None:
     """Either the five values that orjson sees, or DecodeError; nothing else, ever."""
     expected = is_valid(data)
     try:
-        message = codec.decode(data)
+        message = decode(data)
         seen = [message.join_ref, message.ref, message.topic, message.event, message.payload]
     except DecodeError:
         assert expected is None
@@ -154,7 +156,7 @@ VALID = b'["1","2","room:\\u00e9","new\\"msg",{"a":[1,{"b":null}],"c":"]"}]'
 @pytest.mark.parametrize("size", range(len(VALID)))
 def test_a_frame_cut_anywhere_is_a_decode_error(size: int) -> None:
     with pytest.raises(DecodeError):
-        _ = codec.decode(VALID[:size]).payload
+        _ = decode(VALID[:size]).payload
 
 
 @given(st.binary(max_size=200))
@@ -187,7 +189,7 @@ def test_any_bytes(data: bytes) -> None:
     check_any(data)
     for from_client in (False, True):
         with contextlib.suppress(DecodeError):
-            _ = codec.decode(data, 2, from_client=from_client).payload
+            _ = decode(data, 2, from_client=from_client).payload
 
 
 @given(st.data())
@@ -257,7 +259,7 @@ def test_what_a_session_writes_is_what_orjson_reads(topic: str, event: str, payl
     session = CallbackSession(RecordingHandler())
     session.opened(writer, 0, 1.0)
     session.join(topic, {"p": payload})
-    session.receive(codec.encode_reply("1", "1", topic, "ok", b"{}"), 1)
+    session.receive(frame_write.encode_reply("1", "1", topic, "ok", b"{}"), 1)
     session.push(topic, event, {"p": payload})
     assert [orjson.loads(frame) for _, frame in writer.frames] == [
         ["1", "1", topic, "phx_join", {"p": payload}],
@@ -274,23 +276,23 @@ def test_large_frames_go_through() -> None:
     payload = {"x": "y" * 1_000_000}
     session.join(topic, payload)
     assert orjson.loads(writer.frames[0][1]) == ["1", "1", topic, "phx_join", payload]
-    session.receive(codec.encode(None, None, topic, "\t" * 400, orjson.dumps(payload)), 1)
+    session.receive(frame_write.encode(None, None, topic, "\t" * 400, orjson.dumps(payload)), 1)
     message = handler.calls[0][1]
     assert (message.topic, message.event, message.payload) == (topic, "\t" * 400, payload)
 
 
 def test_a_broken_payload_is_an_error_when_it_is_read() -> None:
-    message = codec.decode(b'["1",null,"room:a","new_msg",{"a":}]')
+    message = decode(b'["1",null,"room:a","new_msg",{"a":}]')
     with pytest.raises(DecodeError) as caught:
         _ = message.payload
     assert (caught.value.topic, caught.value.event) == ("room:a", "new_msg")
 
 
 def test_a_decoder_of_the_users_own() -> None:
-    message = codec.decode(b'["1",null,"room:a","new_msg",[1,2]]')
+    message = decode(b'["1",null,"room:a","new_msg",[1,2]]')
     message.decoder = lambda raw: tuple(orjson.loads(raw))
     assert message.payload == (1, 2)
-    broken = codec.decode(b'["1",null,"room:a","new_msg",[1,2]]')
+    broken = decode(b'["1",null,"room:a","new_msg",[1,2]]')
     broken.decoder = lambda raw: 1 // 0
     with pytest.raises(DecodeError, match="division"):
         _ = broken.payload
@@ -298,7 +300,7 @@ def test_a_decoder_of_the_users_own() -> None:
 
 @pytest.mark.parametrize("ref", ['"\\u0031"', '"1\\u0032"'])
 def test_a_refs_escapes_are_resolved(ref: str) -> None:
-    message = codec.decode(f'[{ref},{ref},"t","e",{{}}]'.encode())
+    message = decode(f'[{ref},{ref},"t","e",{{}}]'.encode())
     expected = json.loads(ref)
     assert (message.join_ref, message.ref) == (expected, expected)
     assert (message.join_ref_number, message.ref_number) == (int(expected), int(expected))
@@ -307,15 +309,15 @@ def test_a_refs_escapes_are_resolved(ref: str) -> None:
 @pytest.mark.parametrize("size", [1, 40, 45, 500])
 def test_an_escaped_ref_may_be_of_any_length(size: int) -> None:
     ref = "\n" * size
-    assert codec.decode(codec.encode(ref, ref, "t", "e", b"{}")).ref == ref
+    assert decode(frame_write.encode(ref, ref, "t", "e", b"{}")).ref == ref
     with pytest.raises(DecodeError, match="escape"):
-        codec.decode(b'[null,"' + b"\\n" * size + b'\\x","t","e",{}]')
+        decode(b'[null,"' + b"\\n" * size + b'\\x","t","e",{}]')
 
 
 def test_raw_json_is_text_or_bytes() -> None:
-    assert codec.RawJson("[1]").data == codec.RawJson(bytearray(b"[1]")).data == b"[1]"
+    assert RawJson("[1]").data == RawJson(bytearray(b"[1]")).data == b"[1]"
     with pytest.raises(EncodingError, match="Unicode"):
-        codec.RawJson("\ud800")
+        RawJson("\ud800")
     for data in (5, [1], None):
         with pytest.raises(TypeError, match="RawJson takes"):
-            codec.RawJson(data)  # type: ignore[arg-type]
+            RawJson(data)  # type: ignore[arg-type]

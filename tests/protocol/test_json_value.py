@@ -11,8 +11,9 @@ import orjson
 import pytest
 
 from fastphx import DecodeError, GzipJson, JsonV1, JsonV2
-from fastphx.protocol.codec import decode, encode
+from fastphx.protocol.frame_write import encode
 from fastphx.protocol.json_value import dumps, loads
+from fastphx.protocol.message import decode
 
 EDGES = [
     2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**19, 10**20, 10**307, 10**308, 10**400,

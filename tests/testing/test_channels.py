@@ -8,7 +8,8 @@ import pytest
 import fastphx
 import fastphx.testing
 from fastphx.errors import EncodingError
-from fastphx.protocol.codec import Message, RawJson
+from fastphx.protocol.frame_write import RawJson
+from fastphx.protocol.message import Message
 from fastphx.testing import Server, ServerChannel, ServerConnection, ServerReply, ServerStop
 from tests.testing.raw_socket import RawSocket
 

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from fastphx.protocol.codec import encode_binary_push
+from fastphx.protocol.frame_write import encode_binary_push
 from fastphx.testing import Server, ServerChannel, demo_server
 from tests.testing.raw_socket import RawSocket
 

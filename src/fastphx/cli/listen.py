@@ -25,7 +25,7 @@ from fastphx.client import Channel, Client, Outage
 from fastphx.errors import DecodeError
 from fastphx.load.plan.units import duration_s
 from fastphx.protocol import json_value
-from fastphx.protocol.codec import Message
+from fastphx.protocol.message import Message
 
 
 @click.command(short_help="Join topics and print what arrives.")

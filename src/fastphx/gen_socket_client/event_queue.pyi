@@ -8,8 +8,8 @@ from fastphx.gen_socket_client.callbacks import Callbacks
 from fastphx.gen_socket_client.caller import Caller
 from fastphx.gen_socket_client.responses import Stop
 from fastphx.gen_socket_client.transport_handle import TransportHandle
-from fastphx.protocol.codec import Message
 from fastphx.protocol.joins import Join
+from fastphx.protocol.message import Message
 from fastphx.timing.wheel import TimerWheel
 
 @final

@@ -1,4 +1,7 @@
-"""What a program may use of the protocol by itself: messages, payloads that are JSON, whole frames."""
+"""The protocol for programs that use it by itself: messages, payloads that are JSON, whole frames.
+
+These names are for users. Inside fastphx, each is imported from the module that defines it.
+"""
 
 from fastphx.protocol.frame_write import (
     RawJson,

@@ -2,7 +2,7 @@ from asyncio import TimerHandle
 from collections.abc import Callable
 from typing import Any
 
-from fastphx.protocol.codec import Message
+from fastphx.protocol.message import Message
 from fastphx.testing.channel_process import ChannelProcess
 from fastphx.testing.responses import ServerReply
 

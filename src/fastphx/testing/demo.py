@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from fastphx.errors import clip
-from fastphx.protocol.codec import Message, RawJson
+from fastphx.protocol.frame_write import RawJson
+from fastphx.protocol.message import Message
 from fastphx.testing.channel import ServerChannel
 from fastphx.testing.handshake import Handshake
 from fastphx.testing.presence import ServerPresence

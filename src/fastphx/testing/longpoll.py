@@ -22,7 +22,7 @@ from aiohttp import web
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from fastphx.errors import DecodeError
-from fastphx.protocol.codec import decode
+from fastphx.protocol.message import decode
 from fastphx.testing.handshake import TOKEN_PREFIX
 from fastphx.testing.hub import Hub
 
