@@ -11,7 +11,6 @@ OF_THE_EXTRA = frozenset({"click", "hdrh", "plotly", "rich"})
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
-MAX_SENTENCE_CHARS = 2000
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def _run() -> int:
 
     from fastphx.cli import main as group
     from fastphx.cli.streams import use_lasting_streams
-    from fastphx.foreign_text import visible
+    from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
 
     use_lasting_streams()
     try:

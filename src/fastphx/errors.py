@@ -12,6 +12,8 @@ from fastphx.foreign_text import quoted, visible, visible_repr
 EXCERPT_BYTES = 60
 """How many bytes of an offending value an error quotes."""
 
+MAX_BODY_BYTES = 512
+"""How much of the HTTP answer that refuses a connection a :class:`ConnectError` keeps."""
 
 MAX_REASON_CHARS = 500
 """How many characters of a reason an error quotes, which may be the message of another error."""

@@ -15,6 +15,9 @@ from html import escape
 MAX_SHOWN_CHARS = 200
 """How much of one name or reason is shown, unless a place asks for more or less."""
 
+MAX_SENTENCE_CHARS = 2000
+"""How much of a whole sentence is shown: it may quote several names."""
+
 _BACKTICKS = re.compile("`+")
 
 

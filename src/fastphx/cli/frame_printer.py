@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from fastphx.errors import DisconnectReason
 from fastphx.protocol.sink import CallbackWriter, FrameSink, FrameWriter
 from fastphx.transports.base import BINARY, Transport, TransportOwner
+from fastphx.transports.named import transport_named
 
 SHOWN_BYTES = 2000
 """How much of a frame is shown."""
 
-_TRANSPORTS = {
-    "websocket": ("fastphx.transports.websocket_transport", "WebSocketTransport"),
-    "longpoll": ("fastphx.transports.longpoll", "LongPollTransport"),
-}
-
 
 def printing(name: str) -> type[Any]:
     """The transport of that *name* (``websocket`` or ``longpoll``), with its frames printed."""
-    module, class_name = _TRANSPORTS[name]
+    transport_class = transport_named(name)
 
     class PrintingTransport:
         heartbeat = name != "longpoll"
 
         @classmethod
         async def start(cls, url: str, owner: TransportOwner, opts: Mapping[str, Any]) -> Transport:
-            transport_class: type[Transport] = getattr(import_module(module), class_name)
             printer = FramePrinter(owner)
             printer.transport = await transport_class.start(url, printer, opts)
             return printer.transport

@@ -12,7 +12,7 @@ import click
 import orjson
 
 from fastphx.errors import FastphxError
-from fastphx.foreign_text import visible
+from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
 from fastphx.load.control.coordinator import Coordinator
 from fastphx.load.control.first_connection import first_connection
 from fastphx.load.control.preflight import preflight
@@ -26,7 +26,6 @@ DEMO: dict[str, object] = {"connections": 200, "rate": 15000.0}
 """The plan of a run that is given nothing at all: real traffic from the first command."""
 
 F = TypeVar("F", bound=Callable[..., Any])
-MAX_SENTENCE_CHARS = 2000
 REPORTS = ("json", "html", "junit", "markdown", "hgrm")
 
 

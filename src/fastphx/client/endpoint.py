@@ -5,10 +5,8 @@ from __future__ import annotations
 import functools
 from urllib.parse import urlsplit, urlunsplit
 
-from fastphx.transports.endpoint import shown_url, split_url
-
-_SCHEMES = {"http": "ws", "https": "wss"}
-_TRANSPORTS = ("websocket", "longpoll")
+from fastphx.transports.endpoint import shown_url, split_url, websocket_scheme
+from fastphx.transports.named import TRANSPORT_NAMES
 
 
 # Programs that make a client for each of their users have one URL.
@@ -20,12 +18,11 @@ def transport_url(url: str, transport: str = "websocket") -> str:
     ``/socket/websocket``); a path that ends in a transport's name already is taken as it is, but for that
     name. Raises ValueError for a URL that is none, or that has a query: parameters are given apart.
     """
-    scheme, separator, rest = url.partition("://")
-    parts = split_url(_SCHEMES.get(scheme.lower(), scheme.lower()) + separator + rest)
+    parts = split_url(websocket_scheme(url))
     if parts.query or "?" in url:
         raise ValueError(f"{shown_url(url)} has a query: give its parameters apart (params=, or --param)")
     head, _, last = parts.path.rstrip("/").rpartition("/")
-    path = head if last in _TRANSPORTS else parts.path.rstrip("/")
+    path = head if last in TRANSPORT_NAMES else parts.path.rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, f"{path}/{transport}", "", ""))
 
 

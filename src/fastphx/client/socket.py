@@ -7,7 +7,6 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any, Protocol
 
 from fastphx.client.context import Context
@@ -32,12 +31,8 @@ from fastphx.serializers import JsonV2
 from fastphx.timing.wheel import wheel_for
 from fastphx.transports.connection import CLOSE_TIMEOUT_S, Connection
 from fastphx.transports.endpoint import endpoint_url
+from fastphx.transports.named import transport_named
 from fastphx.transports.options import ConnectOptions
-
-_TRANSPORTS = {
-    "websocket": ("fastphx.transports.websocket_transport", "WebSocketTransport"),
-    "longpoll": ("fastphx.transports.longpoll", "LongPollTransport"),
-}
 
 logger = logging.getLogger("fastphx.client")
 
@@ -319,7 +314,7 @@ class ClientSocket:
         options = self._options
         name = self._transport_name
         if isinstance(name, str):
-            transport_class = _transport_class(name)
+            transport_class = transport_named(name)
         else:
             transport_class, name = name, "websocket"
         try:
@@ -526,13 +521,6 @@ class ClientSocket:
 
 def _pairs(headers: Any) -> Any:
     return headers.items() if isinstance(headers, Mapping) else headers
-
-
-@functools.cache
-def _transport_class(name: str) -> Any:
-    # Imported when it is asked for: long polling needs aiohttp.
-    module, class_name = _TRANSPORTS[name]
-    return getattr(import_module(module), class_name)
 
 
 def _forget_frames(error: BaseException | None) -> None:

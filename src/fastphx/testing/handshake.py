@@ -8,10 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fastphx.errors import clip
+from fastphx.transports.options import AUTH_TOKEN_PREFIX
 from fastphx.transports.withheld import withheld
-
-TOKEN_PREFIX = "base64url.bearer.phx."
-"""The sub-protocol that carries an auth_token (phoenix.js, since Phoenix 1.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,8 @@ def parse_handshake(request: Any) -> Handshake:
     pairs = tuple(parse_qsl(query, keep_blank_values=True))
     handshake = Handshake(path, pairs, _as_text(request.headers), None)
     for name in handshake.subprotocols:
-        if name.startswith(TOKEN_PREFIX):
-            token = _decode_token(name[len(TOKEN_PREFIX) :])
+        if name.startswith(AUTH_TOKEN_PREFIX):
+            token = _decode_token(name[len(AUTH_TOKEN_PREFIX) :])
             return Handshake(handshake.path, handshake.pairs, handshake.headers, token)
     return handshake
 

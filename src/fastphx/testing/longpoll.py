@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import logging
 import secrets
 import socket
 from collections.abc import Callable
@@ -23,8 +22,9 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from fastphx.errors import DecodeError
 from fastphx.protocol.message import decode
-from fastphx.testing.handshake import TOKEN_PREFIX
 from fastphx.testing.hub import Hub
+from fastphx.testing.picows_logger import PICOWS_LOGGER
+from fastphx.transports.options import AUTH_TOKEN_PREFIX
 
 REQUEST_LINE_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
@@ -41,9 +41,6 @@ MESSAGE_BYTES = 64
 _OWN_HEADERS = frozenset(
     ("accept", "connection", "content-length", "content-type", "host", "transfer-encoding", "upgrade")
 )
-
-# An adapter, because picows makes a Logger a connection of anything else.
-_PICOWS_LOGGER = logging.LoggerAdapter(logging.getLogger("fastphx.testing.picows"), None)
 
 WebSocketFactory = Callable[[], asyncio.BufferedProtocol]
 
@@ -170,7 +167,7 @@ class LongPollSession(WSListener):
         token = request.headers.get("X-Phoenix-AuthToken")
         if token is not None:
             encoded = base64.urlsafe_b64encode(token.encode()).rstrip(b"=").decode()
-            headers.append(("Sec-WebSocket-Protocol", f"phoenix, {TOKEN_PREFIX}{encoded}"))
+            headers.append(("Sec-WebSocket-Protocol", f"phoenix, {AUTH_TOKEN_PREFIX}{encoded}"))
         self.vsn = 2 if _params(request).get("vsn", "1").startswith("2") else 1
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await picows.ws_connect(
@@ -178,7 +175,7 @@ class LongPollSession(WSListener):
                 f"ws://{request.host}{path}?{request.rel_url.raw_query_string}",
                 socket_factory=lambda _: ours,
                 extra_headers=headers,
-                logger_name=_PICOWS_LOGGER,
+                logger_name=PICOWS_LOGGER,
                 use_aiofastnet=False,
             )
         self._watch = loop.create_task(self._follow(websocket))

@@ -24,6 +24,7 @@ from fastphx.testing.handshake import parse_handshake
 from fastphx.testing.hub import Hub
 from fastphx.testing.loop_thread import LoopThread
 from fastphx.testing.origins import Origins
+from fastphx.testing.picows_logger import PICOWS_LOGGER
 from fastphx.testing.pubsub import PubSub
 from fastphx.testing.server_socket import sweep
 from fastphx.testing.socket_handler import SocketHandler
@@ -42,9 +43,6 @@ CALL_TIMEOUT_S = 10.0
 SWEEP_INTERVAL_S = 1.0
 
 _LOGGER = logging.getLogger("fastphx.testing")
-
-# A LoggerAdapter, because picows makes a Logger a connection of anything else.
-_PICOWS_LOGGER = logging.LoggerAdapter(logging.getLogger("fastphx.testing.picows"), None)
 
 
 class Server:
@@ -349,7 +347,7 @@ class Server:
             self._accept,
             self.host,
             port,
-            logger_name=_PICOWS_LOGGER,
+            logger_name=PICOWS_LOGGER,
             enable_auto_pong=False,
             max_frame_size=self._max_message_size,
             read_buffer_init_size=READ_BUFFER_BYTES,
@@ -386,7 +384,7 @@ class Server:
             None,  # path
             False,  # is_client_side
             self._accept,
-            _PICOWS_LOGGER,
+            PICOWS_LOGGER,
             True,  # disconnect_on_exception
             HANDSHAKE_TIMEOUT_S,
             False,  # enable_auto_ping

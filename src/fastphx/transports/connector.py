@@ -20,7 +20,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from picows.proxy import ConnectedTransport, connect_through_optional_proxy
 from picows.url import WSParsedURL, parse_url
 
-from fastphx.errors import ConnectError, clip
+from fastphx.errors import MAX_BODY_BYTES, ConnectError, clip
 from fastphx.protocol.sink import FrameSink
 from fastphx.transports.base import ConnectionOwner
 from fastphx.transports.endpoint import shown_url, split_url
@@ -35,9 +35,6 @@ from fastphx.transports.websocket.reader import MessageReader
 
 PICOWS_READ_BUFFER_BYTES = 2048
 """It reads the head of the handshake's answer, and nothing else."""
-
-MAX_BODY_BYTES = 512
-"""How much of an HTTP answer that refuses the handshake a ``ConnectError`` keeps."""
 
 MAX_SHOWN_PATH = 120
 """How much of a Unix domain socket's path a ``ConnectError`` shows: Linux takes 107 bytes."""

@@ -17,6 +17,7 @@ MAX_URL_LENGTH = 8192
 MAX_PARAM_DEPTH = 32
 """How deep parameters may be nested; a list that holds itself is deeper."""
 
+_SCHEMES = {"http": "ws", "https": "wss"}
 _NEVER_IN_A_URL = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -65,6 +66,12 @@ def _without_query(url: str) -> str:
     if parts.query or "?" in url:
         raise ValueError(f"{shown_url(url)} has a query: give its parameters as params instead")
     return parts.geturl()
+
+
+def websocket_scheme(url: str) -> str:
+    """*url* with ``ws`` in place of ``http``, and ``wss`` of ``https``, as phoenix.js has it."""
+    scheme, separator, rest = url.partition("://")
+    return _SCHEMES.get(scheme.lower(), scheme.lower()) + separator + rest
 
 
 def split_url(url: str) -> SplitResult:

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 import orjson
 
 from fastphx.errors import (
+    MAX_BODY_BYTES,
     ConnectError,
     ConnectionClosed,
     DisconnectedError,
@@ -57,9 +58,6 @@ ANSWER_MESSAGES = 8
 
 MIN_ANSWER_BYTES = 1024 * 1024
 """What an answer may hold however short the longest message is: many short ones come together."""
-
-MAX_BODY_BYTES = 512
-"""How much of an answer that is none a ``ConnectError`` keeps."""
 
 _BINARY_KINDS = ("\x00", "\x01", "\x02")
 """What a binary frame of the server begins with: push, reply, broadcast."""

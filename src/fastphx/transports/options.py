@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import ssl as ssl_module
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from typing import Any, Literal, Self
 
+from fastphx.transports.http_token import HTTP_TOKEN
 from fastphx.transports.limits import (
     DEFAULT_MAX_MESSAGE_SIZE,
     DEFAULT_MAX_PAUSE_S,
@@ -22,8 +22,8 @@ from fastphx.transports.websocket.deflate import DeflateOptions
 Header = tuple[str, str]
 SocketOption = tuple[int, int, int | bytes]
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""RFC 9110 section 5.6.2: what a header's name, or a sub-protocol, is made of."""
+AUTH_TOKEN_PREFIX = "base64url.bearer.phx."
+"""What the sub-protocol that carries an ``auth_token`` begins with (phoenix.js, since Phoenix 1.8)."""
 
 _HANDSHAKE_HEADERS = frozenset(
     ("connection", "upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions")
@@ -167,7 +167,7 @@ class ConnectOptions:
         """The sub-protocols of the handshake, with Phoenix' own where there is an ``auth_token``."""
         if self.auth_token is None:
             return self.subprotocols
-        own = ("phoenix", f"base64url.bearer.phx.{self.encoded_auth_token}")
+        own = ("phoenix", f"{AUTH_TOKEN_PREFIX}{self.encoded_auth_token}")
         return own + tuple(name for name in self.subprotocols if name not in own)
 
     @property
@@ -188,7 +188,7 @@ def _headers(given: Any) -> tuple[Header, ...]:
             name, value = pair
         except (TypeError, ValueError):
             raise ValueError("extra_headers are pairs of a name and a value") from None
-        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        if not isinstance(name, str) or not HTTP_TOKEN.fullmatch(name):
             raise ValueError(f"{name!r} is not a header's name")
         if not isinstance(value, str) or any(
             (ord(c) < 32 and c != "\t") or ord(c) == 127 or _is_surrogate(c) for c in value
@@ -205,7 +205,7 @@ def _headers(given: Any) -> tuple[Header, ...]:
 def _subprotocols(given: Any) -> tuple[str, ...]:
     names = tuple(_iterable("subprotocols", given))
     for name in names:
-        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        if not isinstance(name, str) or not HTTP_TOKEN.fullmatch(name):
             raise ValueError("a sub-protocol's name is letters, digits and !#$%&'*+-.^_`|~")
     return names
 

@@ -27,11 +27,9 @@ from fastphx.load.result.memory import rss_bytes
 from fastphx.load.result.reasons import LOCAL
 from fastphx.load.result.result import Result
 from fastphx.load.scenarios import scenario_class
+from fastphx.load.worker.timeouts import GRACE_S, HELLO_TIMEOUT_S
 
 MAX_OUTPUT_CHARS = 1000
-HELLO_TIMEOUT_S = 30.0
-GRACE_S = 10.0
-"""What is given to a worker beyond the plan's own times, before it counts as stuck."""
 ABORT_S = 3.0
 LEAD_NS = 50_000_000
 """How far ahead a common start is, so that every worker has heard of it."""

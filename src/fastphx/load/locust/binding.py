@@ -25,15 +25,13 @@ from fastphx.load.locust.sockets_tab import show_sockets_tab
 from fastphx.load.locust.statistics import Row, merge, rows_of
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.figures import GAUGES
+from fastphx.load.worker.timeouts import GRACE_S, HELLO_TIMEOUT_S
 
 logger = logging.getLogger(__name__)
 
 EXIT_USAGE = 2
 EXIT_FAILED = 5
 """The codes of ``fastphx load``: bad usage, and a worker that died."""
-HELLO_TIMEOUT_S = 30.0
-GRACE_S = 10.0
-"""What draining may take beyond the plan's own times."""
 LOG_INTERVAL_S = 10.0
 WATCH_INTERVAL_S = 1.0
 POLL_S = 0.05

@@ -11,12 +11,11 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.rows import Row, read_rows
 from fastphx.load.plan.secret import is_reference
-from fastphx.transports.endpoint import endpoint_url, shown_url, split_url
+from fastphx.transports.endpoint import endpoint_url, shown_url, split_url, websocket_scheme
 from fastphx.transports.options import ConnectOptions
 from fastphx.transports.tls import client_context
 
 MAX_SOURCES = 65536
-_SCHEMES = {"http": "ws", "https": "wss"}
 
 
 def websocket_url(url: str) -> str:
@@ -25,9 +24,8 @@ def websocket_url(url: str) -> str:
     ``http://`` and ``https://`` stand for ``ws://`` and ``wss://``, as in phoenix.js. Raises PlanError for
     any other scheme, and for a URL without a host or with a query.
     """
-    scheme, separator, rest = url.partition("://")
     try:
-        parts = split_url(_SCHEMES.get(scheme.lower(), scheme) + separator + rest)
+        parts = split_url(websocket_scheme(url))
     except ValueError as error:
         raise PlanError(str(error)) from None
     if parts.query:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-from fastphx.foreign_text import html_text
+from fastphx.foreign_text import MAX_SENTENCE_CHARS, html_text
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import Threshold
 from fastphx.load.report.readable import count, latency, per_second, seconds, shown, size
@@ -21,7 +21,6 @@ from fastphx.load.result.result import Result
 
 TICKS_PER_HALF_DISTANCE = 5
 MAX_ROWS_SHOWN = 100
-MAX_SENTENCE_CHARS = 2000
 
 
 def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:

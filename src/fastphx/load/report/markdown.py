@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fastphx.foreign_text import markdown_text, visible
+from fastphx.foreign_text import MAX_SENTENCE_CHARS, markdown_text, visible
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import shown_value
 from fastphx.load.report.readable import count, latency, per_second, seconds, size
 from fastphx.load.result.result import Result
-
-MAX_SENTENCE_CHARS = 2000
 
 
 def markdown(mapping: Mapping[str, Any]) -> str:

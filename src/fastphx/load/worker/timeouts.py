@@ -1,7 +1,11 @@
-"""How long the end of a run waits for others."""
+"""How long a worker waits, and how long it is waited for."""
 
 from __future__ import annotations
 
+HELLO_TIMEOUT_S = 30.0
+"""For a worker process to start and say so."""
+GRACE_S = 10.0
+"""What a worker may take beyond the plan's own times, before it counts as stuck."""
 ABORT_TIMEOUT_S = 1.0
 """For connections that were cut to be gone."""
 QUIET_S = 1.0

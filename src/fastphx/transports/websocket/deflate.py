@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fastphx.errors import FastphxError, clip
+from fastphx.transports.http_token import HTTP_TOKEN
 
 EXTENSION: Final = "permessage-deflate"
 MAX_WINDOW_BITS: Final = 15
@@ -31,7 +32,6 @@ more than 25 times its length (``max_inflate_ratio``) for an attack, and closes 
 
 _SYNC_TAIL: Final = b"\x00\x00\xff\xff"
 _EMPTY_BLOCK: Final = b"\x00" + _SYNC_TAIL
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BITS = re.compile(r"[89]|1[0-5]")
 
 Offer = tuple[str, dict[str, str | None]]
@@ -241,13 +241,13 @@ def parse_extensions(values: Iterable[str]) -> list[Offer]:
             if not element.strip():
                 continue
             name, *params = (part.strip() for part in element.split(";"))
-            if not _TOKEN.fullmatch(name):
+            if not HTTP_TOKEN.fullmatch(name):
                 raise NegotiationError(f"Sec-WebSocket-Extensions holds {clip(name)}, which is no name")
             named: dict[str, str | None] = {}
             for param in params:
                 key, separator, text = (part.strip() for part in param.partition("="))
                 unquoted = text[1:-1] if len(text) > 2 and text[0] == text[-1] == '"' else text
-                if not _TOKEN.fullmatch(key) or (separator and not _TOKEN.fullmatch(unquoted)):
+                if not HTTP_TOKEN.fullmatch(key) or (separator and not HTTP_TOKEN.fullmatch(unquoted)):
                     raise NegotiationError(f"extension {name} has the parameter {clip(param)}")
                 if key in named:
                     raise NegotiationError(f"extension {name} has the parameter {clip(key)} twice")
