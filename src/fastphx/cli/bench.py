@@ -10,18 +10,18 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from fastphx.cli.arguments import METAVAR, plan_mapping
 from fastphx.cli.compare import EXIT_WORSE
 from fastphx.cli.load import Command, check_report_paths
 from fastphx.load.control.preflight import preflight
 from fastphx.load.control.server_comparison import Ratio, compare_servers
 from fastphx.load.plan.plan import Plan
-from fastphx.load.plan.plan_file import read_plan
 from fastphx.load.plan.units import tolerance as parse_tolerance
 from fastphx.load.report.readable import shown
 
 
 @click.command(cls=Command, short_help="Compare two servers under one plan.")
-@click.argument("plan", metavar="PLAN.toml")
+@click.argument("arguments", nargs=-1, metavar=METAVAR)
 @click.option("--a", "command_a", required=True, metavar="COMMAND", help="Starts server A.")
 @click.option("--b", "command_b", required=True, metavar="COMMAND", help="Starts server B.")
 @click.option("--repeat", default=7, show_default=True, metavar="N", help="Rounds; each runs A and B once.")
@@ -34,16 +34,22 @@ from fastphx.load.report.readable import shown
     help="Write the ratios as JSON.",
 )
 def bench(
-    plan: str, command_a: str, command_b: str, repeat: int, tolerance: str, json_path: Path | None
+    arguments: tuple[str, ...],
+    command_a: str,
+    command_b: str,
+    repeat: int,
+    tolerance: str,
+    json_path: Path | None,
 ) -> None:
-    """Run PLAN against server A and server B in turns, and report the ratio of each figure, B to A, with its
-    95 % interval. Each command must serve the plan's url, and stop on SIGTERM.
+    """Run a plan against server A and server B in turns, and report the ratio of each figure, B to A, with
+    its 95 % interval. The plan, a script and the URL are given as to fastphx load. Each command must serve
+    the URL, and stop on SIGTERM.
 
     Exit codes: 0 where B is no worse; 2 for bad usage, or where a server or a run of it failed; 99 where a
     whole interval says that B is worse; 130 where it was interrupted.
     """
-    loaded = Plan.from_mapping(read_plan(plan))
-    preflight(loaded)
+    plan = Plan.from_mapping(plan_mapping(arguments, {}))
+    preflight(plan)
     allowed = parse_tolerance(tolerance)
     if json_path is not None:
         check_report_paths({"json": json_path})
@@ -52,7 +58,7 @@ def bench(
         compare_servers(
             command_a,
             command_b,
-            loaded,
+            plan,
             repeat,
             allowed,
             lambda number, side: console.print(f"round {number} of {repeat}: {side}", highlight=False),

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 
+from fastphx.cli.arguments import METAVAR, plan_mapping
 from fastphx.errors import FastphxError
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
 from fastphx.load.control.coordinator import Coordinator
@@ -18,7 +19,6 @@ from fastphx.load.control.first_connection import first_connection
 from fastphx.load.control.preflight import preflight
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
-from fastphx.load.plan.plan_file import read_plan
 from fastphx.load.report import check_installed, check_report_path, write_reports
 from fastphx.load.report.progress import progress_for
 
@@ -50,7 +50,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 
 
 @click.command(cls=Command, short_help="Load a Phoenix server and report latencies.")
-@click.argument("url", required=False, metavar="[URL | PLAN.toml]")
+@click.argument("arguments", nargs=-1, metavar=METAVAR)
 @click.option(
     "--scenario",
     metavar="NAME",
@@ -185,12 +185,15 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "--dry-run", is_flag=True, help="Print the resolved plan, and what connection 0 sends; do nothing."
 )
 @click.option("--quiet", "-q", is_flag=True, help="Show nothing but errors.")
-def load(url: str | None, prometheus: int | None, dry_run: bool, quiet: bool, **flags: Any) -> None:
+def load(
+    arguments: tuple[str, ...], prometheus: int | None, dry_run: bool, quiet: bool, **flags: Any
+) -> None:
     """Load a Phoenix server: hold sockets, push on a schedule, and report latencies that can be trusted.
 
     URL is the socket's, like ws://127.0.0.1:4000/socket. Without one, the embedded server is started in a
-    process of its own and loaded. A plan is a TOML file with these flags as keys; flags override it, and its
-    files are found beside it. TIME is like 500ms, 30s, 2m or 1h.
+    process of its own and loaded. FILE.py is a scenario of your own, as with --scenario. A plan is a TOML
+    file with these flags as keys; flags override it, and its files are found beside it. The three may stand
+    in any order. TIME is like 500ms, 30s, 2m or 1h.
 
     Exit codes: 0 where every goal was met; 2 for bad usage; 3 where not one connection succeeded; 4 where
     this machine was the bottleneck (the run is invalid); 5 where the run failed, or more was lost than an
@@ -198,11 +201,9 @@ def load(url: str | None, prometheus: int | None, dry_run: bool, quiet: bool, **
     threshold was not met; 130 where it was interrupted.
     """
     paths = {name: path for name in REPORTS if (path := flags.pop(f"{name}_path")) is not None}
-    given = {name: value for name, value in flags.items() if value is not None and value != ()}
-    if url is not None and url.endswith(".toml"):
-        given = read_plan(url) | given
-    elif url is not None:
-        given["url"] = url
+    given = plan_mapping(
+        arguments, {name: value for name, value in flags.items() if value is not None and value != ()}
+    )
     demo = {} if "url" in given or given.get("scenario", "echo") != "echo" or "think_time" in given else DEMO
     plan = Plan.from_mapping(demo | given)
     for sentence in preflight(plan):
