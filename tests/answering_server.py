@@ -30,7 +30,8 @@ class Pushed(NamedTuple):
         return [join_ref, self.ref, self.topic if topic is None else topic, "phx_reply", payload]
 
 
-Answer = Callable[[Pushed], Iterable[list[Any] | str] | None]
+Answer = Callable[[Pushed], Iterable[list[Any] | str | bytes] | None]
+"""What is sent: the text of frames, or bytes of the wire as they are."""
 
 
 async def _serve(peer: Peer, answer: Answer) -> None:
@@ -45,12 +46,15 @@ async def _serve(peer: Peer, answer: Answer) -> None:
             return
         pushed = Pushed(*json.loads(data))
         frames = answer(pushed)
-        texts = (
-            each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)
-            for each in ([pushed.reply()] if frames is None else frames)
-        )
         # One write, so that a client reads them together.
-        peer.send(b"".join(frame(TEXT, text.encode()) for text in texts))
+        peer.send(b"".join(map(_on_the_wire, [pushed.reply()] if frames is None else frames)))
+
+
+def _on_the_wire(each: list[Any] | str | bytes) -> bytes:
+    if isinstance(each, bytes):
+        return each
+    text = each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)
+    return frame(TEXT, text.encode())
 
 
 @contextmanager

@@ -5,6 +5,7 @@ It stands at the very left of the import order, so that every layer can raise fr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastphx.foreign_text import quoted, visible, visible_repr
@@ -26,9 +27,10 @@ def clip(value: bytes | str, limit: int = EXCERPT_BYTES) -> str:
     return quoted(text, limit)
 
 
-def clip_repr(value: object, limit: int = EXCERPT_BYTES) -> str:
-    """Return *value* as Python writes it, in at most *limit* characters, for an error message."""
-    return visible_repr(value, limit)
+def clip_repr(value: object, limit: int = EXCERPT_BYTES, conceal: Callable[[str], str] | None = None) -> str:
+    """Return *value* as Python writes it, in at most *limit* characters, for an error message. *conceal*
+    takes out of each text in it what is not to be shown."""
+    return visible_repr(value, limit, conceal)
 
 
 def _again(error: type[FastphxError], args: tuple[Any, ...]) -> FastphxError:
@@ -165,12 +167,13 @@ class TransportDown(DisconnectReason):
 
 
 class JoinError(FastphxError):
-    """The server refused a join; ``response`` is what it answered."""
+    """The server refused a join; ``response`` is what it answered. The message quotes it, without what
+    *conceal* takes out of it: a server may send back what it was given in confidence."""
 
-    def __init__(self, topic: str, response: object) -> None:
+    def __init__(self, topic: str, response: object, conceal: Callable[[str], str] | None = None) -> None:
         self.topic = topic
         self.response = response
-        super().__init__(f"the join of {clip(topic)} was refused: {clip_repr(response)}")
+        super().__init__(f"the join of {clip(topic)} was refused: {clip_repr(response, conceal=conceal)}")
 
 
 class JoinTimeoutError(FastphxError, TimeoutError):
@@ -178,15 +181,18 @@ class JoinTimeoutError(FastphxError, TimeoutError):
 
 
 class PushError(FastphxError):
-    """The server answered a push with a status other than ok; ``reply`` is the whole answer."""
+    """The server answered a push with a status other than ok; ``reply`` is the whole answer. The message
+    quotes it, without what *conceal* takes out of it."""
 
-    def __init__(self, topic: str, event: str, reply: Any) -> None:
+    def __init__(
+        self, topic: str, event: str, reply: Any, conceal: Callable[[str], str] | None = None
+    ) -> None:
         self.topic = topic
         self.event = event
         self.reply = reply
         super().__init__(
-            f"the push of {clip(event)} to {clip(topic)} was answered with status {clip(str(reply.status))}: "
-            f"{clip_repr(reply.response)}"
+            f"the push of {clip(event)} to {clip(topic)} was answered with status "
+            f"{clip_repr(str(reply.status), conceal=conceal)}: {clip_repr(reply.response, conceal=conceal)}"
         )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from html import escape
 
 MAX_SHOWN_CHARS = 200
@@ -48,17 +49,22 @@ def quoted(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
     return f"{shown}…" if len(text) > limit else shown
 
 
-def visible_repr(value: object, limit: int = MAX_SHOWN_CHARS) -> str:
+def visible_repr(
+    value: object, limit: int = MAX_SHOWN_CHARS, conceal: Callable[[str], str] | None = None
+) -> str:
     """:func:`visible`, of *value* as Python writes it. A payload may be as long and as deep as it likes: no
-    more of it is looked at than is shown. A value that cannot be written is named by its type.
+    more of it is looked at than is shown. A value that cannot be written is named by its type. *conceal* is
+    given each text and number in it, whole, and returns what may be shown of that.
     """
-    return visible(_beginning(value, limit + 1), limit)
+    return visible(_beginning(value, limit + 1, conceal or str), limit)
 
 
-def _beginning(value: object, room: int) -> str:
+def _beginning(value: object, room: int, conceal: Callable[[str], str]) -> str:
     """*value*'s repr, or at least the first *room* characters of it; *room* is at least 1."""
-    if isinstance(value, str | bytes):
-        return repr(value[:room])
+    if isinstance(value, str):
+        return repr(conceal(value)[:room])
+    if isinstance(value, bytes):
+        return repr(conceal(value.decode("latin-1")).encode("latin-1", "replace")[:room])
     if type(value) is list or type(value) is tuple:
         text, closing = "[]" if type(value) is list else "()"
         for index, each in enumerate(value):
@@ -66,7 +72,7 @@ def _beginning(value: object, room: int) -> str:
             # Each bracket takes a character, so that nothing is deeper than there is room.
             if len(text) >= room:
                 return text
-            text += _beginning(each, room - len(text))
+            text += _beginning(each, room - len(text), conceal)
         return text + (",)" if closing == ")" and len(value) == 1 else closing)
     if type(value) is dict:
         text = "{"
@@ -74,13 +80,13 @@ def _beginning(value: object, room: int) -> str:
             text += ", " if index else ""
             if len(text) >= room:
                 return text
-            text += _beginning(key, room - len(text)) + ": "
+            text += _beginning(key, room - len(text), conceal) + ": "
             if len(text) >= room:
                 return text
-            text += _beginning(each, room - len(text))
+            text += _beginning(each, room - len(text), conceal)
         return text + "}"
     try:
-        return repr(value)
+        return conceal(repr(value))
     except Exception:
         return f"<{type(value).__name__}>"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from fastphx.load.plan.target import Target
 from fastphx.testing.demo import RoomChannel
 from fastphx.testing.handshake import Handshake
 from fastphx.testing.server import Server
+from tests.answering_server import Pushed, answering
+from tests.transports.raw_server import CLOSE, frame
 
 from .processes import end, load, start_load
 
@@ -89,6 +92,39 @@ def test_the_server_gets_the_secrets_and_no_report_shows_them(secrets: Path) -> 
     assert seen == [(SECRET, SECRET)] * 2
     written = [run.out, run.err, json.dumps(run.result), *(path.read_text() for path in reports.values())]
     assert not [text for text in written if "S3CRET" in text]
+
+
+def test_no_reason_shows_what_a_server_sends_back(secrets: Path) -> None:
+    (secrets / "pins.csv").write_text("pin\nS3CRET-pin-0\nS3CRET-pin-1\n")
+
+    def answer(pushed: Pushed) -> Iterator[list[Any] | bytes]:
+        given = f"param S3CRET-0 {pushed.payload!r} {json.dumps(pushed.payload)}"
+        if pushed.event != "phx_join":
+            yield pushed.reply()
+        elif pushed.topic == "room:0":
+            yield pushed.reply({"reason": given}, "error")
+        elif pushed.topic == "room:1":
+            yield frame(CLOSE, (4000).to_bytes(2) + f"no, {pushed.payload['auth'][0]}".encode())
+        else:
+            yield pushed.reply({"echo": [pushed.payload, {"S3CRET-2": 8641975}]}, "error")
+
+    reports = {name: secrets / f"r.{name}" for name in ("html", "junit", "markdown")}
+    with answering(answer) as url:
+        run = load(
+            secrets,
+            *(url, "-c", "3", "--rate", "20", "--duration", "300ms", "--data", f"{secrets}/pins.csv"),
+            *("--param", "key=S3CRET-{i}", "--join-payload", '{"auth":["{row.pin}\\n\\u00e9"],"n":8641975}'),
+            *(part for name, path in reports.items() for part in (f"--{name}", str(path))),
+        )
+    assert run.code == 5, run.err
+    assert run.result is not None
+    assert set(run.result["reasons"]) == {"join", "disconnect"}
+    assert "[hidden]" in str(run.result["reasons"]["join"])
+    assert list(run.result["reasons"]["disconnect"]) == [
+        "the connection was closed with code 4000: no, [hidden]"
+    ]
+    written = [run.out, run.err, json.dumps(run.result), *(path.read_text() for path in reports.values())]
+    assert not [text for text in written if "S3CRET" in text or "8641975" in text]
 
 
 def test_a_dry_run_shows_what_connection_0_sends_and_no_secret(secrets: Path) -> None:

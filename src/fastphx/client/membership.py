@@ -66,6 +66,7 @@ class Membership:
         "_unsent",
         "end_error",
         "gaps",
+        "join_payload",
         "leaving",
         "response",
         "socket",
@@ -86,6 +87,8 @@ class Membership:
         self.topic = topic
         self.response: Any = None
         """What the server answered the last join with."""
+        self.join_payload: Any = None
+        """What the last join was sent with."""
         self.gaps = 0
         self.socket: ClientSocket | None = None
         """Where the topic is joined, or is to be joined again; None where it is neither."""
@@ -252,8 +255,11 @@ class Membership:
         full = isinstance(response, dict) and response.get("reason") == TOO_MANY_CHANNELS
         if full and self._move():
             return
-        if settle(self._join_waiter, JoinError(self.topic, response)):
-            return
+        if self._join_waiter is not None:
+            assert self.socket is not None
+            conceal = self.socket.redaction(self.join_payload)
+            if settle(self._join_waiter, JoinError(self.topic, response, conceal)):
+                return
         logger.warning("a rejoin was refused", extra={"topic": self.topic})
         self._delivery.dispatch("phx_error", message)
         self._rejoin_later()
@@ -377,6 +383,7 @@ class Membership:
 
     def _send_join_with(self, payload: Any) -> None:
         assert self.socket is not None
+        self.join_payload = payload
         deadline_ns = None
         # The first join's deadline is join()'s own: it may have to wait for a connection as well.
         if self._join_waiter is None:

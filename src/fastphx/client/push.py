@@ -93,7 +93,8 @@ class Pusher:
         message, rtt_ns = outcome
         reply = PushReply(message.status, message.response, message.ref_number or 0, rtt_ns / 1e9)
         if check and reply.status != "ok":
-            raise PushError(self._topic, event, reply)
+            conceal = socket.redaction(self._membership.join_payload, payload)
+            raise PushError(self._topic, event, reply, conceal)
         return reply
 
     def cast(self, event: str, payload: Any) -> None:

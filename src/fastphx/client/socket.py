@@ -33,6 +33,7 @@ from fastphx.transports.connection import CLOSE_TIMEOUT_S, Connection
 from fastphx.transports.endpoint import endpoint_url
 from fastphx.transports.named import transport_named
 from fastphx.transports.options import ConnectOptions
+from fastphx.transports.redaction import Redaction, connection_secrets
 
 logger = logging.getLogger("fastphx.client")
 
@@ -87,6 +88,7 @@ class ClientSocket:
         "_down_since",
         "_failed",
         "_forbidden",
+        "_given",
         "_gone",
         "_loop",
         "_mute_timer",
@@ -162,6 +164,8 @@ class ClientSocket:
         self._attempt = 0
         self._forbidden = 0
         """Attempts since the last connection that HTTP 401 or 403 has refused."""
+        self._given: tuple[str, Mapping[str, Any]] = ("", {})
+        """The URL and the transport's options of the last attempt."""
         self._connected_at = 0.0
         self._down_since = self._loop.time()
         self.was_open = False
@@ -357,7 +361,20 @@ class ClientSocket:
         if callable(options.headers) or callable(options.auth_token):
             # The transport takes what is unfit for a wrong option, with which no attempt can succeed.
             ConnectOptions(extra_headers=opts.get("extra_headers", ()), auth_token=token)
+        self._given = (url, opts)
         return url, opts
+
+    def redaction(self, *payloads: object) -> Redaction:
+        """What takes out of a server's text the parameters, headers and token of the connection, and what is
+        in *payloads*."""
+        url, opts = self._given
+        headers, token = opts.get("extra_headers", ()), opts.get("auth_token")
+        try:
+            options = ConnectOptions(extra_headers=headers, auth_token=token)
+        except ValueError:
+            # A transport of the user's own may take others.
+            return Redaction(*connection_secrets(url, ConnectOptions()), headers, token, *payloads)
+        return Redaction(*connection_secrets(url, options), *payloads)
 
     def _opened(self) -> None:
         self.is_open = True

@@ -110,6 +110,11 @@ class Target:
         except ValueError as error:
             raise PlanError(str(error)) from None
 
+    @property
+    def is_constant(self) -> bool:
+        """Every connection has the same URL and options."""
+        return self._fixed_url is not None and self._fixed_options is not None
+
     def options(self, i: int) -> ConnectOptions:
         """How connection *i* is made."""
         if self._fixed_options is not None:

@@ -18,7 +18,7 @@ from fastphx.protocol.refs cimport RefEntry
 from fastphx.protocol.session cimport FAIL_CLOSED, FAIL_DISCONNECTED, Session
 from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
 
-from fastphx.errors import AlreadyJoinedError, DecodeError, DisconnectedError, OverloadedError, clip
+from fastphx.errors import AlreadyJoinedError, DecodeError, DisconnectedError, OverloadedError
 from fastphx.foreign_text import clipped
 from fastphx.protocol.frame_write import NO_PAYLOAD as _NO_PAYLOAD
 
@@ -38,9 +38,10 @@ cdef class Meter:
     """What all sockets of a worker count and time together; no Python code runs per message.
 
     *owner* is told of what happens to a session: ``session_joined(session)``, ``session_left(session)``,
-    ``session_join_failed(session, reason)``, ``session_channel_closed(session, topic)``,
-    ``session_channel_errored(session, topic)``, ``session_disconnected(session, reason)``, and
-    ``note(kind, text)``. *event*, *payload* and *join_payload* are the bytes that go on the wire.
+    ``session_join_failed(session, reason)``, ``session_join_refused(session, response)``,
+    ``session_channel_closed(session, topic)``, ``session_channel_errored(session, topic)``,
+    ``session_disconnected(session, reason)``, and ``note(kind, text)``. *event*, *payload* and
+    *join_payload* are the bytes that go on the wire.
     """
 
     def __init__(self, owner, TimerWheel wheel not None, *, bytes event not None, bytes payload,
@@ -563,15 +564,13 @@ cdef class MeterSession(Session):
 
     cdef int on_join_error(self, const Header* header, Join join) except -1:
         try:
-            reason = message_from_header(header, join.topic).response
-            if isinstance(reason, dict) and "reason" in reason:
-                reason = reason["reason"]
-            reason = str(reason)
+            response = message_from_header(header, join.topic).response
         except DecodeError as error:
-            reason = str(error)
-        except RecursionError:
-            reason = "its response is nested too deep to be shown"
-        return self._join_failed(f"refused: {clip(reason)}")
+            response = str(error)
+        self.meter.counts.join_errors += 1
+        if not self.closing:
+            self.meter.owner.session_join_refused(self, response)
+        return 0
 
     cdef int on_join_timeout(self, Join join) except -1:
         return self._join_failed("timed out")

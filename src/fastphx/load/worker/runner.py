@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from fastphx.errors import ConnectError
+from fastphx.errors import ConnectError, ConnectionClosed, clip_repr
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.payload import read_payload
 from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
@@ -20,6 +20,7 @@ from fastphx.load.scenarios import scenario_of
 from fastphx.load.scenarios.custom import Custom
 from fastphx.load.scenarios.fanout import STAMP_KEY
 from fastphx.load.scenarios.script import end_script, make_script
+from fastphx.load.worker.confidential import Confidential
 from fastphx.load.worker.herd import Herd
 from fastphx.load.worker.loop_lag import LoopLag
 from fastphx.load.worker.meter import Meter, MeterSession
@@ -56,6 +57,7 @@ class Runner:
         payload = self.scenario.payload()
         self._payload = Payload(payload, is_verbatim=plan.is_binary or self.scenario.is_stamped)
         self._join_payload = Payload(read_payload(plan.join_payload, "join payload"))
+        self._confidential = Confidential(plan, self._target, self._join_payload, self._payload)
         self._serializer = JsonV1() if plan.vsn == "1.0.0" else None
         own = share.connections(plan)
         self.meter = Meter(
@@ -353,6 +355,11 @@ class Runner:
             self._after(session, lambda: self._leave(session), self.plan.stay_s)
         self._herd.joined(session.i)
 
+    def session_join_refused(self, session: MeterSession, response: Any) -> None:
+        reason = response["reason"] if isinstance(response, dict) and "reason" in response else response
+        conceal = self._confidential.of(session.i, session.pushed)
+        self.session_join_failed(session, f"refused: {clip_repr(reason, conceal=conceal)}")
+
     def session_join_failed(self, session: MeterSession, reason: str) -> None:
         self._reasons.add("join", reason)
         self._settled(session)
@@ -373,6 +380,9 @@ class Runner:
         if session.closing:
             self._forget(session)
             return
+        if isinstance(reason, ConnectionClosed) and reason.reason:
+            conceal = self._confidential.of(session.i, session.pushed)
+            reason = ConnectionClosed(reason.code, conceal(reason.reason))
         self._reasons.add("disconnect", str(reason))
         self._settled(session)
         self._retry(session)
