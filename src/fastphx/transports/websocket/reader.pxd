@@ -48,6 +48,7 @@ cdef class MessageReader(WSListener):
     cdef int _answer_head_bytes     # of it
     cdef int _matched               # how much of the empty line behind its head has come
     cdef int _status
+    cdef int _socket                # its descriptor while connected; -1 where it is TLS' to read
 
     cdef int stop_messages(self) noexcept
     """The link is closing: only a close frame is still of interest."""
@@ -63,6 +64,7 @@ cdef class MessageReader(WSListener):
     cdef int on_other_frame(self, const FrameHead* head, const char* payload, int64_t now_ns) except -1
     """A frame that is not one whole message."""
 
+    cdef int _read_rest(self) except -1
     cdef int _shake_hands(self, const char* data, Py_ssize_t size) except -1
     cdef bint _is_explained(self) except -1
     cdef int _end_answer(self) except -1

@@ -1,5 +1,6 @@
 import asyncio
 import re
+import socket
 import weakref
 
 from cpython.buffer cimport PyBUF_WRITE
@@ -28,6 +29,7 @@ cdef enum:
     READ_BUFFER_BYTES = 262144
     MAX_ANSWER_HEAD_BYTES = 16384       # picows' own limit
     MAX_ANSWER_BODY_BYTES = 2048
+    MAX_LAST_READS = 64
 
 cdef str NOT_UTF8_TEXT = "a text message is not valid UTF-8"
 
@@ -76,6 +78,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         self._handshake = handshake
         self._answer = bytearray()
         self._buffer = read_buffer_for(loop)
+        self._socket = -1
         self._max_message_size = <uint32_t>max_message_size
 
     def __dealloc__(self):
@@ -102,6 +105,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
 
     cpdef on_ws_connected(self, WSTransport transport):
         self._mode = READ_MESSAGES
+        self._socket = -1 if transport.is_secure else transport._socket
         self._link.on_open(transport)
 
     cpdef on_ws_frame(self, WSTransport transport, WSFrame frame):
@@ -170,10 +174,29 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
     def connection_lost(self, exc):
         if self._mode == READ_ANSWER and self._matched == 4:
             self._end_answer()
+        if exc is not None and self._socket >= 0:
+            self._read_rest()
+        self._socket = -1
         # A refusal is still asked for.
         self._mode = READ_REFUSED if self._mode <= READ_REFUSED else READ_NOTHING
         self._drop()
         self._handshake.connection_lost(exc)
+
+    cdef int _read_rest(self) except -1:
+        """Sending has failed, and the loop reads no more: what came before may end with a close frame."""
+        # Both loops close the socket only after connection_lost, and they close it: it is only borrowed.
+        borrowed = socket.socket(fileno=self._socket)
+        try:
+            for _ in range(MAX_LAST_READS):
+                count = borrowed.recv_into(self.get_buffer(-1))
+                if count == 0:
+                    break
+                self.buffer_updated(count)
+        except OSError:
+            pass
+        finally:
+            borrowed.detach()
+        return 0
 
     # -- the handshake
 
