@@ -1,41 +1,50 @@
-"""The histogram in C is HdrHistogram's: the package reads it, and finds the same percentiles."""
+"""The histograms in C are HdrHistogram's: the package reads them, and finds the same percentiles."""
 
 from __future__ import annotations
 
 import io
+import sys
 
 import pytest
 from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastphx.load.result.abstract_histogram import HIGHEST_NS, LOWEST_NS
 from fastphx.load.result.hdr import to_hdr
-from fastphx.load.result.histogram import HIGHEST_NS, LOWEST_NS, SIGNIFICANT_DIGITS, Histogram
+from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.step_histogram import StepHistogram
 
-VALUES = st.lists(st.integers(0, HIGHEST_NS), max_size=60)
+Kind = type[Histogram] | type[StepHistogram]
+
+# As many small ones as large ones: a bucket is as wide as the ones before it together.
+VALUES = st.lists(st.integers(0, HIGHEST_NS) | st.integers(0, 100_000), max_size=60)
 PERCENTILES = (0.1, 50.0, 90.0, 99.0, 99.9, 100.0)
+KINDS = pytest.mark.parametrize("kind", [Histogram, StepHistogram])
 
 
-def recorded(values: list[int]) -> Histogram:
-    histogram = Histogram()
+def recorded(values: list[int], kind: Kind = Histogram) -> Histogram | StepHistogram:
+    histogram = kind()
     for value in values:
         histogram.record(value)
     return histogram
 
 
+@KINDS
 @given(VALUES)
-def test_counts_lie_in_the_same_buckets_as_the_package_puts_them(values: list[int]) -> None:
-    theirs = HdrHistogram(LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS)
+def test_counts_lie_in_the_same_buckets_as_the_package_puts_them(kind: Kind, values: list[int]) -> None:
+    theirs = HdrHistogram(LOWEST_NS, HIGHEST_NS, kind().significant_digits)
     for value in values:
         assert theirs.record_value(value)
-    ours = recorded(values).export()["counts"]
+    ours = recorded(values, kind).export()["counts"]
     index_to_count = dict(zip(ours[::2], ours[1::2], strict=True))
     assert index_to_count == {i: theirs.counts[i] for i in range(theirs.counts_len) if theirs.counts[i]}
 
 
+@KINDS
 @given(VALUES.filter(bool))
-def test_percentiles_agree_with_the_package(values: list[int]) -> None:
-    ours = recorded(values)
+def test_percentiles_agree_with_the_package(kind: Kind, values: list[int]) -> None:
+    ours = recorded(values, kind)
     theirs = to_hdr(ours)
     assert theirs.get_total_count() == len(ours) == len(values)
     for percentile in PERCENTILES:
@@ -45,26 +54,49 @@ def test_percentiles_agree_with_the_package(values: list[int]) -> None:
     assert ours.mean_ns == pytest.approx(sum(values) / len(values))
 
 
+@KINDS
 @given(VALUES, VALUES)
-def test_adding_an_export_is_recording_both(first: list[int], second: list[int]) -> None:
-    merged = recorded(first)
-    merged.add_export(recorded(second).export())
-    assert merged.export() == recorded(first + second).export()
-    added = recorded(first)
-    added.add(recorded(second))
-    assert added.export() == merged.export()
+def test_adding_an_export_is_recording_both(kind: Kind, first: list[int], second: list[int]) -> None:
+    both = recorded(first + second, kind).export()
+    merged = recorded(first, kind)
+    merged.add_export(recorded(second, kind).export())
+    assert merged.export() == both
+    added = recorded(first, kind)
+    added.add(recorded(second, kind))  # type: ignore[arg-type]
+    assert added.export() == both
 
 
-def test_values_out_of_range_are_kept_at_its_ends() -> None:
-    histogram = recorded([-5, HIGHEST_NS * 2])
+@KINDS
+def test_values_out_of_range_are_kept_at_its_ends(kind: Kind) -> None:
+    histogram = recorded([-5, HIGHEST_NS * 2], kind)
     assert (histogram.min_ns, histogram.max_ns, histogram.count) == (0, HIGHEST_NS, 2)
 
 
-def test_reset_leaves_nothing_behind() -> None:
-    histogram = recorded([1, 10_000, HIGHEST_NS])
+@KINDS
+def test_reset_leaves_nothing_behind(kind: Kind) -> None:
+    histogram = recorded([1, 10_000, HIGHEST_NS], kind)
     histogram.reset()
-    assert histogram.export() == Histogram().export()
+    assert histogram.export() == kind().export()
     assert histogram.percentile_ns(99) == 0
+
+
+def test_a_steps_histogram_takes_memory_for_what_it_was_hit_by() -> None:
+    histogram = StepHistogram()
+    empty = sys.getsizeof(histogram)
+    assert empty < 128
+    sizes = []
+    for value in (1_000_000, 1_000_001, 5_000_000, 0):
+        histogram.record(value)
+        sizes.append(sys.getsizeof(histogram) - empty)
+    table = 36 * 8
+    assert sizes == [table + 1024, table + 1024, table + 2048, table + 3072]
+
+
+def test_histograms_of_other_digits_are_not_added() -> None:
+    with pytest.raises(TypeError):
+        Histogram().add(StepHistogram())  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        StepHistogram().add(Histogram())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -78,11 +110,14 @@ def test_reset_leaves_nothing_behind() -> None:
         {"min_ns": -1},
     ],
 )
-def test_an_export_that_is_not_one_is_refused_and_counts_nothing(change: dict[str, object]) -> None:
-    histogram = Histogram()
+@KINDS
+def test_an_export_that_is_not_one_is_refused_and_counts_nothing(
+    kind: Kind, change: dict[str, object]
+) -> None:
+    histogram = kind()
     with pytest.raises(ValueError, match="exported histogram"):
-        histogram.add_export({**recorded([10, 20]).export(), **change})
-    assert histogram.export() == Histogram().export()
+        histogram.add_export({**recorded([10, 20], kind).export(), **change})
+    assert histogram.export() == kind().export()
 
 
 def test_the_package_writes_the_percentile_distribution() -> None:
