@@ -47,6 +47,7 @@ def test_scenarios_that_push_do_it_once_a_second(mapping: dict[str, object], rat
         ({"scenario": "tsunami"}, URL, "not known"),
         ({"rate": "1/s:10s,2/s:10s"}, URL, "LoadTestShape"),
         ({"rate": 1, "think_time": 1}, URL, "think time"),
+        ({"poisson": True}, URL, "poisson is not part of a Locust user's plan"),
         ({"colour": "red"}, URL, "not part of a plan"),
         ({5: "red"}, URL, "'5' of the plan is not a text"),
         ({"payload": {"at": object()}}, URL, "payload: it cannot be written as JSON"),

@@ -83,6 +83,9 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     help="Pushes a second, over all sockets; or steps: 100/s:30s,500/s:60s.  "
     "[default: echo 1000, without a URL 15000; fanout 10; churn 50; others 0]",
 )
+@click.option(
+    "--poisson", is_flag=True, default=None, help="Push at exponential gaps, from --seed, not evenly spaced."
+)
 @click.option("--think-time", metavar="TIME", help="In place of a rate: wait so long after each reply.")
 @click.option("--duration", metavar="TIME", help="How long the schedule runs.  [default: 10s; storm 20s]")
 @click.option("--ramp", metavar="TIME", help="Open the connections evenly over this time.")

@@ -16,6 +16,7 @@ FAILED_BY_LOCUST = "what fails a run is Locust's: see --exit-code-on-error and e
 NOT_HERE = {
     "connections": "the users are the sockets: their number is Locust's",
     "ramp": "the spawn rate is Locust's",
+    "poisson": "each socket pushes at a pace of its own",
     "duration": "the run time is Locust's",
     "workers": "the workers are Locust's",
     "url": "the URL is the user's host",

@@ -131,6 +131,8 @@ class Plan:
         default=(RateStep(1000.0, 10.0),), metadata={"parse": None, "key": None}
     )
     """Pushes a second in total, not a connection, in steps; they go to the joined sockets in turn."""
+    poisson: bool = _key(_flag, False)
+    """What the rate brings is not evenly spaced, but comes at exponential gaps, drawn from the seed."""
     ramp_s: float = _key(_seconds, 0.0, "ramp")
     """The connections are opened evenly over this time (0: at connect_rate)."""
     connect_rate: float = _key(rate_per_s, 1000.0)
@@ -223,6 +225,8 @@ class Plan:
             raise PlanError("give 1 to 1000 topics a connection")
         if not self.event:
             raise PlanError("the event is empty")
+        if self.poisson and self.think_time_s:
+            raise PlanError("give either poisson or a think time: with a think time the replies set the pace")
         if self.vsn not in VSNS:
             raise PlanError(f"vsn {clip(self.vsn)} is not known: there are {', '.join(VSNS)}")
         if self.connect_rate <= 0:

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import final
 
+from fastphx.load.worker.exponential_gaps import ExponentialGaps
 from fastphx.load.worker.meter import Meter
 from fastphx.timing.wheel import Timer
 
@@ -12,6 +13,7 @@ class Pacer(Timer):
         steps: list[tuple[float, int]],
         phase: float = 0.5,
         finished: Callable[[], object] | None = None,
+        gaps: ExponentialGaps | None = None,
     ) -> None: ...
     @property
     def end_ns(self) -> int: ...

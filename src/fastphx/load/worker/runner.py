@@ -21,6 +21,7 @@ from fastphx.load.scenarios.custom import Custom
 from fastphx.load.scenarios.fanout import STAMP_KEY
 from fastphx.load.scenarios.script import end_script, make_script
 from fastphx.load.worker.confidential import Confidential
+from fastphx.load.worker.exponential_gaps import ExponentialGaps
 from fastphx.load.worker.herd import Herd
 from fastphx.load.worker.loop_lag import LoopLag
 from fastphx.load.worker.meter import Meter, MeterSession
@@ -81,6 +82,8 @@ class Runner:
             [(step.rate * pace, int(step.duration_s * 1e9)) for step in plan.rate],
             (share.index + 0.5) / share.workers,
             self._schedule_ended,
+            # Poisson processes together are one again, whose rate is the sum of theirs.
+            ExponentialGaps(plan.seed, share.index) if plan.poisson else None,
         )
         self.opener = Opener(plan.connect_rate * len(own) / plan.connections, self._attempt)
         self._max_sessions = len(own)
