@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from html import escape
 
 MAX_SHOWN_CHARS = 200
 """How much of one name or reason is shown, unless a place asks for more or less."""
@@ -93,6 +92,9 @@ def _beginning(value: object, room: int, conceal: Callable[[str], str]) -> str:
 
 def html_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
     """:func:`visible`, as HTML's text or as the value of a quoted attribute."""
+    # Only a process that writes a page need hold HTML's table of entities.
+    from html import escape
+
     return escape(visible(text, limit))
 
 

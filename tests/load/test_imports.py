@@ -9,8 +9,27 @@ from pathlib import Path
 from .processes import serve
 
 OF_REPORTS = {"hdrh", "jinja2", "numpy", "plotly", "rich", "xml"}
-NEVER = {*OF_REPORTS, "aiohttp", "email", "gevent", "locust", "tomllib", "importlib.metadata"}
-COORDINATOR_NEVER = {*NEVER, "picows", "uvloop", "fastphx.load.worker", "fastphx.client", "fastphx.testing"}
+NEVER = {
+    *OF_REPORTS,
+    "aiohttp",
+    "decimal",
+    "email",
+    "gevent",
+    "html",
+    "locust",
+    "tomllib",
+    "importlib.metadata",
+}
+COORDINATOR_NEVER = {
+    *NEVER,
+    "fastphx.client",
+    "fastphx.load.worker.meter",
+    "fastphx.load.worker.process",
+    "fastphx.testing",
+    "hashlib",
+    "picows",
+    "uvloop",
+}
 WORKER_NEVER = {
     *NEVER,
     "click",

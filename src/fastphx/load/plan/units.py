@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
@@ -112,7 +111,13 @@ def _shown(value: object) -> str:
 
 def _plain(number: float) -> str:
     """The number without an exponent, and without loss."""
-    return format(Decimal(repr(number)).normalize(), "f")
+    written = repr(number).removesuffix(".0")
+    if "e" not in written:
+        return written
+    # So small or so large a number is rare, and every worker would hold the module.
+    from decimal import Decimal
+
+    return format(Decimal(written), "f")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2s
 from pathlib import Path
 from typing import ClassVar
 from uuid import getnode
@@ -20,6 +19,9 @@ STAMP_DIGITS = 20
 
 def host_id() -> str:
     """Eight hexadecimal digits of this machine since it booted: who shares them shares the clock."""
+    # A run that stamps nothing has no use for it, and it brings OpenSSL's hashes.
+    from hashlib import blake2s
+
     try:
         machine = Path("/proc/sys/kernel/random/boot_id").read_text()
     except OSError:
