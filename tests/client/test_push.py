@@ -178,6 +178,7 @@ async def test_closing_fails_what_waits(server: Server) -> None:
     with pytest.raises(ClosedError):
         await within(waiting)
     assert client.stats.sockets == 1
+    server.cut()
     await within(closing)
     with pytest.raises(ClosedError):
         await room.push("echo")

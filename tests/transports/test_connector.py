@@ -264,7 +264,7 @@ async def test_a_close_reason_that_holds_a_secret_is_shown_without_it() -> None:
     async def serve(peer: Peer) -> None:
         await peer.accept()
         peer.send(frame(CLOSE, b"\x03\xf0token=s3cr3t-token\nERROR forged"))
-        await peer.end()
+        await peer.close_frame()
 
     async with RawServer(serve) as server:
         owner = RecordingOwner()

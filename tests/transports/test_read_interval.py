@@ -63,12 +63,17 @@ async def test_a_pause_of_the_owner_outlasts_the_interval() -> None:
         assert await owner.message() == (TEXT, b"b")
         link.pause_reading()
         link.resume_reading()
-        link.close()
+        link.abort()
         await owner.reason()
 
 
 async def test_a_pause_may_not_be_too_long_with_an_interval() -> None:
-    async with RawServer(until_told(asyncio.Event(), frame(TEXT, b"a"))) as server:
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        peer.send(frame(TEXT, b"a"))
+        await peer.close_frame()
+
+    async with RawServer(serve) as server:
         owner = RecordingOwner()
         link = await owner.connect(server.url, read_interval=0.02, max_pause=0.1)
         await owner.message()
@@ -108,7 +113,7 @@ async def test_the_servers_close_is_seen() -> None:
         peer.send(frame(TEXT, b"a"))
         await asyncio.sleep(0.01)
         peer.send(close_frame(1001, "going"))
-        await peer.end()
+        await peer.close_frame()
 
     async with RawServer(serve) as server:
         owner = RecordingOwner()
