@@ -35,17 +35,42 @@ async def test_a_payload_that_nests_deep_crashes_its_channel_alone(depth: int) -
         assert server.stats["connections_open"] == 1
 
 
-@pytest.mark.parametrize("depth", [300, 900])
+@pytest.mark.parametrize("depth", [300, 900, 2000, 100_000])
 async def test_it_does_so_with_vsn_1(depth: int) -> None:
     async with demo_server() as server, RawSocket(server.websocket_url) as socket:
-        frame = '{"topic":"room:a","event":"phx_join","ref":"1","payload":PAYLOAD}'
+        other = '{"ref":"1","topic":"room:other","event":"EVENT","payload":{}}'
+        socket.send(other.replace("EVENT", "phx_join"))
+        assert (await socket.recv_json())["payload"]["status"] == "ok"
+        frame = '{"x":[{}],"topic":"room:a","event":"phx_join","payload": PAYLOAD,"ref":"1"}'
         socket.send(frame.replace("PAYLOAD", nested(depth)))
         assert (await socket.recv_json())["payload"]["response"] == {"reason": "join crashed"}
         socket.send(frame.replace("PAYLOAD", "{}"))
         assert (await socket.recv_json())["payload"]["status"] == "ok"
-        socket.send(frame.replace("phx_join", "echo").replace("PAYLOAD", nested(depth)))
+        frame = frame.replace("phx_join", "echo")
+        # What goes back as it came needs no decoding.
+        socket.send(frame.replace("PAYLOAD", nested(depth)))
+        assert f'"response":{nested(depth)}' in (await socket.recv())[1]
+        socket.send(frame.replace("PAYLOAD", f"{nested(depth)[:-1]} ]"))
         assert (await socket.recv_json())["event"] == "phx_error"
+        socket.send(other.replace("EVENT", "echo"))
+        assert (await socket.recv_json())["payload"] == {"response": {}, "status": "ok"}
         assert server.stats["connections_open"] == 1
+
+
+@pytest.mark.parametrize("depth", [300, 2000])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"topic":"room:a","event":"phx_join","payload":DEEP',
+        '["payload",DEEP]',
+        '{"topic":"room:a","event":"phx_join","payload":1,"ref":DEEP}',
+        '{"topic":"room:a","payload":DEEP,"ref":"1"}',
+    ],
+)
+async def test_a_deep_frame_that_is_no_message_is_malformed(frame: str, depth: int) -> None:
+    async with demo_server() as server, RawSocket(server.websocket_url) as socket:
+        socket.send(frame.replace("DEEP", nested(depth)))
+        assert await socket.recv() == ("close", 1011)
 
 
 HOSTILE = "room:\x1b[2J\nERROR forged\u202e\x9b" + "t" * 1_000_000

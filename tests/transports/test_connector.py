@@ -641,7 +641,7 @@ async def test_a_proxy_that_is_not_there_or_does_not_answer(scheme: str) -> None
         await refused("ws://127.0.0.1:1/", proxy=f"{scheme}://127.0.0.1:{server.port}")
 
 
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY", "ws_proxy"])
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY", "ws_proxy", "Http_Proxy"])
 async def test_the_proxy_of_the_environment_is_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with RawServer(echo_once) as server, HttpProxy("me", "pass word") as proxy:
         monkeypatch.setenv(name, f"http://me:pass%20word@127.0.0.1:{proxy.port}")

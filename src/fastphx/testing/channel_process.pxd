@@ -59,6 +59,8 @@ cdef class ChannelProcess:
 
 # Count a join that is answered with an error, and answer it so.
 cdef int refuse_join(ServerSocket socket, Message message, object response) except -1
+# Whether orjson's error is that of JSON that nests deeper than it is decoded.
+cdef bint is_too_deep(object error) except -1
 # Whether it is JSON, that nests deeper than it is decoded: the fault of a message, not of the connection.
 cdef bint nests_too_deep(object error) except -1
 cdef int report_crashed_join(ServerSocket socket, Message message, object error) except -1

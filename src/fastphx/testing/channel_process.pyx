@@ -42,9 +42,13 @@ cdef int refuse_join(ServerSocket socket, Message message, object response) exce
     return answer(socket, message.join_ref, message.ref, message.topic, "error", response, False)
 
 
-cdef bint nests_too_deep(object error) except -1:
+cdef bint is_too_deep(object error) except -1:
     # orjson says so; it stops at 1,024.
-    return "depth limit exceeded" in str(error.__cause__)
+    return "depth limit exceeded" in str(error)
+
+
+cdef bint nests_too_deep(object error) except -1:
+    return is_too_deep(error.__cause__)
 
 
 cdef int report_crashed_join(ServerSocket socket, Message message, object error) except -1:

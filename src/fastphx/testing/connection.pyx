@@ -10,7 +10,7 @@ from fastphx.protocol.frame_scan cimport (
 from fastphx.protocol.message cimport Message, message_from_header
 from fastphx.protocol.sink cimport OPCODE_TEXT
 from fastphx.testing.channel cimport ServerChannel
-from fastphx.testing.channel_process cimport nests_too_deep, refuse_join, report_crashed_join
+from fastphx.testing.channel_process cimport is_too_deep, nests_too_deep, refuse_join, report_crashed_join
 from fastphx.testing.hub cimport Hub
 from fastphx.testing.pubsub cimport PubSub
 from fastphx.testing.replies cimport answer
@@ -22,6 +22,7 @@ import orjson
 from fastphx.errors import DecodeError, clip
 from fastphx.foreign_text import visible
 from fastphx.protocol import json_value
+from fastphx.testing.deep_frame import without_payload
 
 cdef object _loads = json_value.loads
 cdef object _dumps = orjson.dumps
@@ -31,12 +32,23 @@ cdef inline bint equals(const char* data, Py_ssize_t size, const char* text, Py_
     return size == text_size and memcmp(data, text, <size_t>size) == 0
 
 
-cdef bytes dumped(object payload):
-    """A payload's JSON; nothing where it nests deeper than orjson writes."""
+cdef tuple read_object(bytes frame):
+    """The fields of a frame of vsn 1.0.0, and its payload's JSON: as it came where it nests deeper than orjson
+    reads or writes, to be the fault of the message. Raises ValueError and KeyError."""
+    cdef bytes payload = b""
     try:
-        return json_value.dumps(payload)
+        fields = _loads(frame)
+    except ValueError as error:
+        if not is_too_deep(error):
+            raise
+        head, payload = without_payload(frame)
+        fields = _loads(head)
+    if not isinstance(fields, dict):
+        raise ValueError("a frame is not a JSON object")
+    try:
+        return fields, payload or json_value.dumps(fields["payload"])
     except TypeError:
-        return b""
+        return fields, without_payload(frame)[1]
 
 
 @cython.final
@@ -98,18 +110,15 @@ cdef class ServerConnection(ServerSocket):
         cdef Header header
         cdef bytes topic, event, payload, ref
         try:
-            fields = _loads(data[:size])
-            if not isinstance(fields, dict):
-                raise ValueError("a frame is not a JSON object")
+            fields, payload = read_object(data[:size])
             if not isinstance(fields["topic"], str) or not isinstance(fields["event"], str):
                 raise ValueError("a topic or event is not a string")
             topic = fields["topic"].encode()
             event = fields["event"].encode()
-            payload = dumped(fields["payload"])
             ref = _dumps(fields["ref"])
             header.ref.type = REF_NULL
             set_ref(&header.ref, fields["ref"])
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             return self.bad_frame(error)
         header.kind = KIND_TEXT
         header.join_ref.type = REF_NULL
@@ -121,7 +130,7 @@ cdef class ServerConnection(ServerSocket):
         header.event.size = PyBytes_GET_SIZE(event)
         header.payload = PyBytes_AS_STRING(payload)
         header.payload_size = PyBytes_GET_SIZE(payload)
-        header.payload_object = NULL if payload else <void*>fields["payload"]
+        header.payload_object = NULL
         header.event_text = NULL
         header.frame_size = size
         header.heap = NULL

@@ -16,7 +16,9 @@ _KINDS = {
 """Of proxies, in the order in which they are asked for, for a secure WebSocket and another."""
 
 _VARIABLES = {
-    secure: tuple(name for kind in kinds for name in (f"{kind}_proxy", f"{kind.upper()}_PROXY"))
+    secure: tuple(
+        name for kind in kinds for name in (f"{kind}_proxy", f"{kind.upper()}_PROXY", f"{kind.title()}_Proxy")
+    )
     for secure, kinds in _KINDS.items()
 }
 

@@ -1,0 +1,30 @@
+"""A frame of vsn 1.0.0 whose payload nests deeper than orjson reads: the rest of it can be read all the same."""
+
+from __future__ import annotations
+
+import re
+
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+
+
+def without_payload(frame: bytes) -> tuple[bytes, bytes]:
+    """*frame* with ``null`` in place of its payload, and the payload; both as they came, unchecked. Where the
+    payload is no array and no object it stays, and the second is empty.
+    """
+    depth = start = 0
+    key = b""
+    for token in _TOKEN.finditer(frame):
+        text = token[0]
+        if text[0] == ord('"'):
+            if depth == 1:
+                key = text
+        elif text in b"[{":
+            depth += 1
+            if depth == 2:
+                start = token.start()
+        else:
+            depth -= 1
+            if depth == 1 and key == b'"payload"':
+                end = token.end()
+                return frame[:start] + b"null" + frame[end:], frame[start:end]
+    return frame, b""
