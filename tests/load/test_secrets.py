@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fastphx.load.control.first_connection import first_connection
 from fastphx.load.control.preflight import preflight
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.plan_file import read_plan
-from fastphx.load.plan.secret import shown_json
+from fastphx.load.plan.secret import shown_payload
 from fastphx.load.plan.target import Target
 from fastphx.testing.demo import RoomChannel
 from fastphx.testing.handshake import Handshake
@@ -148,11 +150,43 @@ def test_a_dry_run_shows_what_connection_0_sends_and_no_secret(secrets: Path) ->
     assert json.loads(json.loads(shown.out)["first_connection"]["join_payload"]) == {"token": "S3CRET"}
 
 
-def test_a_payload_is_shown_without_what_is_named_as_a_secret() -> None:
-    assert shown_json('{"a": [1, {"b": 2}]}') == '{"a": [1, {"b": 2}]}'
-    assert json.loads(shown_json('[{"apiKey": 12345, "deep": {"Password": "x"}, "n": null}]')) == [
-        {"apiKey": "[5 characters]", "deep": {"Password": "[1 characters]"}, "n": None}
+def test_a_payload_that_is_written_out_is_shown_but_for_what_is_named_as_a_secret() -> None:
+    assert shown_payload("{}", '{"a": [1, {"b": 2}]}') == '{"a": [1, {"b": 2}]}'
+    written = '[{"apiKey": 12345, "deep": {"Password": ["x", {"a": "yz"}]}, "n": null, "token": true}]'
+    assert json.loads(shown_payload(written, written)) == [
+        {
+            "apiKey": "[5 characters]",
+            "deep": {"Password": ["[1 characters]", {"a": "[2 characters]"}]},
+            "n": None,
+            "token": True,
+        }
     ]
+
+
+@pytest.mark.parametrize("source", ["env:PAYLOAD", "@payload.json"])
+def test_of_one_that_was_read_the_names_and_lengths_are_shown(source: str) -> None:
+    read = '{"pin": "S3CRET", "n": [1.5, {"deep": "S3CRET"}], "ok": null}'
+    assert json.loads(shown_payload(source, read)) == {
+        "pin": "[6 characters]",
+        "n": ["[3 characters]", {"deep": "[6 characters]"}],
+        "ok": None,
+    }
+    assert shown_payload(source, "S3CRET") == "[6 characters]"
+
+
+def test_a_dry_run_shows_a_row_but_for_its_columns_with_the_name_of_a_secret(secrets: Path) -> None:
+    (secrets / "users.csv").write_text('name,jwt\nann,"S3CRET ""1"""\n')
+    plan = Plan.from_mapping(
+        {
+            "data": f"{secrets}/users.csv",
+            "topic": "room:{row.name}:{row.jwt}",
+            "payload": '{"by":"{row.name}","with":"{row.jwt}"}',
+        }
+    )
+    first = first_connection(plan)
+    assert first["topics"] == ["room:ann:[hidden]"]
+    assert json.loads(first["payload"]) == {"by": "ann", "with": "[hidden]"}
+    assert "S3CRET" in str(first_connection(replace(plan, show_secrets=True)))
 
 
 def test_the_files_of_a_plan_are_found_beside_it(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A frame of vsn 1.0.0 whose payload nests deeper than orjson reads: the rest of it can be read all the same."""
+"""A frame of vsn 1.0.0 whose payload nests deeper than orjson reads: the rest of it can be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What a plan's connection 0 sends first: placeholders filled in, secrets by their length."""
+"""What a plan's connection 0 sends first: placeholders filled in, and no secret shown.
+
+A payload that is written out is shown as it is sent, but for fields with the name of a secret; values of a
+row's columns with such a name are shown nowhere. Parameters, headers, the token, and what comes from the
+environment or a file, are shown by name and length. ``show_secrets`` shows all.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,11 @@ from typing import Any
 
 from fastphx.load.plan.payload import PAYLOAD_NAMES, read_payload
 from fastphx.load.plan.plan import Plan
-from fastphx.load.plan.secret import ENVIRONMENT, shown_json
+from fastphx.load.plan.secret import is_secret_name, shown_payload
 from fastphx.load.plan.target import Target
 from fastphx.load.plan.template import Template
 from fastphx.load.scenarios import scenario_of
+from fastphx.transports.redaction import Redaction
 
 MAX_SHOWN_CHARS = 2000
 
@@ -18,21 +24,22 @@ def first_connection(plan: Plan) -> dict[str, Any]:
     """Its topics, the first payloads, and what it connects with, for a plan that `preflight` has passed."""
     target, scenario = Target(plan), scenario_of(plan)
     row = target.row(0)
+    is_open = plan.show_secrets
+    conceal = Redaction(*(() if is_open else (row[name] for name in row if is_secret_name(name))))
 
     def rendered(source: str, payload: bytes, *, is_binary: bool = False) -> str:
         if is_binary:
             return f"[{len(payload)} bytes]"
         text = Template(payload.decode(), PAYLOAD_NAMES, is_json=True).render({"i": 0, "n": 0, "row": row})
-        if not plan.show_secrets:
-            text = f"[{len(text)} characters]" if source.startswith(ENVIRONMENT) else shown_json(text)
+        text = conceal(text if is_open else shown_payload(source, text))
         return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}…"
 
     def shown(value: str) -> str:
-        return value if plan.show_secrets else f"[{len(value)} characters]"
+        return value if is_open else f"[{len(value)} characters]"
 
     options = target.options(0)
     return {
-        "topics": list(scenario.topics(0, row)),
+        "topics": list(map(conceal, scenario.topics(0, row))),
         "join_payload": rendered(plan.join_payload, read_payload(plan.join_payload, "join payload")),
         "event": plan.event,
         "payload": rendered(plan.payload, scenario.payload(), is_binary=plan.is_binary),

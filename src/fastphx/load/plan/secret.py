@@ -39,33 +39,39 @@ def hidden(value: str) -> str:
     return value if is_reference(value) else f"[{len(value)} characters]"
 
 
-def shown_json(text: str) -> str:
-    """A payload with the fields whose names are those of secrets hidden; as it is where it has none."""
+def shown_payload(source: str, text: str) -> str:
+    """How a dry run shows a payload that was given as *source*, and is sent as *text*.
+
+    One that is written out is shown as it is sent, but for the fields with the name of a secret. Of one that
+    comes from the environment or a file the names are shown, and the lengths of all values.
+    """
+    is_read = is_reference(source)
     try:
         value = orjson.loads(text)
-        return json.dumps(_without_secrets(value), ensure_ascii=False) if _has_secret(value) else text
+        if not is_read and not _has_secret(value):
+            return text
+        return json.dumps(_shown_value(value, is_read), ensure_ascii=False)
     except (orjson.JSONDecodeError, RecursionError):
-        return hidden(text)
+        return f"[{len(text)} characters]"
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a field or a column of that name holds a secret."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def _has_secret(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(_is_secret(name, each) or _has_secret(each) for name, each in value.items())
+        return any(is_secret_name(name) or _has_secret(each) for name, each in value.items())
     return isinstance(value, list) and any(map(_has_secret, value))
 
 
-def _is_secret(name: str, value: Any) -> bool:
-    return _SECRET_NAME.search(name) is not None and not isinstance(value, dict | list | bool | type(None))
-
-
-def _without_secrets(value: Any) -> Any:
+def _shown_value(value: Any, is_hidden: bool) -> Any:
+    """*value*, with what *is_hidden*, and what stands under the name of a secret, by its length."""
     if isinstance(value, dict):
-        return {
-            name: _hidden_field(each) if _is_secret(name, each) else _without_secrets(each)
-            for name, each in value.items()
-        }
-    return [_without_secrets(each) for each in value] if isinstance(value, list) else value
-
-
-def _hidden_field(value: Any) -> str:
-    return f"[{len(value if isinstance(value, str) else str(value))} characters]"
+        return {name: _shown_value(each, is_hidden or is_secret_name(name)) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shown_value(each, is_hidden) for each in value]
+    if not is_hidden or value is None or isinstance(value, bool):
+        return value
+    return f"[{len(str(value))} characters]"
