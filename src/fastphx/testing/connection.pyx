@@ -33,8 +33,8 @@ cdef inline bint equals(const char* data, Py_ssize_t size, const char* text, Py_
 
 
 cdef tuple read_object(bytes frame):
-    """The fields of a frame of vsn 1.0.0, and its payload's JSON: as it came where it nests deeper than orjson
-    reads or writes, to be the fault of the message. Raises ValueError and KeyError."""
+    """The fields of a frame of vsn 1.0.0, and its payload's JSON: as it came where it nests deeper than it
+    can be decoded or encoded, which is the fault of the message. Raises ValueError and KeyError."""
     cdef bytes payload = b""
     try:
         fields = _loads(frame)
