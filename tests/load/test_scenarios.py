@@ -286,7 +286,7 @@ def test_connections_are_spread_over_source_addresses(tmp_path: Path) -> None:
     assert run.totals["connections"] == 8
     refused = load(tmp_path, "-c", "2", "--source", "192.0.2.1", "--quiet")
     assert refused.code == 3
-    assert "192.0.2.1 is no address of this machine" in refused.err
+    assert "192.0.2.1 is not an address of this machine" in refused.err
 
 
 def test_tls_with_a_client_certificate_and_compression(tmp_path: Path) -> None:

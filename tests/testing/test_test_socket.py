@@ -201,7 +201,7 @@ def test_what_timed_out_is_named(phoenix_socket: TestSocket, phoenix_server: Ser
 def test_a_channel_that_crashes_answers_nobody(phoenix_socket: TestSocket) -> None:
     for topic in ("room:a", "room:b"):
         phoenix_socket.join(topic)
-    with pytest.raises(NotJoinedError, match="'room:a' was closed before it had answered"):
+    with pytest.raises(NotJoinedError, match="'room:a' was closed before it answered"):
         phoenix_socket.push_sync("room:a", "crash", timeout=60)
     assert phoenix_socket.await_message("room:a").event == "phx_close"
     assert phoenix_socket.push_sync("room:b", "echo", 1)["response"] == 1

@@ -128,7 +128,7 @@ async def test_the_connection_header_may_name_more_than_the_upgrade(value: str) 
     [
         ("Sec-WebSocket-Protocol: other\r\n", "sub-protocol 'other'"),
         ("Sec-WebSocket-Extensions: permessage-deflate\r\n", "extension 'permessage-deflate'"),
-        ("Content-Length: 5\r\n", "no WebSocket handshake"),
+        ("Content-Length: 5\r\n", "not a WebSocket handshake"),
     ],
 )
 async def test_a_choice_that_was_not_offered_fails(header: str, match: str) -> None:
@@ -165,11 +165,11 @@ async def test_a_choice_that_was_not_offered_fails(header: str, match: str) -> N
             "'not found'",
             b"not found",
         ),
-        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", None, "the answer is no HTTP: 'SSH-2.0", b""),
-        (b"\xff\xfe\r\n\r\n", None, "the answer is no HTTP", b""),
+        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", None, "the answer is not HTTP: 'SSH-2.0", b""),
+        (b"\xff\xfe\r\n\r\n", None, "the answer is not HTTP", b""),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", 101, "upgrade", b""),
-        (b"HTTP/1.1 101 Switching Protocols\r\n\tfolded\r\n\r\n", 101, "no WebSocket handshake", b""),
-        (b"x" * 20_000, None, "no WebSocket handshake", b""),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\tfolded\r\n\r\n", 101, "not a WebSocket handshake", b""),
+        (b"x" * 20_000, None, "not a WebSocket handshake", b""),
         (b"HTTP/1.1 101 Switching Protocols\r\n" + b"X-A: b\r\n" * 30_000, None, "max_size", b""),
     ],
 )
@@ -367,7 +367,7 @@ async def test_a_connection_that_closes_before_the_answer_fails(answer: bytes, e
             peer.reset()
 
     async with RawServer(serve) as server:
-        assert "closed the connection before it had answered" in str(await refused(server.url))
+        assert "closed the connection before it answered" in str(await refused(server.url))
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -774,7 +774,7 @@ async def test_socket_options_and_the_local_address_are_used() -> None:
         await owner.reason()
     assert peers[0][0] == "127.0.0.2"
     error = await refused("ws://127.0.0.1:1/", local_addr=("192.0.2.1", 0))
-    assert "no address of this machine" in str(error)
+    assert "not an address of this machine" in str(error)
     error = await refused("ws://[::1]:1/", local_addr=("127.0.0.1", 0))
     assert "the host has no address of the kind of 127.0.0.1" in str(error)
 

@@ -122,7 +122,7 @@ cdef class ServerSocket(Outlet):
         cdef bint deflated = rsv == RSV1
         if rsv and (not deflated or self._inflate is None
                     or (opcode != OPCODE_TEXT and opcode != OPCODE_BINARY)):
-            return self.protocol_error("a reserved bit is set that no extension gives a meaning")
+            return self.protocol_error("a reserved bit is set, and no extension gives it a meaning")
         if opcode == OPCODE_TEXT or opcode == OPCODE_BINARY:
             if size > self.max_message_size:
                 self.disconnect(1009, "the message is too big")

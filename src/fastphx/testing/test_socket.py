@@ -287,7 +287,7 @@ class _Client(GenSocketClient):
 
     def handle_channel_closed(self, topic: str, payload: Any, transport: TransportHandle) -> None:
         why = clip_repr(payload)
-        gone = _Failure(NotJoinedError(f"{clip(topic)} was closed before it had answered: {why}"))
+        gone = _Failure(NotJoinedError(f"{clip(topic)} was closed before it answered: {why}"))
         _answer(self._joins, topic, gone)
         for ref in [ref for ref, pushed_to in self._topics.items() if pushed_to == topic]:
             del self._topics[ref]

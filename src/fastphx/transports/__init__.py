@@ -1,6 +1,6 @@
 """How bytes travel. A transport holds a FrameSink and knows nothing of channels.
 
-Its names are imported when they are first asked for: who only checks options needs no link.
+Each name is imported when it is first asked for: a program that only checks options loads no link.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""A connection that may be made again and again: the owner of one transport after the other."""
+"""A connection that can be opened again and again. It owns one transport after another."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ CLOSE_TIMEOUT_S: Final = 5.0
 """How long a transport may take to report its end after it was told to close."""
 
 CONNECTED_TIMEOUT_S: Final = 5.0
-"""How long a transport that ``start`` has returned may take to say that it is connected."""
+"""How long a transport may take to say that it is connected after ``start`` has returned it."""
 
 MAX_EARLY_MESSAGES: Final = 1000
-"""How many messages may come from a transport that cannot send yet, since ``start`` has not returned it."""
+"""How many messages may come before ``start`` has returned the transport, which cannot send until then."""
 
 logger = logging.getLogger("fastphx")
 
 
 class ConnectionHandler(Protocol):
-    """Hears of a :class:`Connection`, in order. None of these may be a coroutine function."""
+    """Is told what happens to a :class:`Connection`, in order. No method may be a coroutine function."""
 
     def on_connected(self) -> object:
-        """It is up, and the session can send: maybe before :meth:`Connection.open` has returned."""
+        """It is up, and the session can send. :meth:`Connection.open` may not have returned yet."""
 
     def on_disconnected(self, reason: DisconnectReason) -> object:
-        """It is gone: once for each ``on_connected``. Another one may be opened."""
+        """It is gone. Called once for each ``on_connected``; the connection may be opened again."""
 
     def on_error(self, exc: BaseException) -> object:
-        """The transport reports *exc*, which is no disconnect by itself; one may follow."""
+        """The transport reports *exc*. The connection is still up; it may end next."""
 
 
 class Connection:
-    """Opens *session* over a transport, and tells *handler* what becomes of it.
+    """Opens *session* over a transport, and tells *handler* what happens to it.
 
-    It is the transport's :class:`~fastphx.transports.base.TransportOwner`. When to connect, and where, is its
-    user's matter. All of it runs on one event loop.
+    It is the transport's :class:`~fastphx.transports.base.TransportOwner`. Its user decides when and where to
+    connect. It runs on one event loop.
     """
 
     __slots__ = (
@@ -76,15 +76,15 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._transport: Transport | None = None
         self._opening: asyncio.Task[Any] | None = None
-        """Who awaits ``open``."""
+        """The task that awaits ``open``."""
         self._was_up = False
-        """Whether ``on_connected`` was told, and ``on_disconnected`` not yet."""
+        """Whether ``on_connected`` was called, and ``on_disconnected`` was not yet."""
         self._is_gone = False
         """Whether the transport has reported its end."""
         self._reason: DisconnectReason | None = None
-        """Why the transport ends: the first reason is the one."""
+        """Why the transport ends. Only the first reason counts."""
         self._early: list[tuple[int, bytes]] | None = None
-        """What came before the transport, which is connected, could send."""
+        """The messages that came after the transport was connected and before it could send."""
         self._paused = False
         self._can_pause = True
         self._has_heartbeat = True
@@ -97,27 +97,27 @@ class Connection:
 
     @property
     def transport(self) -> Transport | None:
-        """The transport; None where there is none, or ``start`` has not returned it yet."""
+        """The transport; None if there is none, or ``start`` has not returned it yet."""
         return self._transport
 
     @property
     def is_free(self) -> bool:
-        """Whether ``open`` may be called: it is not up, not about to be, and not still ending."""
+        """Whether ``open`` may be called: it is neither up nor opening nor ending."""
         return self._opening is None and self._transport is None and self._closed is None
 
     async def open(
         self, transport_class: type[Transport], url: str, opts: Mapping[str, Any], *, phase: float = 0.0
     ) -> None:
-        """Connect once with ``transport_class.start(url, …, opts)``; the first heartbeat is due after *phase*
+        """Connect once with ``transport_class.start(url, …, opts)``. The first heartbeat is due after *phase*
         (0 to 1) of its interval.
 
-        Where it fails before ``on_connected`` was told, what ``start`` raised is raised: a
+        If this fails before ``on_connected`` was called, it raises what ``start`` raised: a
         :class:`~fastphx.errors.DisconnectReason` for a failed attempt, any other exception for a wrong option
-        or a fault of the transport's. What happens after that is told to the handler: a connection that is
-        lost at once is gone when this returns, and then ``is_up`` is False.
+        or a fault of the transport. The handler is told what happens after that. A connection that is lost
+        at once is gone when this returns; ``is_up`` is False then.
 
-        It may be cancelled. Raises RuntimeError where the connection is not free, and
-        :class:`~fastphx.errors.OverloadedError` where reading is paused and the transport cannot do that.
+        It may be cancelled. Raises RuntimeError if the connection is not free, and
+        :class:`~fastphx.errors.OverloadedError` if reading is paused and the transport cannot pause.
         """
         if not self.is_free:
             raise RuntimeError("this connection is open already, or opening, or closed")
@@ -144,8 +144,8 @@ class Connection:
                 self._opened(transport)
 
     def pause(self) -> None:
-        """Stop reading, now and whenever connected, until :meth:`resume`. Raises
-        :class:`~fastphx.errors.OverloadedError` where the transport has no ``pause_reading``."""
+        """Read nothing until :meth:`resume`, on this transport and on later ones. Raises
+        :class:`~fastphx.errors.OverloadedError` if the transport has no ``pause_reading``."""
         self._paused = True
         if not self.is_free:
             self._check_pausable()
@@ -161,20 +161,20 @@ class Connection:
             self._session.set_reading(True, time.monotonic_ns())
 
     def abort(self, reason: DisconnectReason) -> None:
-        """Give the connection up for *reason*, an unanswered heartbeat say; ``on_disconnected`` follows: at
-        once where the transport has an ``abort``, else when it has closed."""
+        """Give the connection up for *reason*, such as an unanswered heartbeat. ``on_disconnected`` follows:
+        at once if the transport has an ``abort``, otherwise when the transport has closed."""
         if self._reason is not None or self.is_free:
             return
         self._reason = reason
         if self._opening is None and self._transport is not None:
             self._end(self._transport)
-        # Else the end of the attempt sees to it.
+        # Otherwise, the end of the attempt does it.
 
     def close(self, closed: Callable[[], object]) -> None:
         """Close for good, in at most ``CLOSE_TIMEOUT_S``, and call *closed* once when that is done.
 
-        An attempt is cancelled. Where it was up ``on_disconnected`` comes first, and what arrives until then
-        is delivered still.
+        An attempt is cancelled. If the connection was up, ``on_disconnected`` comes first, and messages that
+        arrive before it are still delivered.
         """
         self._closed = closed
         if self._opening is not None:
@@ -196,13 +196,13 @@ class Connection:
         elif self._transport is not None:
             self._up(CallbackWriter(self._transport.push))
         else:
-            # It cannot be sent with before start has returned it.
+            # Nothing can be sent before start has returned the transport.
             self._early = []
 
     def notify_disconnected(self, reason: DisconnectReason) -> None:
         """See :class:`~fastphx.transports.base.TransportOwner`."""
         if self._is_gone or (self._opening is None and self._transport is None):
-            # Of a transport that was given up.
+            # From a transport that was given up.
             return
         self._is_gone = True
         if self._reason is None:
@@ -210,7 +210,7 @@ class Connection:
         if self._opening is None:
             self._lost()
         else:
-            # The end of the attempt tells it, so that there is never a second attempt beside the first.
+            # The handler hears of it at the end of the attempt: two attempts must never run at once.
             self._down()
             self._tell_waiter()
 
@@ -247,7 +247,7 @@ class Connection:
             self._session.disconnected()
 
     def _use_early(self, transport: Transport, early: list[tuple[int, bytes]]) -> None:
-        """Now it can be sent with: connected, and then what came, and comes meanwhile, in order."""
+        """The transport can send now: say that it is connected, then deliver what came before, in order."""
         try:
             if not self._is_ending:
                 self._up(CallbackWriter(transport.push))
@@ -278,7 +278,7 @@ class Connection:
             self._waiter.set_result(None)
 
     def _opened(self, transport: Transport) -> None:
-        """What became of an attempt whose ``start`` has returned."""
+        """See how an attempt ended whose ``start`` has returned."""
         if self._is_gone:
             reason = self._reason
             was_up = self._was_up
@@ -293,7 +293,7 @@ class Connection:
             self._pause(transport)
 
     def _opening_failed(self, error: BaseException) -> None:
-        """Tell it the handler where ``on_connected`` was told, and raise it where not."""
+        """Tell the handler of *error* if it was told of a connection; otherwise raise it."""
         transport, self._transport = self._transport, None
         if transport is not None:
             try:
@@ -303,7 +303,7 @@ class Connection:
         if self._reason is None:
             self._reason = error if isinstance(error, DisconnectReason) else TransportDown(error)
         elif isinstance(error, Exception):
-            # The transport has said why, before start raised something else.
+            # The transport had said why before start raised something else.
             error = self._reason
         was_up = self._was_up
         self._lost()
@@ -312,14 +312,16 @@ class Connection:
 
     def _check_pausable(self) -> None:
         if not self._can_pause:
-            raise OverloadedError("the transport has no pause_reading, and more comes than is taken")
+            raise OverloadedError(
+                "messages come faster than they are taken, and the transport has no pause_reading"
+            )
 
     def _pause(self, transport: Any) -> None:
         transport.pause_reading()
         self._session.set_reading(False, time.monotonic_ns())
 
     def _end(self, transport: Any) -> None:
-        """Let the transport end: it reports that, or is given up."""
+        """Make the transport end. It reports its end, or is given up after a while."""
         self._start_timer()
         try:
             if self._closed is None and hasattr(transport, "abort"):

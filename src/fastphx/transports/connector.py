@@ -1,4 +1,4 @@
-"""One connection attempt: one deadline over all of it, and every failure as one ``ConnectError``."""
+"""One connection attempt: one deadline for all of it, and a ``ConnectError`` for every failure."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from fastphx.transports.websocket.link import WebSocketLink
 from fastphx.transports.websocket.reader import MessageReader
 
 PICOWS_READ_BUFFER_BYTES = 2048
-"""It reads the head of the handshake's answer, and nothing else."""
+"""picows reads the head of the handshake's answer, and nothing else."""
 
 MAX_SHOWN_PATH = 120
-"""How much of a Unix domain socket's path a ``ConnectError`` shows: Linux takes 107 bytes."""
+"""How much of a Unix domain socket's path a ``ConnectError`` shows. Linux allows 107 bytes."""
 
 _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})(?= |\r|$)")
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
@@ -48,22 +48,22 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
 
 
 class _PicowsLogger(logging.LoggerAdapter[logging.Logger]):
-    """An adapter, since picows makes a Logger for each socket from a Logger."""
+    """An adapter: from a plain Logger, picows would make a Logger for each socket."""
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name for it
-        # Below DEBUG picows logs the whole handshake, with every token in it.
+        # Below DEBUG, picows logs the whole handshake, with every token in it.
         return level >= logging.DEBUG and super().isEnabledFor(level)
 
 
-# A handler that writes nothing, since what picows logs as an error is reported as a typed reason already.
+# A handler that writes nothing: an error that picows logs is already reported as a typed reason.
 _logger = logging.getLogger("fastphx.picows")
 _logger.addHandler(logging.NullHandler())
 _shared_logger = _PicowsLogger(_logger, {})
 
 _DEFAULT_OPTIONS = ConnectOptions()
 
-# Thousands of sockets of one load run have the same URL, and parsing it costs a third of connecting. Few
-# are kept, since a URL may hold a token.
+# Thousands of sockets of one load run have the same URL, and parsing it costs a third of connecting. Only a
+# few URLs are kept, because a URL may hold a token.
 _KEPT_URLS = 8
 
 
@@ -72,12 +72,12 @@ async def connect(
 ) -> WebSocketLink:
     """Connect to *url*, deliver messages to *sink*, and tell *owner* what happens to the connection.
 
-    The query is complete already (see ``endpoint_url``). ``owner.notify_connected`` is called before this
-    returns, and messages may arrive before it has returned; the connection may even be gone by then, so go
-    by what *owner* is told. Redirects are not followed: a token must not travel to a place nobody named.
+    The URL's query must be complete (see ``endpoint_url``). ``owner.notify_connected`` is called before this
+    returns. Messages may arrive before it returns, and the connection may even be gone by then, so rely on
+    what *owner* is told. Redirects are not followed: a token must not go to a place that nobody named.
 
     Raises :class:`~fastphx.errors.ConnectError` for a failed attempt, of which *owner* is told nothing, and
-    ``ValueError`` for a URL, or a proxy of the environment's, that is none. When it is cancelled, the
+    ``ValueError`` for an invalid URL, or an invalid proxy in the environment. If it is cancelled, the
     connection is cut.
     """
     parsed = _parsed(url)
@@ -130,9 +130,9 @@ async def connect(
             await protocol.wait_until_handshake_complete()
     except BaseException as error:
         if isinstance(error, TimeoutError) and link.was_connected:
-            # The answer came in the very turn of the loop in which the time was up: the owner knows of it.
+            # The answer came in the same turn of the loop in which the time was up: the owner knows of it.
             return link
-        # Without this a cancelled attempt would be answered, and live on with nobody to own it.
+        # Without this, a cancelled attempt could still be answered, and would live on without an owner.
         link.abort()
         if protocol.transport is not None:
             protocol.transport.disconnect(False)
@@ -149,7 +149,7 @@ async def connect(
         cause = error if isinstance(error, OSError) else None
         raise _explained(error, url, options, via, sent=protocol.transport is not None) from cause
     if protocol.listener is None:
-        raise _cannot_connect(url, "the server closed the connection before it had answered")
+        raise _cannot_connect(url, "the server closed the connection before it answered")
     return link
 
 
@@ -160,7 +160,7 @@ def _parsed(url: str) -> WSParsedURL:
 
 
 async def _open(protocol: Any, parsed: WSParsedURL, options: ConnectOptions, proxy: str | None) -> None:
-    """Bring *protocol* up on a TCP, Unix domain or TLS connection, through the proxy where there is one."""
+    """Connect *protocol* over TCP, TLS or a Unix domain socket, through the proxy if there is one."""
     loop = asyncio.get_running_loop()
     context = _tls_context(options) if parsed.is_secure else None
     if options.socket_path is not None:
@@ -200,13 +200,13 @@ async def _open(protocol: Any, parsed: WSParsedURL, options: ConnectOptions, pro
             connection.transport.abort()
             raise
         return
-    # aiofastnet, which picows would use by itself, takes 5 KB more a socket than uvloop's own transport.
+    # By default picows uses aiofastnet, which takes 5 KB more per socket than uvloop's own transport.
     connect_arguments.update(host=connection.host, port=connection.port, sock=connection.sock, ssl=context)
     await loop.create_connection(lambda: protocol, **connect_arguments)
 
 
 def _parsed_proxy(url: str) -> WSParsedURL:
-    """With what python_socks insists on: a port, and a password beside a user name, which SOCKS4 has not."""
+    """Add what python_socks requires: a port, and a password with a user name (SOCKS4 has no passwords)."""
     parts = urlsplit(url)
     credentials, at, host = parts.netloc.rpartition("@")
     if at and ":" not in credentials:
@@ -253,7 +253,7 @@ async def _connected_socket(parsed: WSParsedURL, options: ConnectOptions) -> soc
 
 
 def _address_of_literal(host: str, port: int) -> list[tuple[Any, ...]]:
-    """What a name lookup, which takes a thread, would give for an IP address; empty for a name."""
+    """For an IP address, what a name lookup would return, without the lookup's thread; empty for a name."""
     for family, rest in ((socket.AF_INET, ()), (socket.AF_INET6, (0, 0))):
         try:
             socket.inet_pton(family, host)
@@ -264,17 +264,17 @@ def _address_of_literal(host: str, port: int) -> list[tuple[Any, ...]]:
 
 
 def _bind(sock: socket.socket, local_addr: tuple[str, int]) -> None:
-    """Bind to an address of this machine; that it is none must not look like a port that was not left."""
+    """Bind to an address of this machine. Another machine's address must not look like a lack of ports."""
     try:
         sock.bind(local_addr)
     except OSError as error:
         if error.errno == errno.EADDRNOTAVAIL:
-            raise OSError(errno.ENXIO, f"{local_addr[0]} is no address of this machine") from None
+            raise OSError(errno.ENXIO, f"{local_addr[0]} is not an address of this machine") from None
         raise
 
 
 def _bind_address_only(sock: socket.socket) -> None:
-    """Let the port be chosen when connecting, so that it is used up for one destination only (Linux)."""
+    """Let the port be chosen when connecting, which takes it for one destination only (Linux)."""
     if sys.platform == "linux":
         # socket.IP_BIND_ADDRESS_NO_PORT has a name only from Python 3.12.
         sock.setsockopt(socket.IPPROTO_IP, getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
@@ -286,7 +286,7 @@ def _tls_context(options: ConnectOptions) -> ssl.SSLContext:
 
 @functools.cache
 def _shared_tls_context(verify: bool) -> ssl.SSLContext:
-    # Shared, since it takes a hundred times longer to make than a connection.
+    # Shared: making one takes a hundred times as long as making a connection.
     context = ssl.create_default_context()
     if not verify:
         context.check_hostname = False
@@ -297,7 +297,7 @@ def _shared_tls_context(verify: bool) -> ssl.SSLContext:
 def _check_subprotocol(
     response: WSUpgradeResponse, offered: tuple[str, ...], url: str, options: ConnectOptions
 ) -> None:
-    """RFC 6455 section 4.1: fail where the server chose what was not offered, or more than one."""
+    """Fail if the server chose a sub-protocol that was not offered, or several (RFC 6455 section 4.1)."""
     chosen = ", ".join(response.headers.getall("Sec-WebSocket-Protocol", ()))
     if chosen and chosen not in offered:
         quoted = _quoted(chosen.encode("utf-8", "surrogateescape"), url, options)
@@ -307,7 +307,7 @@ def _check_subprotocol(
 def _use_extension(
     response: WSUpgradeResponse, link: WebSocketLink, url: str, options: ConnectOptions
 ) -> None:
-    """RFC 7692 section 7.1: use what was agreed, fail where the answer does not fit the offer."""
+    """Use what was agreed, and fail if the answer does not fit the offer (RFC 7692 section 7.1)."""
     try:
         agreement = agree_as_client(response.headers.getall("Sec-WebSocket-Extensions", ()), options.deflate)
     except NegotiationError as error:
@@ -337,7 +337,7 @@ def _quoted(sent: bytes, url: str, options: ConnectOptions) -> str:
 
 
 def _refused(answer: bytes, url: str, options: ConnectOptions) -> ConnectError:
-    """Say what an answer means that is no 101."""
+    """Say what an answer other than 101 means."""
     head, _, body = answer.partition(b"\r\n\r\n")
     if _CHUNKED.search(head):
         body = _unchunked(body)
@@ -345,7 +345,7 @@ def _refused(answer: bytes, url: str, options: ConnectOptions) -> ConnectError:
     status_line = _STATUS_LINE.match(head)
     if status_line is None:
         quoted = _quoted(head.partition(b"\r\n")[0], url, options)
-        return _cannot_connect(url, f"the answer is no HTTP: {quoted}", None, body)
+        return _cannot_connect(url, f"the answer is not HTTP: {quoted}", None, body)
     status = int(status_line[1])
     what = f"the server answered HTTP {status}{_phrase(status)}"
     location = _LOCATION.search(head)
@@ -367,7 +367,7 @@ def _phrase(status: int) -> str:
 
 
 def _unchunked(body: bytes) -> bytes:
-    """What has come of a body in chunks (RFC 9112 section 7.1)."""
+    """As much of a chunked body as has come (RFC 9112 section 7.1)."""
     content = b""
     while (size := _CHUNK_SIZE.match(body)) is not None:
         end = size.end() + int(size[1], 16)
@@ -381,7 +381,7 @@ def _explained(error: Exception, url: str, options: ConnectOptions, via: str, *,
     if isinstance(error, WSHandshakeError):
         quoted = clip(redacted(str(error).encode(errors="backslashreplace"), url, options), 160)
         status = None if error.response is None else int(error.response.status)
-        return _cannot_connect(url, f"the answer is no WebSocket handshake ({quoted})", status)
+        return _cannot_connect(url, f"the answer is not a WebSocket handshake ({quoted})", status)
     return _cannot_connect(url, _failed_connection(error, options, sent), via=via, is_local=ran_out(error))
 
 
@@ -398,7 +398,7 @@ def _failed_connection(error: Exception, options: ConnectOptions, sent: bool) ->
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
     if isinstance(error, ConnectionResetError) and not error.errno:
-        # Both loops raise it bare where the other side leaves during the handshake of TLS.
+        # Both loops raise it without a text if the other side leaves during the TLS handshake.
         return "the connection was closed while TLS started"
     if isinstance(error, OSError):
         return _os_error(error, options)
@@ -406,7 +406,7 @@ def _failed_connection(error: Exception, options: ConnectOptions, sent: bool) ->
 
 
 def _same_of_all_addresses(error: OSError) -> OSError:
-    """The error that every address of a host name gave, where the loop lists them in one text."""
+    """The error of every address of a host name, if the loop lists them in one text and all are the same."""
     numbers = set(_ERRNO.findall(str(error))) if error.errno is None else set()
     return OSError(number := int(numbers.pop()), os.strerror(number)) if len(numbers) == 1 else error
 

@@ -12,10 +12,10 @@ Param: TypeAlias = "str | int | float | bool | Mapping[str, Param] | list[Param]
 Params: TypeAlias = Mapping[str, Param] | Iterable[tuple[str, Param]]
 
 MAX_URL_LENGTH = 8192
-"""What common servers take as a request line (Cowboy and Bandit 8,000 to 10,000 bytes by default)."""
+"""What common servers accept as a request line (Cowboy and Bandit: 8,000 to 10,000 bytes by default)."""
 
 MAX_PARAM_DEPTH = 32
-"""How deep parameters may be nested; a list that holds itself is deeper."""
+"""How deeply parameters may be nested. A list that contains itself is deeper."""
 
 _SCHEMES = {"http": "ws", "https": "wss"}
 _NEVER_IN_A_URL = re.compile(r"[\x00-\x20\x7f]")
@@ -24,14 +24,14 @@ _NEVER_IN_A_URL = re.compile(r"[\x00-\x20\x7f]")
 def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
     """Return *url* with *params* and *vsn* as its query.
 
-    *params* are ordered pairs, and a key may repeat. A mapping among the values is written as ``a[b]=1``, as
-    phoenix.js and Plug have it, and a list as ``a[]=1&a[]=2``, which Plug reads as a list again. *vsn* (a
-    serializer's) goes last, and is left out where *params* have one.
+    *params* are ordered pairs, and a key may repeat. A mapping as a value is written as ``a[b]=1``, as in
+    phoenix.js and Plug, and a list as ``a[]=1&a[]=2``, which Plug reads as a list again. *vsn* (that of the
+    serializer) goes last, and is left out if *params* have one.
 
-    Raises ``ValueError`` for a URL that is not ``ws://`` or ``wss://`` with a host, that has a query already
-    (as GenSocketClient does), or a fragment or a user name; for a parameter that holds anything but strings,
-    numbers, bools, mappings and lists; and for a ``vsn`` of another major version than *vsn*, whose frames
-    the serializer could not read.
+    Raises ``ValueError`` for a URL that is not ``ws://`` or ``wss://`` with a host, or that already has a
+    query (as in GenSocketClient), a fragment or a user name; for a parameter that holds anything but strings,
+    numbers, bools, mappings and lists; and for a ``vsn`` in *params* whose major version is not that of
+    *vsn*, because the serializer could not read its frames.
     """
     base = _without_query(url) if isinstance(url, str) else split_url(url).geturl()
     pairs = [
@@ -58,10 +58,10 @@ def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
     return full
 
 
-# Many sockets have the same URL, and checking it costs as much as a tenth of connecting.
+# Many sockets have the same URL, and checking it takes a tenth of the time to connect.
 @functools.lru_cache(maxsize=8)
 def _without_query(url: str) -> str:
-    """*url* as it is before a query. Raises ``ValueError`` where it is none, or has a query."""
+    """*url*, checked. Raises ``ValueError`` if it is invalid or has a query."""
     parts = split_url(url)
     if parts.query or "?" in url:
         raise ValueError(f"{shown_url(url)} has a query: give its parameters as params instead")
@@ -69,13 +69,13 @@ def _without_query(url: str) -> str:
 
 
 def websocket_scheme(url: str) -> str:
-    """*url* with ``ws`` in place of ``http``, and ``wss`` of ``https``, as phoenix.js has it."""
+    """*url* with ``ws`` instead of ``http``, and ``wss`` instead of ``https``, as in phoenix.js."""
     scheme, separator, rest = url.partition("://")
     return _SCHEMES.get(scheme.lower(), scheme.lower()) + separator + rest
 
 
 def split_url(url: str) -> SplitResult:
-    """Split a WebSocket URL (a query is allowed). Raises ``ValueError`` where it is none."""
+    """Split a WebSocket URL (a query is allowed). Raises ``ValueError`` if it is invalid."""
     if not isinstance(url, str):
         raise ValueError(f"a URL is a string, not {type(url).__name__}")
     try:
@@ -96,7 +96,7 @@ def split_url(url: str) -> SplitResult:
     try:
         parts.hostname.encode("idna")
     except UnicodeError:
-        raise ValueError(f"{shown_url(url)} has a host name that cannot be one") from None
+        raise ValueError(f"{shown_url(url)} has an invalid host name") from None
     return parts
 
 
@@ -116,15 +116,15 @@ def _checked_key(key: object) -> str:
 
 
 def _pairs(key: str, value: object, depth: int = 0) -> Iterator[tuple[str, str]]:
-    """The query's pairs for one parameter: several where it is nested, none where it is empty."""
+    """The query's pairs for one parameter: several if it is nested, none if it is empty."""
     if isinstance(value, bool):
         yield key, "true" if value else "false"
     elif isinstance(value, str | int | float):
         yield key, str(value)
     elif not isinstance(value, Mapping | list | tuple):
         raise ValueError(
-            f"parameter {key!r} is a {type(value).__name__}: only strings, numbers, bools, and mappings and "
-            "lists of them can be"
+            f"parameter {key!r} is a {type(value).__name__}: give a string, number or bool, or a mapping or "
+            "list of them"
         )
     elif depth == MAX_PARAM_DEPTH:
         raise ValueError(f"parameter {key[:40]!r} is nested more than {MAX_PARAM_DEPTH} deep")

@@ -1,4 +1,4 @@
-"""What names are made of in HTTP: a header's, a sub-protocol's, an extension's."""
+"""What names in HTTP are made of: those of headers, sub-protocols and extensions."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ import re
 from typing import Final
 
 HTTP_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""A token, as RFC 9110 section 5.6.2 has it."""
+"""A token (RFC 9110 section 5.6.2)."""

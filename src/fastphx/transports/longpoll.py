@@ -1,8 +1,8 @@
 """Phoenix' long polling as a ``Transport``: for networks that let no WebSocket through.
 
 The protocol is phoenix.js' ``longpoll.js`` against ``Phoenix.Transports.LongPoll``: a GET waits for messages,
-a POST sends some, and the protocol's status stands in the body of an HTTP 200. 410 with a token is a new
-session (and, later on, says that the old one is gone), 200 brings messages, 204 none, 403 refuses.
+a POST sends some, and the protocol's status is in the body of an HTTP 200. 410 with a token is a new session
+(and later says that the old one is gone), 200 brings messages, 204 brings none, 403 refuses.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ MAX_BATCH_SIZE = 100
 """Frames in one POST (phoenix.js' MAX_LONGPOLL_BATCH_SIZE)."""
 
 MAX_BATCH_BYTES = 1024 * 1024
-"""Frames in one POST are this long together, or it is one alone: Plug reads 8,000,000 bytes of a body."""
+"""How long the frames in one POST may be together. A longer frame goes alone: Plug reads 8,000,000 bytes."""
 
 SESSION_GONE = 3410
-"""The close code that phoenix.js gives a session which the server does not know any more."""
+"""The close code that phoenix.js gives to a session that the server no longer knows."""
 
 CLOSE_TIMEOUT_S = 2.0
 """How long ``close`` goes on sending what was pushed before it."""
 
 ANSWER_MESSAGES = 8
-"""How many messages of the longest kind the answer to one poll may hold: what bounds its memory."""
+"""How many messages of the greatest length the answer to one poll may hold. This bounds its memory."""
 
 MIN_ANSWER_BYTES = 1024 * 1024
-"""What an answer may hold however short the longest message is: many short ones come together."""
+"""What an answer may hold even if messages must be short: many short ones come together."""
 
 _BINARY_KINDS = ("\x00", "\x01", "\x02")
 """What a binary frame of the server begins with: push, reply, broadcast."""
@@ -67,13 +67,13 @@ _BINARY_KINDS = ("\x00", "\x01", "\x02")
 class LongPollOptions(ConnectOptions):
     """The options of :class:`ConnectOptions`, and one more.
 
-    ``keepalive``, ``socket_opts``, ``subprotocols``, ``compress`` and ``heartbeat_interval`` have no meaning
-    here; ``max_write_buffer`` bounds the frames that no POST has taken yet, and a SOCKS proxy is refused.
+    ``keepalive``, ``socket_opts``, ``subprotocols``, ``compress`` and ``heartbeat_interval`` have no effect
+    here. ``max_write_buffer`` bounds the frames that no POST has taken yet. A SOCKS proxy is refused.
     """
 
     longpoller_timeout: float = 20.0
-    """Seconds after which a poll, or a POST, that is not answered ends the connection (phoenix.js' name).
-    The server answers a poll after its ``window_ms``, 10 s by default."""
+    """Seconds that a poll or a POST may go unanswered before the connection ends (phoenix.js' name). The
+    server answers a poll after its ``window_ms``, 10 s by default."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,9 +89,9 @@ class LongPollOptions(ConnectOptions):
 class LongPollTransport:
     """A :class:`~fastphx.transports.base.Transport` over HTTP (extra ``longpoll``: aiohttp).
 
-    Frames are sent in order, one POST at a time, at most MAX_BATCH_SIZE in each, and never twice: a POST that
-    fails ends the connection. Every wait is bounded by ``connect_timeout``, ``longpoller_timeout`` or
-    ``max_pause``. A session of which the server knows nothing any more ends with
+    Frames are sent in order, one POST at a time, at most MAX_BATCH_SIZE in each. None is sent twice: a POST
+    that fails ends the connection. Every wait is bounded by ``connect_timeout``, ``longpoller_timeout`` or
+    ``max_pause``. A session that the server no longer knows ends with
     ``ConnectionClosed(3410, "session_gone")``: connect again, and join again.
     """
 
@@ -117,8 +117,8 @@ class LongPollTransport:
     async def start(cls, url: str, owner: TransportOwner, opts: Mapping[str, Any]) -> Self:
         """Open a session at *url*, a WebSocket's (``/websocket`` becomes ``/longpoll``) or an HTTP one.
 
-        Raises ``ValueError`` for an option or URL that cannot be meant, ``ModuleNotFoundError`` where aiohttp
-        is not installed, and :class:`~fastphx.errors.ConnectError` for a failed attempt.
+        Raises ``ValueError`` for an invalid option or URL, ``ModuleNotFoundError`` if aiohttp is not
+        installed, and :class:`~fastphx.errors.ConnectError` for a failed attempt.
         """
         transport = cls(longpoll_url(url), owner, LongPollOptions.from_mapping(opts))
         transport._http = transport._open_http()
@@ -159,8 +159,8 @@ class LongPollTransport:
         self._pushed.set()
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Send what was pushed, for at most two seconds, and end. The server is not told: there is no message
-        for it, and the session ends when nobody has polled for a while."""
+        """Send what was pushed, for at most two seconds, and end. The server is not told, because there is no
+        message for that: a session ends when nobody has polled for a while."""
         if self._closing is None and not self._ended.done():
             self._closing = ConnectionClosed(code, reason)
             self._pushed.set()
@@ -172,8 +172,8 @@ class LongPollTransport:
             self._ended.set_result(reason or ConnectionClosed(1006, "aborted by this side"))
 
     def pause_reading(self) -> None:
-        """Do not poll again, for at most ``max_pause``; the answer that is under way still arrives. A server
-        drops a session that is not polled for half its window longer than that (15 s by default)."""
+        """Do not poll again, for at most ``max_pause``. The answer to a poll under way still arrives. A
+        server drops a session that nobody polls for one and a half times its window (15 s by default)."""
         self._reading.clear()
 
     def resume_reading(self) -> None:
@@ -244,7 +244,7 @@ class LongPollTransport:
             return ConnectionClosed(1002, "the answer to a poll has the status 200 and no list of messages")
         for message in messages:
             if not isinstance(message, str):
-                return ConnectionClosed(1002, f"a message is {clip_repr(message)}, which is no string")
+                return ConnectionClosed(1002, f"a message is {clip_repr(message)}, which is not a string")
             data, opcode = _frame(message)
             if len(data) > self._options.max_message_size:
                 limit = self._options.max_message_size
@@ -259,7 +259,7 @@ class LongPollTransport:
         return None
 
     async def _send(self) -> DisconnectReason:
-        """POST what is pushed, until the connection ends or there is nothing left of a closing one."""
+        """POST what is pushed, until the connection ends, or is closing and has nothing left to send."""
         timeout_s = self._options.longpoller_timeout
         while True:
             if not self._frames:
@@ -292,7 +292,7 @@ class LongPollTransport:
             if lines and size + len(data) > MAX_BATCH_BYTES:
                 break
             if opcode == TEXT and not data.startswith(b"["):
-                # In a batch Phoenix takes a line that does not begin so for base64; alone, it takes any text.
+                # In a batch, Phoenix takes a line that begins otherwise for base64. Alone, any text will do.
                 if lines:
                     break
                 self._frames.popleft()
@@ -327,14 +327,14 @@ class LongPollTransport:
         if options.socket_path is None:
             connector = aiohttp.TCPConnector(limit=2, ssl=verified, local_addr=options.local_addr)
         elif secure:
-            raise ValueError("long polling knows no TLS over a Unix domain socket: use a ws:// URL")
+            raise ValueError("long polling has no TLS over a Unix domain socket: use a ws:// URL")
         else:
             connector = aiohttp.UnixConnector(str(options.socket_path), limit=2)
         return aiohttp.ClientSession(
             connector=connector,
             headers=headers,
             proxy=proxy,
-            # A load balancer's cookie must come back, from an IP address too: sessions live on one node.
+            # A load balancer's cookie must be sent back, to an IP address too: a session lives on one node.
             cookie_jar=aiohttp.CookieJar(unsafe=True),
             timeout=aiohttp.ClientTimeout(total=None),
         )
@@ -370,7 +370,7 @@ class LongPollTransport:
 
         url = self._url
         if self._token is not None:
-            # Last, so that it wins over a parameter of the user's with that name.
+            # Last, to win over a parameter of the user's with the same name.
             url += f"{'&' if '?' in url else '?'}token={quote(self._token, safe='')}"
         headers = {} if content_type is None else {"Content-Type": content_type}
         limit = max(ANSWER_MESSAGES * self._options.max_message_size, MIN_ANSWER_BYTES)
@@ -399,13 +399,13 @@ class LongPollTransport:
             answer = None
         if not isinstance(answer, dict):
             excerpt = self._excerpt(content)
-            what = f"the answer is no JSON object: {clip(excerpt)}"
+            what = f"the answer is not a JSON object: {clip(excerpt)}"
             raise _RequestError(what, status=status, body=excerpt, code=1002)
         return answer
 
     def _excerpt(self, content: bytearray) -> bytes:
         """What an error may quote of an answer."""
-        # More than is kept, so that no secret is cut in two before it is found.
+        # More than is kept: a secret that is cut in two would not be found.
         beginning = bytes(content[: MAX_BODY_BYTES + MAX_URL_LENGTH])
         if self._token is not None:
             beginning = beginning.replace(self._token.encode(), HIDDEN)
@@ -413,7 +413,7 @@ class LongPollTransport:
 
 
 class _RequestError(Exception):
-    """A request failed; ``code`` is the close code that it means for the connection."""
+    """A request failed. ``code`` is the close code that this means for the connection."""
 
     def __init__(
         self,
@@ -437,8 +437,8 @@ def _is_http(url: str) -> bool:
 
 
 def longpoll_url(url: str) -> str:
-    """Return *url* as long polling's, as phoenix.js makes it: ``ws`` becomes ``http``, and a path's last
-    ``/websocket`` becomes ``/longpoll``. Raises ``ValueError`` for a URL that cannot be one."""
+    """Return the URL for long polling, as phoenix.js does: ``ws`` becomes ``http``, and ``/websocket`` at the
+    end of the path becomes ``/longpoll``. Raises ``ValueError`` for an invalid URL."""
     if isinstance(url, str) and _is_http(url):
         url = "ws" + url.removeprefix("http")
     parts = split_url(url)
@@ -451,8 +451,8 @@ def longpoll_url(url: str) -> str:
 def _frame(message: str) -> tuple[bytes, int]:
     """A message of a poll as bytes, with its opcode: JSON as it is, base64 decoded.
 
-    ``Phoenix.Transports.LongPoll.Server`` forgets a frame's opcode, so a binary one that happens to be UTF-8
-    comes as it is: its first byte, the kind of message, begins neither JSON nor base64.
+    ``Phoenix.Transports.LongPoll.Server`` forgets a frame's opcode, so a binary frame that happens to be
+    UTF-8 comes as it is. Its first byte, the kind of message, tells it from JSON and base64.
     """
     if message.startswith(_BINARY_KINDS):
         return message.encode("utf-8", "surrogatepass"), BINARY
@@ -471,7 +471,7 @@ def _one_line(data: bytes) -> bytes:
 
 
 def _cause(error: Exception) -> Exception | None:
-    """The operating system's or TLS' error behind one of aiohttp's."""
+    """The error of the operating system or of TLS behind an error of aiohttp's."""
     import aiohttp
 
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -480,7 +480,7 @@ def _cause(error: Exception) -> Exception | None:
 
 
 def _what_failed(error: Exception) -> str:
-    """Say it without the URL, whose query may hold secrets."""
+    """What went wrong, without the URL, whose query may hold secrets."""
     import aiohttp
 
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -491,5 +491,5 @@ def _what_failed(error: Exception) -> str:
             return "the connection was refused"
         return error.os_error.strerror or clip(str(error.os_error), 160)
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "the server closed the connection before it had answered"
+        return "the server closed the connection before it answered"
     return f"the request failed ({type(error).__name__})"

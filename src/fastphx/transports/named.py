@@ -1,4 +1,4 @@
-"""The transports that have a name: phoenix.js' two."""
+"""The transports that have a name: the two of phoenix.js."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HOMES = {
 }
 
 TRANSPORT_NAMES = tuple(_HOMES)
-"""Each is also the last part of its URL's path."""
+"""Each is also the last part of the path in its URL."""
 
 
 @functools.cache

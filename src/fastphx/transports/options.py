@@ -32,7 +32,7 @@ _HANDSHAKE_HEADERS = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectOptions:
-    """Options of one connection. Raises ``ValueError`` for a value that cannot be meant.
+    """Options of one connection. Raises ``ValueError`` for an invalid value.
 
     Its ``repr`` leaves out what may be secret.
     """
@@ -44,8 +44,8 @@ class ConnectOptions:
     """Seconds between Phoenix heartbeats; 0: none. The transport passes it on to the session."""
 
     keepalive: float = 0.0
-    """Seconds between WebSocket pings; 0: none. With heartbeats on they only double the idle traffic. A pong
-    that has not come after one and a half times as long ends the connection."""
+    """Seconds between WebSocket pings; 0: none. With heartbeats, they only double the idle traffic. If no
+    pong has come after one and a half times as long, the connection ends."""
 
     extra_headers: tuple[Header, ...] = field(default=(), repr=False)
     """Headers of the handshake, as pairs (or a mapping); a name may repeat."""
@@ -54,50 +54,51 @@ class ConnectOptions:
     """Sub-protocols to offer, the preferred first."""
 
     auth_token: str | None = field(default=None, repr=False)
-    """Phoenix' ``authToken`` (from 1.8): offered as a sub-protocol, so that no URL and no log has it."""
+    """Phoenix' ``authToken`` (from 1.8). It is offered as a sub-protocol, so it is in no URL and no log."""
 
     ssl: ssl_module.SSLContext | None = None
-    """How ``wss`` verifies and what it offers; None: the system's certificates and the host's name."""
+    """How ``wss`` verifies, and what it offers; None: by the system's certificates and the host's name."""
 
     ssl_verify: bool = True
-    """False: take any certificate. Only for tests; not together with ``ssl``."""
+    """False: accept any certificate. Only for tests, and not together with ``ssl``."""
 
     socket_opts: tuple[SocketOption, ...] = ()
     """``(level, name, value)`` for ``setsockopt``, set before connecting."""
 
     proxy: str | Literal[True] | None = field(default=True, repr=False)
-    """``http://``, ``https://``, ``socks4://`` or ``socks5://`` (there the port is 1080 unless given), with
-    user name and password if need be. True: what the environment names (``HTTPS_PROXY``, ``HTTP_PROXY``,
-    ``ALL_PROXY``), but for the hosts of ``NO_PROXY``; None: no proxy."""
+    """A URL that begins with ``http://``, ``https://``, ``socks4://`` or ``socks5://`` (SOCKS has port 1080
+    by default), with user name and password if needed. True: the proxy that the environment names
+    (``HTTPS_PROXY``, ``HTTP_PROXY``, ``ALL_PROXY``), except for the hosts in ``NO_PROXY``. None: no proxy."""
 
     local_addr: tuple[str, int] | None = None
     """IP address and port (0: any) to connect from."""
 
     socket_path: str | os.PathLike[str] | None = None
-    """A Unix domain socket to connect to, whatever host and port the URL names: its host stands in the
-    ``Host`` header, and is the name that a certificate must have. Goes with neither ``proxy`` nor
+    """A Unix domain socket to connect to, instead of the URL's host and port. The URL's host is still sent in
+    the ``Host`` header, and a certificate must have its name. Not together with ``proxy`` or
     ``local_addr``."""
 
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
-    """Bytes of the longest message that is received; a longer one closes the connection with code 1009."""
+    """Bytes that a received message may have; a longer one closes the connection with code 1009."""
 
     max_write_buffer: int = DEFAULT_MAX_WRITE_BUFFER
-    """Bytes that may be unsent; more raises ``OverloadedError``. One message of any size is always taken."""
+    """Bytes that may be unsent; more raises ``OverloadedError``. While nothing is unsent, a message may have
+    any size."""
 
     compress: bool | DeflateOptions = False
-    """Offer permessage-deflate (RFC 7692). ``max_message_size`` then bounds what a message inflates to."""
+    """Offer permessage-deflate (RFC 7692). ``max_message_size`` then bounds a message after inflating."""
 
     max_pause: float = DEFAULT_MAX_PAUSE_S
-    """Seconds for which reading may be paused; longer ends the connection with an ``OverloadedError``."""
+    """Seconds that reading may be paused; a longer pause ends the connection with an ``OverloadedError``."""
 
     read_interval: float = 0.0
-    """Seconds from a read to the next; 0: whenever something arrives. Where messages trickle, most of the
-    time goes into waking up for each: a subscriber that can wait some milliseconds reads many at once.
-    At most 1, and at most a quarter of ``heartbeat_interval`` and of ``keepalive``: answers wait as well."""
+    """Seconds from one read to the next; 0: read whenever something arrives. When messages trickle in, waking
+    up for each takes most of the time. A subscriber that can wait some milliseconds reads many at once. At
+    most 1, and at most a quarter of ``heartbeat_interval`` and of ``keepalive``: their answers wait, too."""
 
     validate_utf8: bool = False
-    """Close with code 1007 where a text message is not UTF-8, as soon as that is certain (RFC 6455 section
-    8.1). Without it what is decoded is checked when it is read, and what nobody reads is not."""
+    """Close with code 1007 as soon as it is certain that a text message is not UTF-8 (RFC 6455 section 8.1).
+    Without this, a payload is checked when it is decoded, and never if nobody reads it."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -144,12 +145,12 @@ class ConnectOptions:
 
     @property
     def deflate(self) -> DeflateOptions | None:
-        """What ``compress`` asks for; None: nothing is offered."""
+        """What ``compress`` asks for; None: offer nothing."""
         return DeflateOptions() if self.compress is True else self.compress or None
 
     @classmethod
     def from_mapping(cls, transport_opts: Mapping[str, Any]) -> Self:
-        """Make options of a mapping. Raises ``ValueError`` for an unknown key, and lists the known."""
+        """Make options from a mapping. Raises ``ValueError`` for an unknown key, and lists the known ones."""
         known = sorted(option.name for option in fields(cls))
         for key in transport_opts:
             if key not in known:
@@ -157,14 +158,14 @@ class ConnectOptions:
         return cls(**transport_opts)
 
     def proxy_to(self, host: str, port: int, *, secure: bool) -> str | None:
-        """The URL of the proxy to *host*; None: directly. Raises ``ValueError`` where the environment's is
-        none."""
+        """The URL of the proxy to *host*; None: no proxy. Raises ``ValueError`` if the environment's is
+        invalid."""
         if self.proxy is not True:
             return self.proxy
         return environment_proxy(host, port, secure=secure) if self.socket_path is None else None
 
     def offered_subprotocols(self) -> tuple[str, ...]:
-        """The sub-protocols of the handshake, with Phoenix' own where there is an ``auth_token``."""
+        """The sub-protocols of the handshake, with Phoenix' own if there is an ``auth_token``."""
         if self.auth_token is None:
             return self.subprotocols
         own = ("phoenix", f"{AUTH_TOKEN_PREFIX}{self.encoded_auth_token}")
@@ -172,8 +173,8 @@ class ConnectOptions:
 
     @property
     def encoded_auth_token(self) -> str:
-        """``auth_token`` as it stands in a sub-protocol's name: base64 of the plain alphabet without padding,
-        since ``Phoenix.Transports.WebSocket`` decodes no other, whatever the name's prefix says."""
+        """``auth_token`` as it is written into a sub-protocol's name: base64 in the plain alphabet, without
+        padding. ``Phoenix.Transports.WebSocket`` decodes no other, whatever the name's prefix says."""
         return b64encode((self.auth_token or "").encode()).rstrip(b"=").decode()
 
     def _set(self, name: str, value: object) -> None:
@@ -258,9 +259,9 @@ def _is_ip_address(text: str) -> bool:
 
 
 def _check_auth_token(token: Any) -> None:
-    # Not the value, in either: it is a secret.
+    # Neither message shows the value: it is a secret.
     if not isinstance(token, str) or not token:
-        raise ValueError("auth_token is a string that is not empty")
+        raise ValueError("auth_token is not a string, or is empty")
     if any(ord(c) < 32 or ord(c) == 127 or _is_surrogate(c) for c in token):
         raise ValueError("auth_token has a control character or a lone surrogate")
 

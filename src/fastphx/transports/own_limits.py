@@ -1,4 +1,4 @@
-"""Where an attempt failed because this side ran out of something, and not because of the server."""
+"""Attempts that fail because this side ran out of something, and not because of the server."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import errno
 OWN_LIMITS = frozenset(
     {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 )
-"""No port, open file or memory is left for another connection."""
+"""What these say: no port, open file or memory is left for another connection."""
 
 
 def ran_out(error: BaseException | None) -> bool:
-    """Whether *error*, or what caused it, is one of OWN_LIMITS."""
+    """Whether *error*, or one of its causes, is one of OWN_LIMITS."""
     while error is not None:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in OWN_LIMITS):
             return True

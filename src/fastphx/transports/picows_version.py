@@ -1,7 +1,7 @@
-"""Refuse any picows but the one that the compiled modules were built for.
+"""Refuse every version of picows except the one that the compiled modules were built for.
 
-They use picows' C structures. Cython checks their sizes when it imports them but not the order of their
-methods, so another version would crash rather than complain.
+They use picows' C structures. On import, Cython checks the sizes of these, but not the order of their
+methods, so another version would crash instead of raising an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ PICOWS_VERSION = "2.3.1"
 
 
 def check() -> None:
-    """Raise ``ImportError`` where picows is missing or of another version than :data:`PICOWS_VERSION`."""
+    """Raise ``ImportError`` if picows is missing, or its version is not :data:`PICOWS_VERSION`."""
     if not _is_installed_beside_its_metadata() and (found := _installed_version()) != PICOWS_VERSION:
         raise ImportError(
             f"fastphx was compiled for picows {PICOWS_VERSION} and found {found}: "
@@ -23,7 +23,7 @@ def check() -> None:
 
 
 def _is_installed_beside_its_metadata() -> bool:
-    """As installers leave it. To look costs nothing; importlib.metadata costs every process 2 MiB."""
+    """The version that the installer wrote down. importlib.metadata would cost every process 2 MiB."""
     spec = find_spec("picows")
     if spec is None or spec.origin is None:
         return False

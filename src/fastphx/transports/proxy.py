@@ -13,7 +13,7 @@ _KINDS = {
     True: ("wss", "socks", "https", "all"),
     False: ("ws", "socks", "https", "http", "all"),
 }
-"""Of proxies, in the order in which they are asked for, for a secure WebSocket and another."""
+"""Kinds of proxies, in the order in which they are tried, for a secure WebSocket and for one that is not."""
 
 _VARIABLES = {
     secure: tuple(
@@ -26,23 +26,23 @@ _VARIABLES = {
 def environment_proxy(host: str, port: int, *, secure: bool) -> str | None:
     """The URL of the proxy that the environment names for a WebSocket to *host*, or None.
 
-    As websockets has it: ``WSS_PROXY``, ``SOCKS_PROXY`` and ``HTTPS_PROXY``, in this order, for a *secure*
-    one; ``WS_PROXY``, ``SOCKS_PROXY``, ``HTTPS_PROXY`` and ``HTTP_PROXY`` for another, since every WebSocket
-    needs a tunnel; then ``ALL_PROXY``. Names in lower case come first. A host that ``NO_PROXY`` lists (a
-    name, a domain or an address, with its port or without; ``*``: all) is connected to directly; a loopback
-    address is so only where it is listed. Raises ``ValueError``, which shows no value, where a variable is no
-    proxy's URL.
+    The order is that of the library websockets: ``WSS_PROXY``, ``SOCKS_PROXY`` and ``HTTPS_PROXY`` if it is
+    *secure*; otherwise ``WS_PROXY``, ``SOCKS_PROXY``, ``HTTPS_PROXY`` and ``HTTP_PROXY``, because every
+    WebSocket needs a tunnel; and then ``ALL_PROXY``. Names in lower case come first. A host that ``NO_PROXY``
+    lists is connected to directly. It lists names, domains or addresses, with or without a port; ``*`` means
+    all. A loopback address must be listed, too. Raises ``ValueError``, which shows no value, if a variable is
+    not the URL of a proxy.
     """
-    # Mostly there is none, and urllib goes through the whole environment: a tenth of connecting.
+    # Usually there is none, and urllib goes through the whole environment: a tenth of the time to connect.
     environment = os.environ
     if not any(name in environment for name in _VARIABLES[secure]):
         return None
-    # Imported here, since it takes longer than all else that a connection needs.
+    # Imported here, because it takes longer than everything else that a connection needs.
     from urllib import request
 
     proxies = request.getproxies_environment()
     names = (host, f"[{host}]") if ":" in host else (host,)
-    # The stubs of urllib leave it out.
+    # typeshed leaves it out.
     bypass: Any = request.proxy_bypass_environment  # type: ignore[attr-defined]
     if not proxies or any(bypass(f"{name}:{port}", proxies) for name in names):
         return None
@@ -55,9 +55,9 @@ def environment_proxy(host: str, port: int, *, secure: bool) -> str | None:
 
 
 def checked_proxy(proxy: Any, name: str = "proxy") -> str:
-    """*proxy*, as it is connected through. Raises ``ValueError``, which shows no value, where it is none."""
+    """*proxy*, in the form that is used. Raises ``ValueError``, which shows no value, if it is invalid."""
     if isinstance(proxy, str) and proxy.startswith("socks5h://"):
-        # The proxy looks names up for socks5, too.
+        # For socks5, too, the proxy looks names up.
         proxy = "socks5" + proxy.removeprefix("socks5h")
     try:
         parts = urlsplit(proxy)

@@ -1,4 +1,4 @@
-"""Keep what a user gave in confidence out of text that quotes a server, which may send it back."""
+"""Keep a user's secrets out of text that quotes a server, which may send back what it was sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastphx.transports.options import ConnectOptions
 HIDDEN = b"[hidden]"
 
 MIN_SECRET_LENGTH = 4
-"""A shorter value is no secret, and would be found in every other word."""
+"""A shorter value is not a secret, and would be found in every other word."""
 
 MAX_SECRETS = 1000
 """Where more was given, nothing of a text is shown: to look for them all would take too long."""
@@ -28,8 +28,8 @@ _PUBLIC_PARAMS = frozenset(("vsn",))
 
 
 def redacted(quoted: bytes, url: str, options: ConnectOptions) -> bytes:
-    """Return *quoted*, which a server sent, without the values of the URL's query (as they stand there and
-    decoded), of ``extra_headers`` and of ``auth_token``."""
+    """Return *quoted*, which a server sent, without the values of the URL's query (encoded or decoded), of
+    ``extra_headers`` and of ``auth_token``."""
     found = {each for each in connection_secrets(url, options) if len(each) >= MIN_SECRET_LENGTH}
     for secret in sorted(found, key=len, reverse=True):
         quoted = quoted.replace(secret.encode("utf-8", "surrogateescape"), HIDDEN)

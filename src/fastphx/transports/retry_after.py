@@ -1,4 +1,4 @@
-"""For how long a server asks to be left alone."""
+"""How long a server asks to be left alone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 def retry_after_s(value: str) -> float | None:
-    """The seconds that a ``Retry-After`` header names, as a number or a date (RFC 9110 section 10.2.3); None
-    where it is neither."""
+    """The seconds that a ``Retry-After`` header names, as a number or a date (RFC 9110 section 10.2.3). None
+    if it is neither."""
     value = value.strip()
     if _SECONDS.fullmatch(value):
         return float(value)

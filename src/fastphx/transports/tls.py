@@ -1,4 +1,4 @@
-"""A TLS context from files, for what is configured by names and not by objects: the command line, a plan."""
+"""A TLS context from files, for the command line and for plans, which name files and hold no objects."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import ssl
 def client_context(
     *, ca: str | None = None, cert: str | None = None, key: str | None = None, verify: bool = True
 ) -> ssl.SSLContext | None:
-    """The context that trusts *ca* (a file; None: what the system trusts) and shows *cert* with its *key* (in
-    the same file where it is None). Without *verify* any certificate is taken.
+    """A context that trusts *ca* (a file; None: what the system trusts) and shows *cert* with its *key*
+    (None: it is in the same file). Without *verify*, any certificate is accepted.
 
-    None where the default context does. Raises ValueError for a key without a certificate, and for files that
-    cannot be read.
+    Returns None if the default context is enough. Raises ValueError for a key without a certificate, and for
+    files that cannot be read.
     """
     if key is not None and cert is None:
         raise ValueError("a key was given without its certificate: give the certificate too")

@@ -1,4 +1,4 @@
-"""A connection to a Unix domain socket, in the place of one over TCP."""
+"""A connection to a Unix domain socket, instead of one over TCP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def open_unix_connection(
     context: ssl.SSLContext | None,
     server_hostname: str,
 ) -> None:
-    """Bring *protocol* up on the socket at *path*, with TLS where there is a *context*. Raises OSError."""
+    """Connect *protocol* to the socket at *path*, with TLS if there is a *context*. Raises OSError."""
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_unix_connection(
         asyncio.Protocol,
@@ -24,7 +24,7 @@ async def open_unix_connection(
         ssl=context,
         server_hostname=server_hostname if context is not None else None,
     )
-    # Nothing is lost in between: a server says nothing before it was asked.
+    # Nothing is lost in between: a server sends nothing before it is asked.
     transport.set_protocol(protocol)
     protocol.connection_made(_WithoutTcp(transport))
 
@@ -43,7 +43,7 @@ async def _connected_socket(path: str, socket_opts: Iterable[tuple[int, int, int
 
 
 class _WithoutTcp:
-    """The loop's transport, or its socket, for picows, which sets TCP's options on each connection."""
+    """The loop's transport, or its socket, shown to picows, which sets TCP options on every connection."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""The WebSocket as a ``Transport``: what ``start_link`` uses unless it is given another."""
+"""The WebSocket as a ``Transport``. ``start_link`` uses it by default."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class WebSocketTransport:
     """A :class:`~fastphx.transports.base.Transport` over a compiled WebSocket link.
 
     Its options are those of :class:`~fastphx.transports.options.ConnectOptions`. Messages go straight to
-    ``owner.sink`` where there is one, else to ``owner.notify_message``.
+    ``owner.sink`` if there is one, otherwise to ``owner.notify_message``.
     """
 
     __slots__ = ("link",)
@@ -26,7 +26,7 @@ class WebSocketTransport:
 
     @classmethod
     async def start(cls, url: str, owner: TransportOwner, opts: Mapping[str, Any]) -> Self:
-        """Connect to *url*. Raises ``ValueError`` for an option or URL that cannot be meant, and
+        """Connect to *url*. Raises ``ValueError`` for an invalid option or URL, and
         :class:`~fastphx.errors.ConnectError` for a failed attempt."""
         options = ConnectOptions.from_mapping(opts) if opts else None
         sink = owner.sink
@@ -53,7 +53,7 @@ class WebSocketTransport:
         self.link.abort(reason)
 
     def pause_reading(self) -> None:
-        """Stop reading, for at most ``max_pause``; what was read already still arrives."""
+        """Stop reading, for at most ``max_pause``. What was already read still arrives."""
         self.link.pause_reading()
 
     def resume_reading(self) -> None:

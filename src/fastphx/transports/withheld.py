@@ -1,4 +1,4 @@
-"""Parameters, headers and tokens in a ``repr``: by name and length only."""
+"""Parameters, headers and tokens in a ``repr``: only their names and lengths."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MAX_SHOWN = 20
 
 
 def withheld(value: object, depth: int = 0) -> str:
-    """What *value* is made of, without what is in it: ``{'token': <20 characters>}``.
+    """The shape of *value*, without its content: ``{'token': <20 characters>}``.
 
-    Pairs are shown as the mapping that they stand for. Nothing is called, and no iterator is used up.
+    Pairs are shown as a mapping. Nothing is called, and no iterator is used up.
     """
     if value is None or isinstance(value, bool):
         return repr(value)

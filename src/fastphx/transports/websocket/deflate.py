@@ -1,6 +1,6 @@
 """permessage-deflate (RFC 7692): what is offered, what is agreed, and the two streams of one connection.
 
-Nothing here does I/O. Messages are whole: the fragments of a compressed message are put together before.
+Nothing here does I/O. Messages are whole: somebody else has put the fragments together.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from fastphx.transports.http_token import HTTP_TOKEN
 EXTENSION: Final = "permessage-deflate"
 MAX_WINDOW_BITS: Final = 15
 MIN_DEFLATE_BITS: Final = 9
-"""zlib's smallest window for a raw deflate stream; it can inflate one of 8 bits, which RFC 7692 allows."""
+"""zlib's smallest window for a raw deflate stream. It can inflate one of 8 bits, which RFC 7692 allows."""
 
 MIN_DEFLATED_BYTES: Final = 64
-"""A shorter message goes out as it is: compressing it costs more than it saves."""
+"""A shorter message is sent as it is: compressing it costs more than it saves."""
 
 MAX_STREAM_ENDS: Final = 16
-"""A message may end its stream and begin another, each time copying what is left: a server that does it every
-two bytes would hold the loop for minutes."""
+"""How often one message may end its stream and begin another. Each time, the rest is copied: a server that
+did so every two bytes would hold the loop for minutes."""
 
 MAX_DEFLATE_RATIO: Final = 20
-"""How many times shorter a client's compressed message may be: from 1.11 on Bandit takes what inflates to
-more than 25 times its length (``max_inflate_ratio``) for an attack, and closes with code 1009."""
+"""How many times shorter compression may make a client's message. From 1.11 on, Bandit takes a message that
+inflates to more than 25 times its length (``max_inflate_ratio``) for an attack, and closes with code 1009."""
 
 _SYNC_TAIL: Final = b"\x00\x00\xff\xff"
 _EMPTY_BLOCK: Final = b"\x00" + _SYNC_TAIL
@@ -42,8 +42,8 @@ class NegotiationError(FastphxError, ValueError):
 
 
 class InflateError(FastphxError):
-    """A compressed message cannot be inflated. ``code`` is the close code: 1007, or 1009 where it is longer
-    than the limit."""
+    """A compressed message cannot be inflated. ``code`` is the close code: 1007, or 1009 if the message is
+    longer than the limit."""
 
     def __init__(self, reason: str, code: int) -> None:
         self.code = code
@@ -52,10 +52,10 @@ class InflateError(FastphxError):
 
 @dataclass(frozen=True, kw_only=True)
 class DeflateOptions:
-    """What to ask for (a client), or to insist on (a server). Raises ``ValueError`` for a value that is none.
+    """What a client asks for, or a server insists on. Raises ``ValueError`` for an invalid value.
 
-    Without a context to take over, every message is compressed on its own: less memory, larger messages.
-    A window of *n* bits is 2^n bytes of memory on the inflating side and four times that on the other.
+    With no context takeover, every message is compressed on its own: less memory, larger messages.
+    A window of *n* bits takes 2^n bytes of memory on the inflating side, and four times that on the other.
     """
 
     server_no_context_takeover: bool = False
@@ -90,7 +90,7 @@ class DeflateOptions:
         parts += self._flags()
         if self.server_max_window_bits is not None:
             parts.append(f"server_max_window_bits={self.server_max_window_bits}")
-        # Always there, since without it the server may not ask for a smaller window (section 7.1.2.2).
+        # Always there: without it, the server may not ask for a smaller window (section 7.1.2.2).
         bits = self.client_max_window_bits
         parts.append("client_max_window_bits" + ("" if bits is None else f"={bits}"))
         return "; ".join(parts)
@@ -135,10 +135,10 @@ class Agreement:
 
 
 def agree_as_client(values: Iterable[str], options: DeflateOptions | None) -> Agreement | None:
-    """Read a server's answer to ``options.offer()``: None where it declined.
+    """Read a server's answer to ``options.offer()``; None: it declined.
 
-    *values* are those of its ``Sec-WebSocket-Extensions`` headers; *options* None: nothing was offered.
-    Raises NegotiationError for an answer that the offer does not allow: the connection must be failed then
+    *values* are those of its ``Sec-WebSocket-Extensions`` headers. *options* None: nothing was offered.
+    Raises NegotiationError for an answer that the offer does not allow. The connection must be failed then
     (section 7.1).
     """
     offers = parse_extensions(values)
@@ -179,10 +179,10 @@ def agree_as_client(values: Iterable[str], options: DeflateOptions | None) -> Ag
 
 
 def agree_as_server(values: Iterable[str], options: DeflateOptions) -> tuple[Agreement, str] | None:
-    """Choose the first offer that can be met: the agreement, and the value that answers it. None: decline.
+    """Choose the first offer that can be met. Returns the agreement and the header's value; None: decline.
 
-    Raises NegotiationError where the headers cannot be read; an offer with a parameter that there is not is
-    declined (section 7).
+    Raises NegotiationError if the headers cannot be read. An offer with an unknown parameter is declined
+    (section 7).
     """
     for name, params in parse_extensions(values):
         if name != EXTENSION:
@@ -221,7 +221,7 @@ def _accept(asked: dict[str, int | None], options: DeflateOptions) -> tuple[Agre
         if client_bits < MAX_WINDOW_BITS:
             answer.append(f"client_max_window_bits={client_bits}")
     elif options.client_max_window_bits is not None:
-        # A client that does not name it cannot be held to a smaller window.
+        # A client that does not name this parameter cannot be held to a smaller window.
         return None
     agreement = Agreement(
         server_max_window_bits=server_bits, client_max_window_bits=client_bits, level=options.level, **flags
@@ -236,13 +236,13 @@ def parse_extensions(values: Iterable[str]) -> list[Offer]:
     """
     offers: list[Offer] = []
     for value in values:
-        # Splitting first is safe: a quoted value must be a token, so it holds no separator (RFC 6455).
+        # Splitting first is safe: a quoted value must be a token, so it contains no separator (RFC 6455).
         for element in value.split(","):
             if not element.strip():
                 continue
             name, *params = (part.strip() for part in element.split(";"))
             if not HTTP_TOKEN.fullmatch(name):
-                raise NegotiationError(f"Sec-WebSocket-Extensions holds {clip(name)}, which is no name")
+                raise NegotiationError(f"Sec-WebSocket-Extensions has {clip(name)} for a name")
             named: dict[str, str | None] = {}
             for param in params:
                 key, separator, text = (part.strip() for part in param.partition("="))
@@ -257,7 +257,7 @@ def parse_extensions(values: Iterable[str]) -> list[Offer]:
 
 
 def _checked(params: dict[str, str | None]) -> dict[str, int | None]:
-    """The parameters of RFC 7692 section 7.1, their values as numbers."""
+    """The parameters of RFC 7692 section 7.1, with their values as numbers."""
     checked: dict[str, int | None] = {}
     for key, value in params.items():
         if key in ("server_no_context_takeover", "client_no_context_takeover"):
@@ -313,9 +313,9 @@ class DeflateStream:
         self._inflater: zlib._Decompress | None = None
 
     def deflate(self, message: bytes) -> bytes:
-        """Compress a message (section 7.2.1), with empty blocks at its end where it would become more than
-        ``max_deflate_ratio`` times shorter, as one that was sent before does. What it returns must be sent,
-        for the other side follows."""
+        """Compress a message (section 7.2.1). If it became more than ``max_deflate_ratio`` times shorter, as
+        a repeated message does, empty blocks are added at its end. What is returned must be sent, because
+        the other side's window follows it."""
         deflater = self._deflater
         if deflater is None:
             deflater = zlib.compressobj(self._level, zlib.DEFLATED, -self._deflate_bits)
@@ -327,16 +327,16 @@ class DeflateStream:
         return data[: -len(_SYNC_TAIL)]
 
     def inflate(self, data: bytes) -> bytes:
-        """Decompress a message (section 7.2.2), at most max_message_size bytes of it: memory stays within
-        that bound whatever is sent. Raises InflateError; the connection cannot go on then.
+        """Decompress a message (section 7.2.2) to at most max_message_size bytes: memory stays within that
+        bound, whatever is sent. Raises InflateError; the connection cannot go on then.
 
-        A stream that ends inside a message (a block with BFINAL, which zlib's peers do not send) is taken up
-        with this message's bytes as its window.
+        If the stream ends inside a message (a block with BFINAL, which peers with zlib do not send), a new
+        one begins with this message's bytes as its window.
         """
         inflater = self._inflater
         if inflater is None:
             inflater = zlib.decompressobj(-self._inflate_bits)
-        # One byte more than the limit tells a message that is too long from one that just fits.
+        # One byte more than the limit: it tells a message that is too long from one that just fits.
         limit = self._max_message_size + 1
         try:
             message = inflater.decompress(data + _SYNC_TAIL, limit)

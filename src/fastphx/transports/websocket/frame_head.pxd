@@ -20,7 +20,7 @@ cdef enum:
 
 
 cdef inline int read_head(const uint8_t* data, Py_ssize_t size, FrameHead* head) noexcept nogil:
-    """The header's size; 0 where more bytes are needed to tell; negative where it breaks the protocol."""
+    """The header's size; 0 if more bytes are needed to tell; negative if it breaks the protocol."""
     cdef uint8_t length
     cdef uint64_t long_length = 0
     cdef int index

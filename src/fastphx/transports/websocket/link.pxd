@@ -11,7 +11,7 @@ from fastphx.transports.websocket.reader cimport MessageReader
 from fastphx.transports.websocket.writer cimport WebSocketWriter
 
 cdef enum LinkState:
-    # RFC 6455's names, as the WebSocket interface of browsers has them.
+    # RFC 6455's names, as in the WebSocket interface of browsers.
     CONNECTING = 0
     OPEN = 1
     CLOSING = 2

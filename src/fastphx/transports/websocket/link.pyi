@@ -24,14 +24,14 @@ class WebSocketLink(LinkHooks):
 
     *owner* is told what happens to the connection, and *sink* gets the messages. A message longer than
     *max_message_size* bytes closes the connection with code 1009. Reading may be paused for *max_pause_s*
-    seconds at a time. A *keepalive_s* above 0 sends a WebSocket ping that often, and aborts the connection
-    when no pong has come after one and a half times as long. A *read_interval_s* above 0 (at most 1) waits so
-    long after each read before the next. With *validate_utf8* a text message that is not UTF-8 closes the
+    seconds at a time. With a *keepalive_s* above 0, a WebSocket ping is sent that often, and the connection
+    is aborted if no pong has come after one and a half times as long. A *read_interval_s* above 0 (at most 1)
+    is the time from one read to the next. With *validate_utf8*, a text message that is not UTF-8 closes the
     connection with code 1007 (RFC 6455 section 8.1).
     """
 
     redact: Callable[[bytes], bytes] | None
-    """Takes out of a close frame's reason what must not be shown."""
+    """Removes from a close frame's reason what must not be shown."""
     def __init__(
         self,
         sink: FrameSink,
@@ -63,20 +63,20 @@ class WebSocketLink(LinkHooks):
     def reading_paused(self) -> bool: ...
     @property
     def read_buffer_bytes(self) -> int:
-        """Memory that the beginning of a frame takes until the rest of it has come; else 0: what is read
-        goes through one buffer that all sockets of the loop share."""
+        """Memory that the beginning of a frame takes until the rest has come. Otherwise 0: all sockets of the
+        loop read into one shared buffer."""
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """As asyncio's transports have it: "peername", "sockname", "socket", "ssl_object"."""
+        """As in asyncio's transports: "peername", "sockname", "socket", "ssl_object"."""
     def new_reader(self, handshake: asyncio.BaseProtocol, loop: asyncio.AbstractEventLoop) -> MessageReader:
         """The asyncio protocol of the link's transport. *handshake* is picows' protocol for it."""
     def use_deflate(self, stream: DeflateStream) -> None:
-        """Compress what is sent and inflate what is received, as was agreed in the handshake."""
+        """Compress what is sent and inflate what is received, as agreed in the handshake."""
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close with the WebSocket's closing handshake, in at most two seconds. Does nothing when closing
-        already. Raises ValueError for a code that is neither 1000 nor 3000 to 4999, or a reason over 123
-        bytes."""
+        """Close with the WebSocket's closing handshake, in at most two seconds. Does nothing if the link is
+        already closing. Raises ValueError for a code that is neither 1000 nor 3000 to 4999, and for a reason
+        over 123 bytes."""
     def abort(self, reason: DisconnectReason | None = None) -> None:
-        """Cut the connection at once; notify_disconnected follows, with *reason* where it is given."""
+        """Cut the connection at once. notify_disconnected follows, with *reason* if one is given."""
     def pause_reading(self) -> None:
-        """Stop reading. Messages that were read already still arrive: at most one read buffer of them."""
+        """Stop reading. Messages that were already read still arrive: at most one read buffer of them."""
     def resume_reading(self) -> None: ...

@@ -20,8 +20,8 @@ from fastphx.transports.limits import (
 cdef:
     Py_ssize_t _MAX_CLOSE_REASON = 123      # RFC 6455 section 5.5: a control frame holds 125 bytes
     int64_t _CLOSE_TIMEOUT_NS = 2_000_000_000
-    # Control frames are written through it and gone when the call returns: one for all sockets, which would
-    # each have a kilobyte of it otherwise.
+    # Control frames are written through it, and are gone when the call returns. One for all sockets:
+    # otherwise, each would have a kilobyte of its own.
     MemoryBuffer _control_frame_buffer = MemoryBuffer(1024)
 
 
@@ -141,7 +141,7 @@ cdef class WebSocketLink(LinkHooks):
             self._read_on()
 
     cdef int _read_on(self) except -1:
-        """Read, unless the owner, or the read interval, has it paused."""
+        """Read, unless the owner or the read interval has paused reading."""
         if not self._reading_paused and not self._resting and self._state != CLOSED:
             self._transport.underlying_transport.resume_reading()
         return 0
@@ -150,13 +150,13 @@ cdef class WebSocketLink(LinkHooks):
 
     cdef int on_open(self, WSTransport transport) except -1:
         if self._state != CONNECTING:
-            # Closed, or given up, while it was being connected.
+            # Closed or given up while it was connecting.
             self._reader.stop_messages()
             transport.disconnect(False)
             return 0
         self._transport = transport
         self._state = OPEN
-        # An idle socket need not keep its handshake; picows itself does not look at it again.
+        # An idle socket need not keep its handshake: picows does not look at it again.
         transport.request = None
         transport.response = None
         transport.listener_proxy = None
@@ -198,13 +198,13 @@ cdef class WebSocketLink(LinkHooks):
         return self._begin_close(code, text, None)
 
     cdef int on_failure(self, object exc) except -1:
-        """An exception of the sink or of the owner: the owner hears of it, and the connection ends."""
+        """The sink or the owner raised an exception: the owner hears of it, and the connection ends."""
         try:
             self.owner.notify_error(exc)
         except Exception as second:
             self._transport._loop.call_exception_handler(
                 {"message": "notify_error failed", "exception": second})
-        # Not the exception's text, which is nothing that a server should be told.
+        # Not the exception's text: a server should not be told that.
         return self._begin_close(1011, "the client failed", TransportDown(exc))
 
     cdef int on_picows_closing(self) except -1:
@@ -218,7 +218,7 @@ cdef class WebSocketLink(LinkHooks):
             self._cancel_timer(timer)
         self._close_timer = self._pause_timer = self._keepalive_timer = self._rest_timer = None
         self._reader = None
-        # picows would put the error of a bad frame there, where nobody looks and asyncio complains of it.
+        # picows would put the error of a bad frame there. Nobody looks there, and asyncio would complain.
         if not transport.disconnected_future.done():
             transport.disconnected_future.set_result(None)
         if self._transport is None:
@@ -231,7 +231,7 @@ cdef class WebSocketLink(LinkHooks):
                 self._reason = self._closed(<int>transport.close_handshake.recv.code or 1005,
                                             transport.close_handshake.recv.reason or "")
             else:
-                # picows found a frame that is none, and closed.
+                # picows found an invalid frame, and closed.
                 self._reason = ConnectionClosed(
                     <int>transport.close_handshake.sent.code, transport.close_handshake.sent.reason)
         try:
@@ -260,20 +260,20 @@ cdef class WebSocketLink(LinkHooks):
         return self._begin_close(1000 if code == 1005 else code, "", self._closed(code, reason))
 
     cdef object _closed(self, int code, str reason):
-        """What a server gave as reason may be what it was sent in confidence."""
+        """The close, without the secrets that the server's reason may repeat."""
         if reason and self.redact is not None:
             reason = self.redact(reason.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
         return ConnectionClosed(code, reason)
 
     cdef int _stop(self) except -1:
-        """No message goes out or comes in any more."""
+        """From now on, no message is sent or delivered."""
         self.writer.use(None)
         if self._reader is not None:
             self._reader.stop_messages()
         return 0
 
     cdef int _begin_close(self, int code, str text, object reason) except -1:
-        """Send a close frame (none for code 0: picows has), and give the server a time to end it."""
+        """Send a close frame (not for code 0: picows has), and give the server time to end the connection."""
         if self._state != OPEN:
             return 0
         if code and not self._transport.is_close_frame_sent:
@@ -290,7 +290,7 @@ cdef class WebSocketLink(LinkHooks):
             self._cancel_timer(self._rest_timer)
             self._read_on()
         self.resume_reading()
-        # The server ends the connection (RFC 6455 section 7.1.1), so that the wait of TCP is its own and the
+        # The server ends the connection (RFC 6455 section 7.1.1): TIME_WAIT is then on its side, and the
         # client's port is free again.
         self._close_timer = self._start_timer(None, CLOSE_TIMEOUT, monotonic_ns() + _CLOSE_TIMEOUT_NS)
         return 0
@@ -331,7 +331,7 @@ cdef class WebSocketLink(LinkHooks):
             return 0
         if self._pong_awaited and not self._reading_paused:
             if not self._pong_overdue:
-                # After a stall of this loop the pong may have come and not be read yet: some turns for that.
+                # After a stall of this loop, the pong may be there, unread: give it some turns of the loop.
                 self._pong_overdue = True
                 self._start_timer(self._keepalive_timer, KEEPALIVE, now_ns + self._keepalive_ns // 2)
                 return 0

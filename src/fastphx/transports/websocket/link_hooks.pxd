@@ -8,11 +8,11 @@ cdef class LinkHooks:
     """The handshake is done."""
     cdef int on_control_frame(self, int opcode, const char* payload, Py_ssize_t size) except -1
     cdef int on_violation(self, int code, str text) except -1
-    """What came breaks the protocol, or a limit: *code* is RFC 6455's for it."""
+    """What came breaks the protocol or a limit. *code* is the close code of RFC 6455 for this."""
     cdef int on_failure(self, object exc) except -1
     """The sink raised *exc*. Nothing more is read."""
     cdef int on_read(self, int64_t now_ns) except -1
-    """All that was read is handed on (only where a read interval is set)."""
+    """Everything that was read is handed on (called only if a read interval is set)."""
     cdef int on_picows_closing(self) except -1
     """picows has sent a close frame by itself, or lost the connection."""
     cdef int on_lost(self, WSTransport transport) except -1

@@ -15,26 +15,26 @@ cdef enum ReadMode:
     READ_NOTHING = 4            # nothing more is understood, or is to come
 
 cdef class ReadBuffer:
-    """Memory that sockets read into, one after the other: each empties it before the next one's turn."""
+    """Memory that sockets read into, one after another. Each empties it before the next one's turn."""
     cdef char* data
     cdef Py_ssize_t capacity
     cdef object view
 
 cdef class MessageReader(WSListener):
-    """The asyncio protocol of a connection, and what picows tells of its handshake and its end."""
-    # What each read touches stands first and close together: with thousands of sockets, a line of memory that
-    # a delivery need not fetch is time.
+    """The asyncio protocol of a connection. picows tells it of the handshake and of the end."""
+    # The fields that each read touches stand first and close together: with thousands of sockets, every cache
+    # line that a delivery need not fetch saves time.
     cdef FrameSink _sink
     cdef ReadBuffer _buffer
     cdef Py_ssize_t _pending_size
     cdef uint32_t _max_message_size
     cdef uint8_t _mode              # ReadMode
     cdef uint8_t _fragments_opcode  # 0: no message is being assembled
-    cdef uint8_t _in_place          # the frame is larger than the shared buffer: it is read into _pending
+    cdef uint8_t _in_place          # the frame is larger than the shared buffer, and is read into _pending
     cdef uint8_t _reports_reads     # the link wants on_read
     cdef uint8_t _validates_utf8    # of text messages
-    cdef Py_ssize_t _valid_bytes    # how many of a text frame's that is not all there are whole characters
-    cdef char* _pending             # the beginning of a frame that is not all there yet
+    cdef Py_ssize_t _valid_bytes    # how many bytes of an unfinished text frame are whole characters
+    cdef char* _pending             # the beginning of an unfinished frame
     cdef Py_ssize_t _pending_capacity
     cdef LinkHooks _link
     cdef object _handshake          # picows' protocol; it hears of everything but frames
@@ -51,7 +51,7 @@ cdef class MessageReader(WSListener):
     cdef int _socket                # its descriptor while connected; -1 where it is TLS' to read
 
     cdef int stop_messages(self) noexcept
-    """The link is closing: only a close frame is still of interest."""
+    """The link is closing: only a close frame still matters."""
 
     cpdef on_ws_connected(self, WSTransport transport)
     cpdef on_ws_frame(self, WSTransport transport, WSFrame frame)

@@ -38,7 +38,7 @@ cdef const char* HEAD_END = b"\r\n\r\n"      # RFC 9112 section 2.1
 cdef object _content_length = re.compile(
     rb"\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r", re.IGNORECASE).search
 
-# RFC 6455 section 4.1 asks for the token among others, and picows for the token alone.
+# RFC 6455 section 4.1 allows other tokens beside this one; picows expects it alone.
 cdef object _connection_upgrade = re.compile(
     rb"\nconnection:(?:[^\r\n,]*,)*[ \t]*upgrade[ \t]*(?:,[^\r\n]*)?(?=\r)", re.IGNORECASE).sub
 
@@ -67,7 +67,7 @@ cdef ReadBuffer read_buffer_for(object loop):
     return buffer
 
 
-# An extension type cannot have a Python class as its first base, and asyncio asks for BufferedProtocol.
+# asyncio asks for a BufferedProtocol, and an extension type cannot have a Python class as its first base.
 cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
     def __init__(self, LinkHooks link not None, FrameSink sink not None, handshake, loop,
                  Py_ssize_t max_message_size):
@@ -119,13 +119,13 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
     # -- what the loop's transport calls
 
     def is_buffered_protocol(self):
-        """aiofastnet asks this, and does not look at the class."""
+        """aiofastnet asks this instead of looking at the class."""
         return True
 
     def connection_made(self, transport):
         self._handshake.connection_made(transport)
 
-    # What is unsent is bounded by refusing more, so nobody waits for these.
+    # Unsent bytes are bounded by refusing more, so nobody waits for these calls.
     cpdef pause_writing(self):
         pass
 
@@ -138,7 +138,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         if self._in_place:
             return PyMemoryView_FromMemory(
                 self._pending + self._pending_size, self._pending_capacity - self._pending_size, PyBUF_WRITE)
-        # The kept bytes are put in front when the read is done: another socket may read in between.
+        # The kept bytes are put in front after the read: another socket may read in between.
         return PyMemoryView_FromMemory(
             self._buffer.data + self._pending_size, self._buffer.capacity - self._pending_size, PyBUF_WRITE)
 
@@ -157,7 +157,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
                 self._shake_hands(data, size)
             else:
                 self._deliver(data, size)
-            # Where the buffer was filled, or a frame is larger than it, more is waiting already.
+            # If the buffer is full, or a frame is larger than the buffer, more is waiting.
             if self._reports_reads and self._mode == READ_MESSAGES and not self._in_place and (
                     size < self._buffer.capacity):
                 self._link.on_read(monotonic_ns())
@@ -204,7 +204,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         return self._mode > READ_REFUSED
 
     cdef int _shake_hands(self, const char* data, Py_ssize_t size) except -1:
-        """The answer's head goes to the handshake's protocol, and what follows a 101 is frames."""
+        """Give the answer's head to the handshake's protocol. After a 101, frames follow."""
         cdef Py_ssize_t at = 0
         cdef bint is_first = self._matched < 4
         while at < size and self._matched < 4 and self._answer_head_bytes < MAX_ANSWER_HEAD_BYTES:
@@ -226,7 +226,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
                 return 0
             self._answer = None
             return self._deliver(data + at, size - at)
-        # The body says why, and the handshake's protocol reads no more once it has the head.
+        # The body says why, and the handshake's protocol reads nothing after the head.
         self._answer += data[at:size]
         if self._is_explained():
             return self._end_answer()
@@ -235,7 +235,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         return 0
 
     cdef bint _is_explained(self) except -1:
-        """Whether the beginning of the body is there, as far as one can tell."""
+        """Whether the beginning of the body is there, as far as this can be told."""
         cdef Py_ssize_t body_size = len(self._answer) - self._answer_head_bytes
         announced = _content_length(self._answer, 0, self._answer_head_bytes)
         return body_size >= (MAX_ANSWER_BODY_BYTES if announced is None
@@ -245,7 +245,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         self._end_answer()
 
     cdef int _end_answer(self) except -1:
-        """Give the head to the handshake's protocol, once; it takes in no more."""
+        """Give the head to the handshake's protocol, once. It takes no more."""
         cdef Py_ssize_t at = 0
         cdef Py_ssize_t count
         cdef bytes head
@@ -264,13 +264,13 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
     # -- frames
 
     cdef int _deliver(self, const char* data, Py_ssize_t size) except -1:
-        """Hand over every frame that is all there, and keep the rest."""
+        """Hand over every complete frame, and keep the rest."""
         cdef FrameHead head
         cdef Py_ssize_t at = 0
         cdef Py_ssize_t frame_size = MAX_HEAD_BYTES
         cdef int head_size
         cdef int64_t now_ns = monotonic_ns()
-        # Of the frame that was kept, which is the first.
+        # These belong to the frame that was kept, which is the first.
         cdef Py_ssize_t valid_bytes = self._valid_bytes
         self._valid_bytes = 0
         while at < size:
@@ -311,7 +311,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
 
     cdef bint _begins_well(self, const FrameHead* head, const char* payload, Py_ssize_t size,
                            Py_ssize_t valid_bytes) noexcept:
-        """Whether what is there of a frame can be text, so that text that is broken is not waited for."""
+        """Whether the part of a frame that has come can be text. Nobody waits for the rest of broken text."""
         cdef Py_ssize_t whole
         if (
             self._validates_utf8 and head.opcode == OPCODE_TEXT and head.rsv == 0
@@ -335,7 +335,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         if in_place:
             if self._in_place and size < self._pending_capacity:
                 return 0
-            # It grows with what has come, not with what a server says will come.
+            # It grows with the bytes that have come, not with the length that a server announces.
             capacity = min(frame_size, max(2 * size, 2 * self._buffer.capacity))
         if self._in_place and in_place:
             memory = <char*>realloc(self._pending, <size_t>capacity)
@@ -370,12 +370,12 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         cdef bint deflated = head.rsv == RSV1
         if self._mode != READ_MESSAGES and (self._mode != READ_CLOSE or head.opcode != WSMsgType.CLOSE):
             return 0
-        # RFC 7692 section 6.1: the bit stands in the first frame of a message that is compressed.
+        # RFC 7692 section 6.1: the bit is set in the first frame of a compressed message.
         if head.rsv and (
             not deflated or self._inflate is None
             or (head.opcode != OPCODE_TEXT and head.opcode != OPCODE_BINARY)
         ):
-            return self._link.on_violation(1002, "a reserved bit is set that no extension gives a meaning")
+            return self._link.on_violation(1002, "a reserved bit is set, and no extension gives it a meaning")
         if head.opcode == WSMsgType.CONTINUATION:
             if self._fragments_opcode == 0:
                 return self._link.on_violation(1002, "a continuation frame without a message to continue")
@@ -444,8 +444,8 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         cdef Py_ssize_t capacity = self._fragments_capacity
         cdef char* grown
         if needed > capacity or self._fragments == NULL:
-            # Doubling keeps many small fragments from being copied again for each; the last is cut to size
-            # by the limit, which the caller has checked.
+            # With doubling, many small fragments are not copied again for each new one. The limit, which the
+            # caller has checked, bounds it.
             capacity = min(max(needed, 2 * capacity, 1), <Py_ssize_t>self._max_message_size)
             grown = <char*>realloc(self._fragments, capacity)
             if grown == NULL:

@@ -1,4 +1,4 @@
-"""The way out of a WebSocket link: whole messages, as many bytes as may be unsent."""
+"""The way out of a WebSocket link: whole messages, within a bound on unsent bytes."""
 
 from picows.picows cimport WSTransport
 cimport cython
@@ -16,11 +16,11 @@ cdef class WebSocketWriter(FrameWriter):
     cdef object _deflate                # DeflateStream.deflate, or None
 
     cdef int use(self, WSTransport transport) noexcept
-    """Send on *transport* from now on; None: on none."""
+    """Send on *transport* from now on; None: send nowhere."""
     cdef bint has_room(self, Py_ssize_t size) except -1
-    """Whether *size* bytes more may be unsent."""
+    """Whether *size* more bytes may be unsent."""
     cdef int count(self, Py_ssize_t size) noexcept
-    """What the link sends past the writer is unsent, too."""
+    """Count *size* bytes that the link sends past the writer."""
 
     cdef int _check_open(self) except -1
     cdef int _make_room(self, Py_ssize_t size) except -1

@@ -8,21 +8,21 @@ from fastphx.transports.websocket.link_hooks import LinkHooks
 class WebSocketWriter(FrameWriter):
     """The way to send on a WebSocketLink (made by the link).
 
-    A message of any size is taken while nothing is unsent; otherwise what is unsent stays within
-    *max_write_buffer* bytes.
+    While nothing is unsent, a message may have any size. Otherwise, the unsent bytes stay within
+    *max_write_buffer*.
     """
 
     def __init__(self, link: LinkHooks, max_write_buffer: int) -> None: ...
     @property
     def link(self) -> LinkHooks:
-        """Whose writer it is."""
+        """The link that it writes for."""
     @property
     def max_write_buffer(self) -> int: ...
     @property
     def unsent_bytes(self) -> int:
-        """What the operating system has not taken yet."""
+        """Bytes that the operating system has not taken yet."""
     def write(self, data: bytes, opcode: int) -> None:
         """Send one message (opcode 1: text, 2: binary). Raises DisconnectedError once the connection is
-        closed or closing, and OverloadedError past max_write_buffer; nothing was sent then."""
+        closed or closing, and OverloadedError past max_write_buffer. Nothing was sent then."""
     def use_deflate(self, deflate: Callable[[bytes], bytes]) -> None:
         """Compress what is sent."""

@@ -25,7 +25,7 @@ cdef class WebSocketWriter(FrameWriter):
         if self._unsent_bound + size > self.max_write_buffer:
             self._make_room(size)
         if self._deflate is not None and size >= _MIN_DEFLATED_BYTES:
-            # Before the stream moves on: what it gave must be sent.
+            # Checked before the stream moves on: what it has compressed must be sent.
             self._transport._check_thread("write_frame")
             return self._write_deflated(data[:size], opcode)
         self._unsent_bound += size + FRAME_HEADROOM
@@ -48,15 +48,15 @@ cdef class WebSocketWriter(FrameWriter):
         return 0
 
     cdef int _check_open(self) except -1:
-        # picows drops silently what is sent after a close.
+        # picows silently drops what is sent after a close.
         if self._transport is not None:
-            # picows itself has begun to close, and would wait for ever for a server that does not read.
+            # picows itself has begun to close. If the server does not read, picows would wait for ever.
             self.link.on_picows_closing()
         raise DisconnectedError("the connection is closed or closing: nothing was sent")
 
     cdef int _make_room(self, Py_ssize_t size) except -1:
-        # What is unsent can only have shrunk since it was last asked for, and grown by what was written, so
-        # asking costs one Python call in max_write_buffer bytes and not one a frame.
+        # Since the last look, the unsent bytes have only shrunk by themselves, and grown by what was written.
+        # So a look costs one Python call per max_write_buffer bytes, and not one per frame.
         self._unsent_bound = self._transport._tr_get_write_buffer_size()
         if self._unsent_bound and self._unsent_bound + size > self.max_write_buffer:
             raise OverloadedError(
