@@ -86,6 +86,19 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @click.option(
     "--poisson", is_flag=True, default=None, help="Push at exponential gaps, from --seed, not evenly spaced."
 )
+@click.option("--arrivals", metavar="R", help="journeys: visits that begin a second, or steps as for --rate.")
+@click.option(
+    "--users",
+    type=int,
+    metavar="N",
+    help="journeys: users at once.  [default: 10; with --arrivals 10000 at most]",
+)
+@click.option("--iterations", type=int, metavar="N", help="journeys: visits of each user.")
+@click.option("--pause", metavar="TIME", help="journeys: between a user's visits.")
+@click.option("--pace", metavar="TIME", help="journeys: between the beginnings of a user's visits.")
+@click.option(
+    "--max-steps", type=int, metavar="N", help="journeys: names of steps.  [default: 100; at most 500]"
+)
 @click.option("--think-time", metavar="TIME", help="In place of a rate: wait so long after each reply.")
 @click.option("--duration", metavar="TIME", help="How long the schedule runs.  [default: 10s; storm 20s]")
 @click.option("--ramp", metavar="TIME", help="Open the connections evenly over this time.")
@@ -135,6 +148,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "--show-secrets", is_flag=True, default=None, help="Show parameters, headers and payloads in reports."
 )
 @click.option("--data", metavar="FILE", help="CSV or NDJSON; connection i takes row i: {row.column}.")
+@click.option("--data-unique", is_flag=True, default=None, help="journeys: no row is of two visits at once.")
 @click.option("--vsn", metavar="V", help="2.0.0 or 1.0.0.  [default: 2.0.0]")
 @click.option("--insecure", is_flag=True, default=None, help="Take any certificate.")
 @click.option("--ca", metavar="FILE", help="Certificates to trust.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from fastphx.client.channel_iterator import ChannelIterator
 from fastphx.client.context import Context
@@ -14,7 +14,7 @@ from fastphx.client.delivery import Decoder, Delivery, Handler
 from fastphx.client.membership import Membership
 from fastphx.client.outage import Outage
 from fastphx.client.pool import Pool
-from fastphx.client.push import Pusher, PushReply
+from fastphx.client.push import Pusher, PushReply, push_reply
 from fastphx.client.push_buffer import PushBuffer
 from fastphx.client.queue_policy import Policy, check_queue
 from fastphx.errors import clip
@@ -50,6 +50,8 @@ class Channel:
         "unsent",
     )
 
+    delivery_class: ClassVar[type[Delivery]] = Delivery
+
     def __init__(
         self,
         context: Context,
@@ -77,7 +79,7 @@ class Channel:
         self._payload_takes_cursor = callable(payload) and _takes_argument(payload)
         # bytes() of bytes is the same object.
         own_decoder: Decoder | None = bytes if decoder == "raw" else decoder
-        self._delivery = Delivery(
+        self._delivery = self.delivery_class(
             context,
             topic,
             decoder=own_decoder,
@@ -171,7 +173,11 @@ class Channel:
         ChannelCrashedError or ClosedError where the reply can no longer come; NotJoinedError, EncodingError
         and OverloadedError, with nothing sent.
         """
-        return await self._pusher.push(event, payload, timeout, check)
+        message, rtt_ns = await self._pusher.answer(event, payload, timeout)
+        reply = push_reply(message, rtt_ns)
+        if check and reply.status != "ok":
+            raise self._pusher.refused(event, payload, reply)
+        return reply
 
     def cast(self, event: str, payload: Any = NO_PAYLOAD) -> None:
         """Push without waiting for a reply, which is ignored if there is one.

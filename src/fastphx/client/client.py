@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 from fastphx.client.channel import Channel
 from fastphx.client.context import Context
@@ -50,6 +50,8 @@ class Client:
 
     For one event loop and its thread. A closed client stays closed: make another.
     """
+
+    channel_class: ClassVar[type[Channel]] = Channel
 
     def __init__(self, options: Options) -> None:
         self._context = Context(options)
@@ -194,7 +196,7 @@ class Client:
         (see :data:`~fastphx.client.queue_policy.Policy`). *key* tells the messages of the policy ``latest``
         apart. Raises ValueError.
         """
-        return Channel(
+        return self.channel_class(
             self._context,
             self._pool,
             topic,

@@ -24,6 +24,7 @@ from fastphx.errors import (
 )
 from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.joins import JoinState
+from fastphx.protocol.message import Message
 
 MAX_JOIN_WAITERS = 1024
 """Pushes that may wait for their channel's pending join."""
@@ -36,6 +37,11 @@ class PushReply(NamedTuple):
     response: Any
     ref: int
     rtt: float
+
+
+def push_reply(message: Message, rtt_ns: int) -> PushReply:
+    """The reply that *message* is. Raises DecodeError."""
+    return PushReply(message.status, message.response, message.ref_number or 0, rtt_ns / 1e9)
 
 
 class Pusher:
@@ -51,8 +57,9 @@ class Pusher:
         self._topic = membership.topic
         self._unsent = unsent
 
-    async def push(self, event: str, payload: Any, timeout: float | None, check: bool) -> PushReply:
-        """See :meth:`fastphx.client.channel.Channel.push`."""
+    async def answer(self, event: str, payload: Any, timeout: float | None) -> tuple[Message, int]:
+        """Push, and return the reply and its round trip in nanoseconds. See
+        :meth:`fastphx.client.channel.Channel.push`."""
         if timeout is None:
             timeout_s, timeout_ns = self._timeout_s, self._timeout_ns
             deadline_ns = None if timeout_ns is None else monotonic_ns() + timeout_ns
@@ -90,12 +97,13 @@ class Pusher:
                 timer.cancel()
         if type(outcome) is not tuple:
             raise self._failure(outcome, event, timeout_s)
-        message, rtt_ns = outcome
-        reply = PushReply(message.status, message.response, message.ref_number or 0, rtt_ns / 1e9)
-        if check and reply.status != "ok":
-            conceal = socket.redaction(self._membership.join_payload, payload)
-            raise PushError(self._topic, event, reply, conceal)
-        return reply
+        return outcome
+
+    def refused(self, event: str, payload: Any, reply: PushReply) -> PushError:
+        """The error of a push of *payload* that was answered with another status than ok."""
+        socket = self._membership.socket
+        conceal = None if socket is None else socket.redaction(self._membership.join_payload, payload)
+        return PushError(self._topic, event, reply, conceal)
 
     def cast(self, event: str, payload: Any) -> None:
         """See :meth:`fastphx.client.channel.Channel.cast`."""

@@ -524,6 +524,13 @@ class ClientSocket:
         self._gone = self._loop.create_future()
         self._connection.close(functools.partial(settle, self._gone, None))
 
+    def abort(self) -> None:
+        """Cut the connection at once; no more is connected."""
+        self._closing = True
+        if self._task is not None:
+            self._task.cancel()
+        self._connection.abort(ConnectionClosed(1006, "cut"))
+
     async def wait_closed(self) -> None:
         """Return when the connection is gone, in bounded time."""
         if self._task is not None:

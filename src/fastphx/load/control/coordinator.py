@@ -238,6 +238,11 @@ class Coordinator:
             self.result.run_counts.update(line["run_counts"])
             self.result.alive_at_end += line["alive"]
             self.result.closed_by_script += line["closed_by_script"]
+        elif kind == "steps":
+            self.result.add_steps(line)
+        elif kind == "failed":
+            self.result.failures.append(line["why"])
+            self._changed.set()
         elif kind == "topics":
             self.result.add_topics(line["topics"])
         if kind == "final":
@@ -298,7 +303,7 @@ class Coordinator:
         result = self.result
         for reason, number in result.reasons.get("script", {}).items():
             result.failures.append(f"the scenario's {reason} ({number} times)")
-        if not self._scenario.holds and result.counts["connections"] and not result.counts["joins"]:
+        if not self._scenario.holds and result.counts["join_attempts"] and not result.counts["joins"]:
             result.failures.append(f"not one connection could join: {result.main_reason('join')}")
         if not self._scenario.holds or not result.run_s or result.failures or result.interrupted:
             return

@@ -12,7 +12,7 @@ from fastphx.load.plan.target import Target
 from fastphx.load.result.line import MAX_LINE_BYTES
 from fastphx.load.scenarios import Scenario, scenario_of
 from fastphx.load.scenarios.custom import Custom
-from fastphx.load.scenarios.script import shadowed_names
+from fastphx.load.scenarios.script_file import shadowed_names
 
 MAX_BINARY_FIELD_BYTES = 255
 MAX_TOPICS_CHECKED = 200_000
@@ -24,6 +24,8 @@ def preflight(plan: Plan) -> list[str]:
     is taken, not only the first. Raises PlanError, in one sentence; returns sentences of what is allowed, and
     probably not meant."""
     target, scenario = Target(plan), scenario_of(plan)
+    if isinstance(scenario, Custom) or scenario.name != "journey":
+        _check_no_journey(plan)
     sources = {
         "payload": scenario.payload(),
         "join payload": read_payload(plan.join_payload, "join payload"),
@@ -55,12 +57,19 @@ def preflight(plan: Plan) -> list[str]:
     _check_distinct(plan, scenario, target)
     if scenario.has_herd and plan.url is not None and plan.storm_command is None:
         raise PlanError("a storm on a server of yours needs --storm-command, which disturbs it")
-    if not isinstance(scenario, Custom):
+    if not plan.scenario.endswith(".py"):
         return []
     return [
         f"the scenario cannot import the {name}.py beside it: another module has that name, which comes first"
         for name in shadowed_names(plan.scenario)
     ]
+
+
+def _check_no_journey(plan: Plan) -> None:
+    for key in ("arrivals", "users", "iterations", "pause_s", "pace_s", "data_unique"):
+        if getattr(plan, key):
+            flag = f"--{key.removesuffix('_s').replace('_', '-')}"
+            raise PlanError(f"{flag} is of journeys: a scenario file with a subclass of fastphx.load.User")
 
 
 def _check_distinct(plan: Plan, scenario: Scenario, target: Target) -> None:

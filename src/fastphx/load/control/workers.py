@@ -52,7 +52,7 @@ def workers_for(plan: Plan, cores: int | None = None, most_sockets: int | None =
     """As many as the plan says; else as its estimated CPU fills, no more than *cores* (less one for the
     embedded server), and so many that none holds more than *most_sockets*. Never more than connections."""
     if plan.workers:
-        return Workers(min(plan.workers, plan.connections))
+        return Workers(min(plan.workers, _most_sockets(plan)))
     cores = (usable_cores() if cores is None else cores) - (plan.url is None)
     most_sockets = max_connections() if most_sockets is None else most_sockets
     if plan.scenario.endswith(".py"):
@@ -67,7 +67,13 @@ def workers_for(plan: Plan, cores: int | None = None, most_sockets: int | None =
     for_files = min(MOST_FOR_FILES, -(-plan.connections // most_sockets))
     if for_files > count:
         count, why = for_files, f"a process may hold {most_sockets:,} sockets"
-    return Workers(min(count, plan.connections), why)
+    return Workers(min(count, _most_sockets(plan)), why)
+
+
+def _most_sockets(plan: Plan) -> int:
+    """No worker has less than one; a user of a journey counts as one."""
+    is_journey = plan.scenario.endswith(".py") and scenario_class(plan.scenario).name == "journey"
+    return plan.max_users if is_journey else plan.connections
 
 
 def cpu_needed(plan: Plan) -> tuple[str, float]:

@@ -40,6 +40,18 @@ COUNTS = (
     "heartbeat_timeouts",
 )
 """What a worker's sockets count, in the order of the compiled meter's ``Counts``, which says what each is."""
+JOURNEY_COUNTS = (
+    "visits",
+    "visits_ok",
+    "visits_failed",
+    "visits_cut",
+    "ticks",
+    "late_ticks",
+    "unread_dropped",
+    "http_retries",
+    "rows_run_out",
+)
+"""What a worker's visits count besides."""
 ODD = {
     "late": "late replies",
     "duplicates": "duplicate replies",

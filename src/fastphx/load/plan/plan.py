@@ -19,6 +19,12 @@ VSNS = ("2.0.0", "1.0.0")
 MAX_CONNECTIONS = 10_000_000
 MAX_HEARTBEAT_S = 86400.0
 MAX_SEED = (1 << 63) - 1
+DEFAULT_RATE = (RateStep(1000.0, 10.0),)
+DEFAULT_USERS = 10
+MOST_USERS = 10_000
+MOST_STEPS = 500
+ITERATIONS_S = 600.0
+"""How long users have for their iterations where the plan does not say it."""
 CLOSE_TIMEOUT_S = 5.0
 """What leaving a topic and closing a socket may take each, at the end."""
 
@@ -127,12 +133,25 @@ class Plan:
     event: str = _key(_text, "echo")
     payload: str = _key(_json_text, '{"body":"hello"}')
     join_payload: str = _key(_json_text, "{}")
-    rate: tuple[RateStep, ...] = field(
-        default=(RateStep(1000.0, 10.0),), metadata={"parse": None, "key": None}
-    )
+    rate: tuple[RateStep, ...] = field(default=DEFAULT_RATE, metadata={"parse": None, "key": None})
     """Pushes a second in total, not a connection, in steps; they go to the joined sockets in turn."""
     poisson: bool = _key(_flag, False)
     """What the rate brings is not evenly spaced, but comes at exponential gaps, drawn from the seed."""
+    arrivals: tuple[RateStep, ...] = field(default=(), metadata={"parse": None, "key": None})
+    """Visits that begin a second, over all workers, in steps (journeys, the open model); none: the closed
+    one, in which each of the users makes one visit after the other."""
+    users: int = _key(_number, 0)
+    """Users at once: DEFAULT_USERS, or with arrivals at most MOST_USERS, unless given (journeys)."""
+    iterations: int = _key(_number, 0)
+    """Visits of each user (journeys, closed); 0: as many as the duration allows."""
+    pause_s: float = _key(_seconds, 0.0, "pause")
+    """Between the end of a user's visit and its next (journeys, closed)."""
+    pace_s: float = _key(_seconds, 0.0, "pace")
+    """From the beginning of a user's visit to the beginning of its next, at least (journeys, closed)."""
+    data_unique: bool = _key(_flag, False)
+    """No row of the data is of two visits at once; a run that has none left is invalid (journeys)."""
+    max_steps: int = _key(_number, 100)
+    """Names of steps, and of checks, that a journey may make."""
     ramp_s: float = _key(_seconds, 0.0, "ramp")
     """The connections are opened evenly over this time (0: at connect_rate)."""
     connect_rate: float = _key(rate_per_s, 1000.0)
@@ -221,6 +240,15 @@ class Plan:
         self._between("in_flight", 0, 65536)
         self._between("topic_count", 1, 1_000_000, "topics")
         self._between("seed", -MAX_SEED, MAX_SEED)
+        self._between("users", 0, MAX_CONNECTIONS)
+        self._between("iterations", 0, 1_000_000_000)
+        self._between("max_steps", 1, MOST_STEPS, "max-steps")
+        if self.arrivals and (self.iterations or self.pause_s or self.pace_s):
+            raise PlanError(
+                "iterations, pause and pace are of users that visit again: with arrivals each is a new one"
+            )
+        if self.pause_s and self.pace_s:
+            raise PlanError("give either a pause or a pace between two visits of a user")
         if not self.topics or len(self.topics) > 1000:
             raise PlanError("give 1 to 1000 topics a connection")
         if not self.event:
@@ -254,6 +282,11 @@ class Plan:
         return sum(step.duration_s for step in self.rate)
 
     @property
+    def max_users(self) -> int:
+        """Users at once (journeys)."""
+        return self.users or (MOST_USERS if self.arrivals else DEFAULT_USERS)
+
+    @property
     def max_stop_s(self) -> float:
         """The longest that stopping gracefully takes."""
         return self.graceful_stop_s + 2 * CLOSE_TIMEOUT_S
@@ -275,15 +308,21 @@ class Plan:
         values: dict[str, Any] = {}
         for each in fields(cls):
             key = each.metadata["key"] or each.name
-            if key not in given or each.name == "rate":
+            if key not in given or each.name in ("rate", "arrivals"):
                 continue
             _check_text(given[key], key)
             try:
                 values[each.name] = each.metadata["parse"](given[key])
             except PlanError as error:
                 raise PlanError(f"{key}: {error}") from None
-        if "rate" in given or "duration" in given:
-            values["rate"] = rate_steps(given.get("rate", 1000.0), given.get("duration"))
+        duration = given.get("duration")
+        if given.get("arrivals"):
+            values["arrivals"] = rate_steps(given["arrivals"], duration)
+            duration = sum(step.duration_s for step in values["arrivals"])
+        elif values.get("iterations") and duration is None:
+            duration = ITERATIONS_S
+        if "rate" in given or duration is not None:
+            values["rate"] = rate_steps(given.get("rate", 1000.0), duration)
         return cls(**values)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -291,7 +330,7 @@ class Plan:
         mapping: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.name == "rate":
+            if each.name in ("rate", "arrivals"):
                 value = value[0].rate if len(value) == 1 else ",".join(map(str, value))
             elif isinstance(value, tuple):
                 value = [list(item) if isinstance(item, tuple) else item for item in value]

@@ -96,9 +96,9 @@ class Target:
         """Connection *i*'s row of the plan's data file; empty where there is none."""
         return self._rows[i % len(self._rows)]
 
-    def params(self, i: int) -> list[tuple[str, str]]:
-        """Connection *i*'s parameters."""
-        row = self.row(i)
+    def params(self, i: int, row: Row | None = None) -> list[tuple[str, str]]:
+        """Connection *i*'s parameters, with its own row of the data file or another."""
+        row = self.row(i) if row is None else row
         return [(name, value.of(i, row)) for name, value in self._params]
 
     def url(self, i: int) -> str:
@@ -115,11 +115,11 @@ class Target:
         """Every connection has the same URL and options."""
         return self._fixed_url is not None and self._fixed_options is not None
 
-    def options(self, i: int) -> ConnectOptions:
-        """How connection *i* is made."""
+    def options(self, i: int, row: Row | None = None) -> ConnectOptions:
+        """How connection *i* is made, with its own row of the data file or another."""
         if self._fixed_options is not None:
             return self._fixed_options
-        row = self.row(i)
+        row = self.row(i) if row is None else row
         try:
             return replace(
                 self._options,

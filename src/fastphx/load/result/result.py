@@ -116,6 +116,9 @@ class Result:
         self.cpu_s += line["cpu_s"]
         self.seconds.setdefault(second, Second(second)).add(line)
 
+    def add_steps(self, line: dict[str, Any]) -> None:
+        """Add what a line of a journey says of its steps and checks."""
+
     def add_topics(self, topics: dict[str, list[int]]) -> None:
         """Add what some topics of a worker came to."""
         _add_each(self.topics, topics)

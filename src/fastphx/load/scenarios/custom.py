@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from fastphx.load.plan.plan import Plan
 from fastphx.load.scenarios.base import Scenario
-from fastphx.load.scenarios.script import load_script
+from fastphx.load.scenarios.script import script_class
+from fastphx.load.scenarios.script_file import load_module
 
 
 class Custom(Scenario):
@@ -16,4 +17,4 @@ class Custom(Scenario):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
-        self.script = load_script(plan.scenario)
+        self.script = script_class(getattr(load_module(plan.scenario), "Scenario", None), plan.scenario)

@@ -20,15 +20,10 @@ closed or the run stops. An exception in one fails the run.
 from __future__ import annotations
 
 import inspect
-import itertools
 import math
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.machinery import PathFinder
-from pathlib import Path
 from random import Random
-from types import ModuleType
 from typing import Any, Protocol
 
 from fastphx.errors import DisconnectedError, NotJoinedError, OverloadedError, clip
@@ -36,7 +31,6 @@ from fastphx.load.plan.error import PlanError
 from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.timing.wheel import CallbackTimer, TimerWheel
 
-MAX_NEIGHBOURS = 1000
 HOOKS = ("setup", "on_joined", "on_message", "on_reply")
 
 
@@ -128,53 +122,21 @@ class Script:
         self._fastphx.owner.script_closed(self._fastphx.session)
 
 
-def load_script(path: str) -> type[Script]:
-    """The class ``Scenario`` of a Python file, ready to be instantiated a socket. Raises PlanError.
-
-    The file is a module like any other: it is in ``sys.modules``, under a name of its own, and imports what
-    lies beside it, where the library and what is installed have no such name (:func:`shadowed_names`).
-    """
-    module = ModuleType(f"fastphx_script_{Path(path).stem}")
-    module.__file__ = path
-    sys.modules[module.__name__] = module
-    folder = str(Path(path).absolute().parent)
-    if folder not in sys.path:
-        sys.path.append(folder)
-    try:
-        code = compile(Path(path).read_bytes(), path, "exec")
-        exec(code, module.__dict__)
-    except OSError as error:
-        raise PlanError(f"the scenario {clip(path)} cannot be read ({error.strerror})") from None
-    except (Exception, SystemExit) as error:
-        line = getattr(error, "lineno", None)
-        if line is None and error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-            line = error.__traceback__.tb_next.tb_lineno
-        where = f" at line {line}" if line else ""
-        raise PlanError(
-            f"the scenario {clip(path)} fails{where} ({type(error).__name__}: {clip(str(error))})"
-        ) from None
-    found = getattr(module, "Scenario", None)
+def script_class(found: object, path: str) -> type[Script]:
+    """A file's class ``Scenario``, ready to be instantiated a socket. Raises PlanError."""
     if not isinstance(found, type):
-        raise PlanError(f"the scenario {clip(path)} has no class Scenario")
+        raise PlanError(
+            f"the scenario {clip(path)} has no class Scenario, and no subclass of fastphx.load.User"
+        )
     for hook in HOOKS:
         if inspect.iscoroutinefunction(getattr(found, hook, None)):
-            raise PlanError(f"the scenario's {hook} is async: hooks are plain functions, which must not wait")
+            raise PlanError(
+                f"the scenario's {hook} is async: hooks are plain functions, which must not wait; "
+                "what waits is a journey, a subclass of fastphx.load.User"
+            )
     if issubclass(found, Script):
         return found
     return type("Scenario", (found, Script), {})
-
-
-def shadowed_names(path: str) -> list[str]:
-    """The modules beside a script that it cannot import, since the library, or what is installed, has their
-    name; of the first MAX_NEIGHBOURS of its folder."""
-    script = Path(path).absolute()
-    neighbours = (each for each in script.parent.glob("*.py") if each.name != script.name)
-    elsewhere = [each for each in sys.path if each != str(script.parent)]
-    return [
-        each.stem
-        for each in sorted(itertools.islice(neighbours, MAX_NEIGHBOURS))
-        if each.stem in sys.builtin_module_names or PathFinder.find_spec(each.stem, elsewhere) is not None
-    ]
 
 
 def make_script(

@@ -1,6 +1,7 @@
 """One load worker: a process of its own with one event loop, that speaks JSON lines.
 
-It reads from stdin, one JSON object a line: first ``{"plan": {…}, "share": {…}}``, then commands:
+It reads from stdin, one JSON object a line: first ``{"plan": {…}, "share": {…}}``, for journeys with
+``"shared"``, what their ``before`` has returned; then commands:
 
 - ``{"command": "connect", "at_ns": …}``: open the share's connections, the plan's way.
 - ``{"command": "open", "i": …, "due_ns": …}``: open one connection; it was due at that time.
@@ -16,7 +17,9 @@ It writes to stdout: ``{"type": "hello"}`` when the plan is read, ``{"type": "st
 what was counted since the last one, ``{"type": "ready"}`` when each connection of the share has ended its
 first attempt, ``{"type": "scheduled"}`` when the schedule has ended, ``{"type": "topics"}`` at the end with
 what was published and received, some topics a line, and ``{"type": "final"}`` with what is left and the
-totals. Times are CLOCK_MONOTONIC in nanoseconds, which all processes of a machine share.
+totals. A journey's stats lines also have its steps and checks; what does not fit at the end comes in lines
+``{"type": "steps"}``, and ``{"type": "failed", "why": …}`` says that the run has no sense. Times are
+CLOCK_MONOTONIC in nanoseconds, which all processes of a machine share.
 At the end of stdin it leaves at once: whoever started it is gone. It ignores SIGINT: its parent decides.
 """
 
@@ -30,7 +33,7 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
@@ -38,8 +41,12 @@ from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.result.line import MAX_LINE_BYTES, encode_line
 from fastphx.load.result.memory import rss_bytes
+from fastphx.load.scenarios import scenario_class
 from fastphx.load.worker.event_loop import run_on_uvloop
 from fastphx.load.worker.runner import Runner
+
+if TYPE_CHECKING:
+    from fastphx.load.worker.journey_runner import JourneyRunner
 
 MAX_UNREAD_BYTES = 64 << 20
 
@@ -97,14 +104,14 @@ async def _obey(commands: asyncio.StreamReader, output: _Output) -> None:
     first = await _next_line(commands)
     if first is None:
         return
-    runner = Runner(Plan.from_mapping(first["plan"]), Share(**first["share"]), output.write)
+    runner = _runner(Plan.from_mapping(first["plan"]), Share(**first["share"]), output, first.get("shared"))
     output.write({"type": "hello", "pid": os.getpid(), "rss_bytes": rss_bytes()})
     runner.loop_lag.start()
     tasks: set[asyncio.Task[None]] = set()
     stopping: asyncio.Task[None] | None = None
     reading = asyncio.create_task(_next_line(commands))
     while True:
-        watched: set[asyncio.Future[None]] = {runner.opener.crashed, *tasks}
+        watched: set[asyncio.Future[None]] = {runner.crashed, *tasks}
         waited: set[asyncio.Future[Any]] = {reading, *watched}
         await asyncio.wait(waited if stopping is None else {*waited, stopping}, return_when="FIRST_COMPLETED")
         for future in watched:
@@ -132,7 +139,7 @@ async def _obey(commands: asyncio.StreamReader, output: _Output) -> None:
                 runner.follow()
                 tasks.add(asyncio.create_task(runner.report(at_ns)))
             case {"command": "pace", "rate": int(rate) | float(rate)}:
-                runner.meter.start_pacing(rate)
+                runner.pace(rate)
             case {"command": "start", "at_ns": int(at_ns)}:
                 runner.start(at_ns)
             case {"command": "storm", "at_ns": int(at_ns)}:
@@ -149,6 +156,15 @@ async def _obey(commands: asyncio.StreamReader, output: _Output) -> None:
     for line in runner.last_lines():
         output.write(line)
         await output.flushed()
+
+
+def _runner(plan: Plan, share: Share, output: _Output, shared: Any) -> Runner | JourneyRunner:
+    """What runs the share: journeys have their own, and import the client for it."""
+    if scenario_class(plan.scenario).name != "journey":
+        return Runner(plan, share, output.write)
+    from fastphx.load.worker.journey_runner import JourneyRunner
+
+    return JourneyRunner(plan, share, output.write, shared)
 
 
 def main() -> None:

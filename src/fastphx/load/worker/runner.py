@@ -31,13 +31,11 @@ from fastphx.load.worker.payload import Payload
 from fastphx.load.worker.scripted import ScriptedSession
 from fastphx.load.worker.stamp import Stamp
 from fastphx.load.worker.stats import Stats
-from fastphx.load.worker.timeouts import ABORT_TIMEOUT_S, QUIET_S
+from fastphx.load.worker.timeouts import ABORT_TIMEOUT_S, QUIET_S, STATS_INTERVAL_S
 from fastphx.serializers import JsonV1
 from fastphx.timing.backoff import DEFAULT_BASE_S, full_jitter
 from fastphx.timing.wheel import CallbackTimer, wheel_for
 from fastphx.transports.connector import connect
-
-STATS_INTERVAL_S = 1.0
 
 
 class Runner:
@@ -106,6 +104,11 @@ class Runner:
         pushing = sum(self.scenario.pushes(i) for i in range(self.plan.connections))
         return sum(self.scenario.pushes(i) for i in own) / pushing if pushing else 0.0
 
+    @property
+    def crashed(self) -> asyncio.Future[None]:
+        """Gets what must not happen."""
+        return self.opener.crashed
+
     # -- commands
 
     def connect(self, at_ns: int) -> None:
@@ -169,6 +172,10 @@ class Runner:
         due, and messages are counted by event."""
         self.meter.joins_from_due = True
         self.meter.count_events()
+
+    def pace(self, rate_per_s: float) -> None:
+        """Each joined connection pushes at that rate by itself."""
+        self.meter.start_pacing(rate_per_s)
 
     def start(self, at_ns: int) -> None:
         """Start the schedule at *at_ns*."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2s
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from fastphx.foreign_text import MAX_SHOWN_CHARS, clipped
 from fastphx.load.result.histogram import Histogram
@@ -15,7 +15,7 @@ from fastphx.load.result.reasons import Reasons
 from fastphx.load.worker.cpu_taken import stolen_s, waited_s
 from fastphx.load.worker.herd import Herd
 from fastphx.load.worker.loop_lag import LoopLag
-from fastphx.load.worker.meter import HISTOGRAMS, Meter
+from fastphx.load.worker.meter import HISTOGRAMS
 
 MAX_TOPICS_A_LINE = 10_000
 
@@ -27,20 +27,51 @@ def _name(topic: str) -> str:
     return f"{clipped(topic)}{blake2s(topic.encode(), digest_size=8).hexdigest()}"
 
 
+class Measuring(Protocol):
+    """What counts: it has a histogram under each of the names that Stats is given."""
+
+    @property
+    def counts(self) -> dict[str, int]: ...
+    @property
+    def events(self) -> Mapping[str, Any] | None: ...
+    @property
+    def topics(self) -> Mapping[str, Any] | None: ...
+    @property
+    def connected(self) -> int: ...
+    @property
+    def joined(self) -> int: ...
+    @property
+    def in_flight(self) -> int: ...
+
+
+@runtime_checkable
+class Visited(Protocol):
+    """What counts visits, too."""
+
+    visiting: int
+
+
 class Stats:
     """Makes the lines of one worker: of what was counted since the last line, while the schedule ran, and in
     all."""
 
-    def __init__(self, meter: Meter, reasons: Reasons, loop_lag: LoopLag, herd: Herd) -> None:
+    def __init__(
+        self,
+        meter: Measuring,
+        reasons: Reasons,
+        loop_lag: LoopLag,
+        herd: Herd,
+        histograms: Sequence[str] = HISTOGRAMS,
+    ) -> None:
         self._meter = meter
         self._reasons = reasons
         self._loop_lag = loop_lag
         self._herd = herd
-        self._measured: dict[str, Histogram] = {name: getattr(meter, name) for name in HISTOGRAMS}
+        self._measured: dict[str, Histogram] = {name: getattr(meter, name) for name in histograms}
         self._measured |= {"loop_lag": loop_lag.histogram, "rejoin": herd.rejoins, "attempt": herd.attempts}
         self._totals = {name: Histogram() for name in self._measured}
         self._last_events: dict[str, tuple[int, int]] = {}
-        self._last_counts = self._start_counts = meter.counts
+        self._last_counts = self._start_counts = dict(meter.counts)
         self._last_cpu_s = self._start_cpu_s = time.process_time()
         self._start_waited_s = self._start_stolen_s = 0.0
         self.subscribers: dict[str, int] = {}
@@ -49,7 +80,7 @@ class Stats:
     def start_schedule(self) -> None:
         """The schedule starts: `scheduled` counts from here."""
         self.subscribers = {topic: count.subscribers for topic, count in (self._meter.topics or {}).items()}
-        self._start_counts = self._meter.counts
+        self._start_counts = dict(self._meter.counts)
         self._start_cpu_s = time.process_time()
         self._start_waited_s, self._start_stolen_s = waited_s(), stolen_s()
         self._loop_lag.restart()
@@ -57,7 +88,7 @@ class Stats:
     def line(self, kind: str = "stats") -> dict[str, Any]:
         """What was counted and timed since the last line, and how things stand."""
         meter = self._meter
-        counts = meter.counts
+        counts = dict(meter.counts)
         cpu_s = time.process_time()
         histograms: dict[str, Any] = {}
         for name, histogram in self._measured.items():
@@ -81,6 +112,8 @@ class Stats:
             "cpu_s": cpu_s - self._last_cpu_s,
             "rss_bytes": rss_bytes(),
         }
+        if isinstance(meter, Visited):
+            line["visiting"] = meter.visiting
         events = {event: (count.count, count.size_bytes) for event, count in (meter.events or {}).items()}
         if events:
             line["event_counts"] = {
@@ -126,7 +159,7 @@ class Stats:
     def final(self) -> dict[str, Any]:
         """The last line: what stands since the last one, and the totals of everything."""
         line = self.line("final")
-        line["totals"] = self._meter.counts
+        line["totals"] = dict(self._meter.counts)
         line["total_histograms"] = {
             name: total.export() for name, total in self._totals.items() if total.count
         }

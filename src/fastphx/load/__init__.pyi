@@ -1,0 +1,1 @@
+from fastphx.load.journeys.user import User as User

@@ -1,0 +1,95 @@
+"""How a step or a visit ends otherwise than well, and in which words that is counted."""
+
+from __future__ import annotations
+
+import traceback
+from types import TracebackType
+
+from fastphx.errors import (
+    ChannelCrashedError,
+    ClosedError,
+    ConnectionLostError,
+    DisconnectReason,
+    FastphxError,
+    JoinError,
+    JoinTimeoutError,
+    PushError,
+    PushTimeoutError,
+)
+from fastphx.foreign_text import clipped
+
+MAX_REASON_CHARS = 200
+_STEP = "_fastphx_step"
+
+
+class VisitFailed(BaseException):
+    """What ``User.fail`` raises: no ``except Exception`` of a script catches it."""
+
+
+class VisitStopped(BaseException):
+    """The run stops: what the visit waits for is not waited for any more."""
+
+
+class StepError(FastphxError):
+    """A step did not come to what it should have."""
+
+
+class WaitTimeoutError(StepError, TimeoutError):
+    """The message that was waited for did not come in time."""
+
+
+def blame(error: BaseException, step: str) -> None:
+    """Let *error* say which step it came from, the first that it passes."""
+    if not hasattr(error, _STEP):
+        setattr(error, _STEP, step)
+
+
+def step_of(error: BaseException) -> str | None:
+    """The step that *error* came from."""
+    found: str | None = getattr(error, _STEP, None)
+    return found
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a step failed, in few words, so that the same cause has the same words."""
+    if isinstance(error, PushError):
+        response = error.reply.response
+        reason = response.get("reason") if isinstance(response, dict) else None
+        return clipped(
+            f"status {error.reply.status}" + (f": {reason}" if isinstance(reason, str) else ""),
+            MAX_REASON_CHARS,
+        )
+    if isinstance(error, JoinError):
+        response = error.response
+        reason = response.get("reason") if isinstance(response, dict) else None
+        return clipped(f"refused: {reason}" if isinstance(reason, str) else "refused", MAX_REASON_CHARS)
+    if isinstance(error, PushTimeoutError | JoinTimeoutError | WaitTimeoutError):
+        return "timeout"
+    if isinstance(error, ConnectionLostError):
+        return "disconnected"
+    if isinstance(error, ChannelCrashedError):
+        return "the channel crashed"
+    if isinstance(error, ClosedError):
+        # A socket that is not to reconnect is closed with why it was lost.
+        lost = isinstance(error.__cause__, DisconnectReason)
+        return "disconnected" if lost else "the channel was closed"
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return clipped(str(error) or type(error).__name__, MAX_REASON_CHARS)
+
+
+def is_of_the_server(error: BaseException) -> bool:
+    """Whether a visit that *error* has left has failed on what it loads, and not on a fault of the script."""
+    return step_of(error) is not None or isinstance(error, FastphxError | ConnectionError | TimeoutError)
+
+
+def user_frames(trace: TracebackType | None, path: str) -> list[traceback.FrameSummary]:
+    """The frames of *trace* that are the script's own."""
+    return [frame for frame in traceback.extract_tb(trace) if frame.filename == path]
+
+
+def place_of(trace: TracebackType | None, path: str) -> str:
+    """Where in the script *trace* was last, like ``shop.py:21``."""
+    frames = user_frames(trace, path)
+    name = path.rsplit("/", 1)[-1]
+    return f"{name}:{frames[-1].lineno}" if frames else name

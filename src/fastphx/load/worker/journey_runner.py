@@ -1,0 +1,441 @@
+"""Runs one share of a plan's journeys on one event loop: begins visits, ends them, and counts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from time import monotonic_ns
+from typing import Any
+
+from fastphx.load.journeys.failure import (
+    VisitFailed,
+    VisitStopped,
+    is_of_the_server,
+    place_of,
+    reason_of,
+    step_of,
+    user_frames,
+)
+from fastphx.load.journeys.run import Run
+from fastphx.load.journeys.user import User
+from fastphx.load.journeys.visit import Visit
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.rows import Row
+from fastphx.load.plan.share import Share
+from fastphx.load.result.reasons import Reasons
+from fastphx.load.scenarios import scenario_of
+from fastphx.load.scenarios.journey import Journey
+from fastphx.load.worker.arrivals import arrivals
+from fastphx.load.worker.herd import Herd
+from fastphx.load.worker.journey_meter import HISTOGRAMS, JourneyMeter
+from fastphx.load.worker.loop_lag import LoopLag
+from fastphx.load.worker.rows_in_use import RowsInUse
+from fastphx.load.worker.stats import Stats
+from fastphx.load.worker.timeouts import STATS_INTERVAL_S
+from fastphx.timing.wheel import CallbackTimer
+
+FINALLY_S = 1.0
+"""What ``finally`` blocks and ``stop()`` have once a visit was cancelled."""
+RETRY_S = 1.0
+"""A user whose ``start()`` has failed tries again after so long."""
+MAX_BURST = 256
+"""Visits that begin in one turn of the loop."""
+_PACKAGE = Path(__file__).parents[2]
+_OWN_TASKS = (f"{_PACKAGE / 'client'}{os.sep}", f"{_PACKAGE / 'transports'}{os.sep}")
+_LIBRARIES = f"{os.sep}aiohttp{os.sep}"
+
+
+class JourneyRunner:
+    """One share of a plan's visits; *write* gets the lines of the worker protocol, *shared* is what the
+    file's ``before`` has returned."""
+
+    def __init__(
+        self, plan: Plan, share: Share, write: Callable[[dict[str, Any]], object], shared: Any = None
+    ) -> None:
+        if plan.url is None:
+            raise PlanError("a worker's plan has no URL")
+        self.plan = plan
+        self.share = share
+        scenario = scenario_of(plan)
+        assert isinstance(scenario, Journey)
+        self.scenario = scenario
+        self._write = write
+        self._loop = asyncio.get_running_loop()
+        self.crashed: asyncio.Future[None] = self._loop.create_future()
+        self._reasons = Reasons()
+        self.meter = JourneyMeter(plan.scenario, plan.max_steps, self._fail, self._reasons)
+        self._run = Run(plan, self.meter, shared=shared)
+        self._rows = RowsInUse(plan, share)
+        self.loop_lag = LoopLag(self._run.wheel)
+        self.stats = Stats(self.meter, self._reasons, self.loop_lag, Herd(), HISTOGRAMS)
+        self._visits: dict[asyncio.Task[None], tuple[Visit, type[User]]] = {}
+        self._owners: dict[asyncio.Task[Any], Visit] = {}
+        self._followed: dict[int, asyncio.Task[None]] = {}
+        self._known: set[type[User]] = set()
+        """The classes that a visit has ended of."""
+        self._told: set[str] = set()
+        self._due: Iterator[tuple[int, int]] = iter(())
+        self._next: tuple[int, int] | None = None
+        self._timer = CallbackTimer(self._begin_due)
+        self._end_timer = CallbackTimer(self._schedule_ended)
+        self._started_ns = 0
+        self._has_failed = False
+        self._loop.set_task_factory(self._new_task)
+
+    # -- commands
+
+    def connect(self, at_ns: int) -> None:
+        """Visits connect by themselves: it is ready."""
+        self._write(self.stats.line("ready"))
+
+    def start(self, at_ns: int) -> None:
+        """Start the schedule at *at_ns*: visits arrive, or users begin their first."""
+        plan = self.plan
+        self.stats.start_schedule()
+        self._started_ns = at_ns
+        if plan.arrivals:
+            self._due = arrivals(plan.arrivals, at_ns, self.share, plan.seed if plan.poisson else None)
+        else:
+            between_ns = plan.ramp_s * 1e9 / plan.max_users
+            own = range(self.share.index, plan.max_users, self.share.workers)
+            self._due = ((user, at_ns + int(user * between_ns)) for user in own)
+        self._next = next(self._due, None)
+        self._end_timer.schedule(self._run.wheel, deadline_ns=at_ns + int(plan.duration_s * 1e9))
+        self._arm()
+
+    def follow(self) -> None:
+        """Users come and go by `open` and `close` alone."""
+        self.stats.start_schedule()
+
+    def open(self, i: int, due_ns: int) -> None:
+        """User *i* begins."""
+        if i not in self._followed and not self._run.is_stopping:
+            self._followed[i] = self._begin_user(i)
+
+    def close(self, i: int) -> None:
+        """User *i* ends: what it does is cancelled."""
+        task = self._followed.pop(i, None)
+        if task is not None:
+            visit, _ = self._visits.get(task, (None, None))
+            if visit is not None:
+                visit.is_cut = True
+            task.cancel()
+
+    def pace(self, rate_per_s: float) -> None:
+        """Users pace themselves."""
+
+    def storm(self, at_ns: int) -> None:
+        """Storms are of held sockets."""
+
+    async def stop(self) -> None:
+        """Begin no visit, let those that run end, cancel what has not, and close what is left."""
+        self._end_schedule()
+        await self._ended(self.plan.graceful_stop_s)
+        await self._cancel()
+
+    async def abort(self) -> None:
+        """Cut everything."""
+        self._end_schedule()
+        await self._cancel()
+
+    def _end_schedule(self) -> None:
+        self._timer.cancel()
+        self._end_timer.cancel()
+        self._next = None
+        self._schedule_ended()
+        self._run.stop()
+
+    async def _ended(self, timeout_s: float) -> None:
+        if self._visits:
+            await asyncio.wait(list(self._visits), timeout=timeout_s)
+
+    async def _cancel(self) -> None:
+        for task, (visit, _) in list(self._visits.items()):
+            visit.is_cut = True
+            task.cancel()
+        await self._ended(FINALLY_S)
+        for task, (visit, user_class) in list(self._visits.items()):
+            self._name_swallower(task, user_class)
+            self.meter.counts["visits_cut"] += 1
+            visit.abort()
+        self._visits.clear()
+
+    def _name_swallower(self, task: asyncio.Task[None], user_class: type[User]) -> None:
+        lines = [
+            frame.f_lineno for frame in task.get_stack() if frame.f_code.co_filename == self.plan.scenario
+        ]
+        where = f" at {os.path.basename(self.plan.scenario)}:{lines[-1]}" if lines else ""
+        self._reasons.add(
+            "stop", f"{user_class.__name__}{where} goes on though it was cancelled, and was cut"
+        )
+
+    # -- beginning
+
+    def _arm(self) -> None:
+        if self._next is not None:
+            self._timer.schedule(self._run.wheel, deadline_ns=self._next[1])
+
+    def _begin_due(self) -> None:
+        """Begin what is due; after a stall in turns with what is under way."""
+        for _ in range(MAX_BURST):
+            if self._next is None or self._next[1] > monotonic_ns():
+                break
+            number, due_ns = self._next
+            self._next = next(self._due, None)
+            self.meter.schedule_lag.record(monotonic_ns() - due_ns)
+            if self.plan.arrivals:
+                self._arrive(number, due_ns)
+            else:
+                self._begin_user(number)
+        self._arm()
+
+    def _arrive(self, number: int, due_ns: int) -> None:
+        counts = self.meter.counts
+        counts["arrivals"] += 1
+        row = None
+        if len(self._visits) < -(-self.plan.max_users // self.share.workers):
+            row = self._rows.take(number)
+            if row is None:
+                counts["rows_run_out"] += 1
+        if row is None:
+            counts["unsent"] += 1
+            return
+        user_class = self.scenario.user_class(number)
+        visit = Visit(self._run, number, number, row)
+        self._spawn(self._arrival(user_class, visit, due_ns), visit, user_class)
+
+    def _begin_user(self, index: int) -> asyncio.Task[None]:
+        user_class = self.scenario.user_class(index)
+        visit = Visit(self._run, index, index, {})
+        return self._spawn(self._user(user_class, visit), visit, user_class)
+
+    def _spawn(
+        self, coroutine: Coroutine[Any, Any, None], visit: Visit, user_class: type[User]
+    ) -> asyncio.Task[None]:
+        task = visit.task = asyncio.Task(coroutine, loop=self._loop)
+        self._visits[task] = (visit, user_class)
+        self._owners[task] = visit
+        task.add_done_callback(self._gone)
+        return task
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        self._owners.pop(task, None)
+        self._visits.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None and not self.crashed.done():
+            self.crashed.set_exception(error)
+        if not self._visits and self._next is None and not self.plan.arrivals and not self._followed:
+            # Each user has made its visits.
+            self._end_timer.cancel()
+            self._schedule_ended()
+
+    def _new_task(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        """A task that a visit starts ends with it; those of the libraries are their own."""
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        current = asyncio.current_task(loop)
+        parent = None if current is None else self._owners.get(current)
+        if parent is not None and not _is_of_a_library(coroutine):
+            parent.tasks.add(task)
+            self._owners[task] = parent
+            task.add_done_callback(self._child_gone)
+        return task
+
+    def _child_gone(self, task: asyncio.Task[Any]) -> None:
+        visit = self._owners.pop(task, None)
+        if visit is not None:
+            visit.tasks.discard(task)
+
+    # -- a user's life
+
+    async def _arrival(self, user_class: type[User], visit: Visit, due_ns: int) -> None:
+        """A user of one visit."""
+        try:
+            user = _user_of(user_class, visit)
+            await self._visit(user, visit, due_ns, self._whole(user, visit))
+        finally:
+            self._rows.give_back(visit.number)
+
+    async def _whole(self, user: User, visit: Visit) -> None:
+        try:
+            await user.start()
+            await user.run()
+        finally:
+            await user.stop()
+
+    async def _user(self, user_class: type[User], visit: Visit) -> None:
+        """A user that visits again and again."""
+        plan, run = self.plan, self._run
+        number, made = visit.index, 0
+        row = await self._row(number)
+        user: User | None = None
+        begun_ns = monotonic_ns()
+        try:
+            while (
+                row is not None and not run.is_stopping and not (plan.iterations and made == plan.iterations)
+            ):
+                begun_ns = monotonic_ns()
+                visit.begin_visit(number + made * plan.max_users, row)
+                made += 1
+                self.meter.counts["arrivals"] += 1
+                if user is None:
+                    user = _user_of(user_class, visit)
+                    if not await self._start(user, visit):
+                        user = None
+                        await visit.sleep_until(monotonic_ns() + int(RETRY_S * 1e9))
+                        continue
+                await self._visit(user, visit, begun_ns, user.run())
+                if plan.pace_s:
+                    await visit.sleep_until(begun_ns + int(plan.pace_s * 1e9))
+                elif plan.pause_s:
+                    await visit.sleep_until(monotonic_ns() + int(plan.pause_s * 1e9))
+        except VisitStopped:
+            pass
+        except asyncio.CancelledError:
+            if not visit.is_cut:
+                raise
+        finally:
+            self._rows.give_back(number)
+            if user is not None:
+                await self._stop(user, visit)
+            await visit.end_user()
+
+    async def _row(self, number: int) -> Row | None:
+        row = self._rows.take(number)
+        if row is None:
+            self.meter.counts["rows_run_out"] += 1
+        return row
+
+    async def _start(self, user: User, visit: Visit) -> bool:
+        """Whether the user could start; where not, that is a visit that has failed."""
+        counts = self.meter.counts
+        try:
+            await user.start()
+        except (Exception, VisitFailed, VisitStopped, asyncio.CancelledError) as error:
+            counts["visits"] += 1
+            self._count_end(user, visit, error)
+            await visit.end_visit()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return False
+        visit.kept, visit.opened = visit.opened, []
+        return True
+
+    async def _stop(self, user: User, visit: Visit) -> None:
+        try:
+            async with asyncio.timeout(FINALLY_S if self._run.is_stopping else self.plan.timeout_s):
+                await user.stop()
+        except (Exception, VisitFailed, VisitStopped) as error:
+            self._reasons.add("visit", f"stop: {self._told_as(user, error)}")
+
+    async def _visit(
+        self, user: User, visit: Visit, due_ns: int, coroutine: Coroutine[Any, Any, None]
+    ) -> None:
+        meter = self.meter
+        counts = meter.counts
+        counts["visits"] += 1
+        meter.visiting += 1
+        begun_ns = monotonic_ns()
+        error: BaseException | None = None
+        try:
+            await coroutine
+        except (Exception, VisitFailed, VisitStopped, asyncio.CancelledError) as raised:
+            error = raised
+        ended_ns = monotonic_ns()
+        meter.visiting -= 1
+        if error is None and not visit.is_cut:
+            counts["visits_ok"] += 1
+            meter.visit.record(ended_ns - due_ns)
+            meter.visit_uncorrected.record(ended_ns - begun_ns)
+            self._known.add(type(user))
+        else:
+            self._count_end(user, visit, error)
+        left = await visit.end_visit()
+        if left:
+            self._reasons.add("left open", f"{type(user).__name__} ended with sockets that were not closed")
+        if isinstance(error, asyncio.CancelledError) and visit.is_cut:
+            raise error
+
+    def _count_end(self, user: User, visit: Visit, error: BaseException | None) -> None:
+        """A visit has ended otherwise than well."""
+        counts = self.meter.counts
+        is_cut = isinstance(error, VisitStopped) or (
+            visit.is_cut and (error is None or isinstance(error, asyncio.CancelledError))
+        )
+        if is_cut or error is None:
+            counts["visits_cut"] += 1
+            return
+        counts["visits_failed"] += 1
+        self._reasons.add("visit", self._told_as(user, error))
+        self._known.add(type(user))
+
+    def _told_as(self, user: User, error: BaseException) -> str:
+        """Why a visit has failed, in few words; a fault of the script's is told with its traceback, once."""
+        script = self.plan.scenario
+        where = place_of(error.__traceback__, script)
+        if isinstance(error, VisitFailed):
+            return str(error)
+        if isinstance(error, AssertionError):
+            return f"assertion at {where}" + (f": {error}" if str(error) else "")
+        if is_of_the_server(error):
+            step = step_of(error)
+            return f"{step}: {reason_of(error)}" if step else f"{reason_of(error)} at {where}"
+        kind = f"{type(error).__name__} at {where}"
+        self._reasons.add("script", kind)
+        if kind not in self._told:
+            self._told.add(kind)
+            frames = "".join(traceback.format_list(user_frames(error.__traceback__, script)))
+            sys.stderr.write(f"{frames}{type(error).__name__}: {error}\n")
+        if type(user) not in self._known:
+            self._fail(f"the first visit of {type(user).__name__} fails: {kind}: {error}")
+        return f"script: {kind}"
+
+    def _fail(self, why: str) -> None:
+        """The run has no sense: tell, once."""
+        if not self._has_failed:
+            self._has_failed = True
+            self._write({"type": "failed", "why": why})
+
+    # -- lines
+
+    def _schedule_ended(self) -> None:
+        """The schedule is over, or was stopped before its end: tell what was counted while it ran, once."""
+        if not self._started_ns:
+            return
+        self._timer.cancel()
+        run_s = min(self.plan.duration_s, max(0, monotonic_ns() - self._started_ns) / 1e9)
+        self._write({**self.stats.scheduled(run_s, self.meter.connected), "closed_by_script": 0})
+        self._started_ns = 0
+
+    def last_lines(self) -> Iterator[dict[str, Any]]:
+        """What is left of the steps, and the last line."""
+        for part in self.meter.take_rest():
+            yield {"type": "steps", **part}
+        yield self.stats.final()
+
+    async def report(self, from_ns: int) -> None:
+        """Write a line a second from *from_ns* on, until cancelled."""
+        second = 0
+        while True:
+            second += 1
+            await asyncio.sleep((from_ns - time.monotonic_ns()) / 1e9 + second * STATS_INTERVAL_S)
+            self._write({**self.stats.line(), **self.meter.take()})
+
+
+def _user_of(user_class: type[User], visit: Visit) -> User:
+    user = user_class.__new__(user_class)
+    user._visit = visit
+    user.__init__()  # type: ignore[misc]
+    return user
+
+
+def _is_of_a_library(coroutine: Any) -> bool:
+    code = getattr(coroutine, "cr_code", None)
+    if code is None:
+        return False
+    name: str = code.co_filename
+    return name.startswith(_OWN_TASKS) or _LIBRARIES in name
