@@ -297,7 +297,7 @@ async def test_a_loop_that_was_left_does_not_stop_the_connection(server: Server,
     gc.collect()
     numbers(server, "room:lobby", 100)
     assert (await within(room.push("echo", {}))).status == "ok"
-    assert room.dropped >= 2
+    assert room.dropped in (1, 2)
     assert client.stats.dropped == room.dropped
     numbers(server, "room:lobby", 1, start=7)
     await until(lambda: client.stats.messages == 104)

@@ -8,9 +8,10 @@ from fastphx.errors import clip
 
 Policy = Literal["block", "drop_oldest", "raise", "latest"]
 """``block``: the socket stops reading until the queue is half empty, so that the server feels it. What was
-read already (at most one read buffer of frames) is still queued. ``drop_oldest``: the oldest message goes.
-``raise``: the consumer gets an OverloadedError, once, and the queue is emptied. ``latest``: only the newest
-message of each key is kept, in the place of the one before; past the bound the oldest key goes.
+read already (at most one read buffer) waits as it came; over long polling it is still queued.
+``drop_oldest``: the oldest message goes. ``raise``: the consumer gets an OverloadedError, once, and the queue
+is emptied. ``latest``: only the newest message of each key is kept, in the place of the one before; past the
+bound the oldest key goes.
 
 A queue is full with ``max_queue`` messages, or with ``max_queue_bytes`` of their payloads. One message that
 is larger than that is queued all the same, alone.

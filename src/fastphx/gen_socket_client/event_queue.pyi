@@ -18,8 +18,8 @@ class EventQueue:
 
     Where every callback is plain and no *executor* runs them, an event that comes while none runs is handed
     to its callback at once; one that comes meanwhile waits. Else all of them go through a mailbox: at *limit*
-    events, or *limit_bytes* of payloads, *pause* is called, and *resume* when it is half empty. What was read
-    already still enters after that, which is the bound's slack.
+    events, or *limit_bytes* of payloads, *pause* is called, and *resume* when it is half empty. What enters
+    after that, of a transport that cannot hold back what it has read, is the bound's slack.
 
     *respond* is told what a callback returned, *crash* what it raised. It is the handler of the socket's
     session (``SessionHandler``) and of its connection (``ConnectionHandler``). Raises ValueError for a

@@ -53,7 +53,7 @@ class WebSocketTransport:
         self.link.abort(reason)
 
     def pause_reading(self) -> None:
-        """Stop reading, for at most ``max_pause``. What was already read still arrives."""
+        """Stop reading, for at most ``max_pause``. No message arrives meanwhile."""
         self.link.pause_reading()
 
     def resume_reading(self) -> None:

@@ -44,6 +44,7 @@ cdef class WebSocketLink(LinkHooks):
     cdef int _state                     # LinkState
     cdef bint _reading_paused           # by the owner
     cdef bint _resting                  # until the read interval is over
+    cdef bint _hand_over_due            # what the reader holds is handed over at the loop's next turn
     cdef bint _pong_awaited
     cdef bint _pong_overdue             # not yet judged: see _send_keepalive
     cdef int64_t _max_pause_ns

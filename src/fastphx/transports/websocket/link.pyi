@@ -78,5 +78,7 @@ class WebSocketLink(LinkHooks):
     def abort(self, reason: DisconnectReason | None = None) -> None:
         """Cut the connection at once. notify_disconnected follows, with *reason* if one is given."""
     def pause_reading(self) -> None:
-        """Stop reading. Messages that were already read still arrive: at most one read buffer of them."""
-    def resume_reading(self) -> None: ...
+        """Stop reading. No message arrives until resume_reading. What was already read, at most one read
+        buffer, is kept as it came, without being inflated."""
+    def resume_reading(self) -> None:
+        """Read again. What was kept arrives first, at the loop's next turn."""

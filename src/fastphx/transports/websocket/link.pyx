@@ -127,6 +127,7 @@ cdef class WebSocketLink(LinkHooks):
         if self._state == OPEN and not self._reading_paused:
             self._transport._check_thread("pause_reading")
             self._reading_paused = True
+            self._reader.hold()
             if not self._resting:
                 self._transport.underlying_transport.pause_reading()
             self._pause_timer = self._start_timer(
@@ -138,13 +139,27 @@ cdef class WebSocketLink(LinkHooks):
             self._reading_paused = False
             self._pong_awaited = False
             self._cancel_timer(self._pause_timer)
+            if self._reader is not None:
+                self._reader.release()
             self._read_on()
 
     cdef int _read_on(self) except -1:
         """Read, unless the owner or the read interval has paused reading."""
-        if not self._reading_paused and not self._resting and self._state != CLOSED:
+        if self._reading_paused or self._resting or self._state == CLOSED:
+            return 0
+        if not self._reader._has_held:
             self._transport.underlying_transport.resume_reading()
+        elif not self._hand_over_due:
+            # Not at once: who resumes is in the middle of taking a message, maybe of another socket's read.
+            self._hand_over_due = True
+            self._transport._loop.call_soon(self._hand_over_held)
         return 0
+
+    def _hand_over_held(self):
+        self._hand_over_due = False
+        if not self._reading_paused and not self._resting and self._state != CLOSED:
+            self._reader.hand_over()
+            self._read_on()
 
     # -- what the reader and the writer tell
 

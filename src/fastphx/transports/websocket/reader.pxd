@@ -11,8 +11,9 @@ cdef enum ReadMode:
     READ_ANSWER = 0             # to the handshake
     READ_REFUSED = 1            # the answer is in, and there is no connection
     READ_MESSAGES = 2
-    READ_CLOSE = 3              # closing: messages are dropped, the server's close frame is not
-    READ_NOTHING = 4            # nothing more is understood, or is to come
+    READ_HELD = 3               # paused: frames that were read wait
+    READ_CLOSE = 4              # closing: messages are dropped, the server's close frame is not
+    READ_NOTHING = 5            # nothing more is understood, or is to come
 
 cdef class ReadBuffer:
     """Memory that sockets read into, one after another. Each empties it before the next one's turn."""
@@ -33,8 +34,9 @@ cdef class MessageReader(WSListener):
     cdef uint8_t _in_place          # the frame is larger than the shared buffer, and is read into _pending
     cdef uint8_t _reports_reads     # the link wants on_read
     cdef uint8_t _validates_utf8    # of text messages
+    cdef uint8_t _has_held          # whole frames wait in _pending
     cdef Py_ssize_t _valid_bytes    # how many bytes of an unfinished text frame are whole characters
-    cdef char* _pending             # the beginning of an unfinished frame
+    cdef char* _pending             # the beginning of an unfinished frame, or what is held back
     cdef Py_ssize_t _pending_capacity
     cdef LinkHooks _link
     cdef object _handshake          # picows' protocol; it hears of everything but frames
@@ -50,6 +52,11 @@ cdef class MessageReader(WSListener):
     cdef int _status
     cdef int _socket                # its descriptor while connected; -1 where it is TLS' to read
 
+    cdef int hold(self) noexcept
+    """Hand no frame over: the rest of the read is kept as it came, at most one read buffer of it."""
+    cdef int release(self) noexcept
+    """Frames may be handed over again; those that wait are by `hand_over`, and before more is read."""
+    cdef int hand_over(self) except -1
     cdef int stop_messages(self) noexcept
     """The link is closing: only a close frame still matters."""
 
@@ -64,6 +71,8 @@ cdef class MessageReader(WSListener):
     cdef int on_other_frame(self, const FrameHead* head, const char* payload, int64_t now_ns) except -1
     """A frame that is not one whole message."""
 
+    cdef int _take(self, const char* data, Py_ssize_t size) except -1
+    cdef int _hand_over_last(self) except -1
     cdef int _read_rest(self) except -1
     cdef int _shake_hands(self, const char* data, Py_ssize_t size) except -1
     cdef bint _is_explained(self) except -1

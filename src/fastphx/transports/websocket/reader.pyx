@@ -96,8 +96,24 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
             return bytes(self._answer)
         return None
 
-    cdef int stop_messages(self) noexcept:
+    cdef int hold(self) noexcept:
         if self._mode == READ_MESSAGES:
+            self._mode = READ_HELD
+        return 0
+
+    cdef int release(self) noexcept:
+        if self._mode == READ_HELD:
+            self._mode = READ_MESSAGES
+        return 0
+
+    cdef int hand_over(self) except -1:
+        if self._has_held and self._mode != READ_HELD:
+            self._has_held = False
+            self._take(self._pending, self._pending_size)
+        return 0
+
+    cdef int stop_messages(self) noexcept:
+        if self._mode == READ_MESSAGES or self._mode == READ_HELD:
             self._mode = READ_CLOSE
         return self._free_fragments()
 
@@ -152,6 +168,9 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
             self._pending_size = size
         elif self._pending_size:
             memcpy(self._buffer.data, self._pending, <size_t>self._pending_size)
+        self._take(data, size)
+
+    cdef int _take(self, const char* data, Py_ssize_t size) except -1:
         try:
             if self._mode == READ_ANSWER:
                 self._shake_hands(data, size)
@@ -165,6 +184,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
             self._mode = READ_REFUSED if self._mode <= READ_REFUSED else READ_NOTHING
             self._drop()
             self._link.on_failure(exc)
+        return 0
 
     def eof_received(self):
         if self._mode == READ_ANSWER and self._matched == 4:
@@ -174,13 +194,23 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
     def connection_lost(self, exc):
         if self._mode == READ_ANSWER and self._matched == 4:
             self._end_answer()
-        if exc is not None and self._socket >= 0:
-            self._read_rest()
-        self._socket = -1
+        if self.is_connected():
+            self._hand_over_last()
+            if exc is not None and self._socket >= 0:
+                self._read_rest()
+            self._socket = -1
         # A refusal is still asked for.
         self._mode = READ_REFUSED if self._mode <= READ_REFUSED else READ_NOTHING
         self._drop()
         self._handshake.connection_lost(exc)
+
+    cdef int _hand_over_last(self) except -1:
+        """There is no later time for what waits. Of what nobody has room for, the close frame is taken."""
+        self.hand_over()
+        if self._mode == READ_HELD:
+            self.stop_messages()
+            self.hand_over()
+        return 0
 
     cdef int _read_rest(self) except -1:
         """Sending has failed, and the loop reads no more: what came before may end with a close frame."""
@@ -192,6 +222,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
                 if count == 0:
                     break
                 self.buffer_updated(count)
+                self._hand_over_last()
         except OSError:
             pass
         finally:
@@ -299,6 +330,9 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
                 ):
                     return self._break_off(1007, NOT_UTF8_TEXT)
                 self._sink.on_frame(data + at + head_size, head.payload_size, head.opcode, now_ns)
+            elif self._mode == READ_HELD:
+                self._has_held = True
+                break
             else:
                 self.on_other_frame(&head, data + at + head_size, now_ns)
             valid_bytes = 0

@@ -1,0 +1,257 @@
+"""While reading is paused no message arrives, not even of the read that was under way."""
+
+import asyncio
+import contextlib
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from fastphx.errors import ConnectionClosed, TransportDown
+from fastphx.transports import WebSocketLink
+from tests.transports.raw_server import BINARY, PING, PONG, TEXT, Peer, RawServer, close_frame, frame
+from tests.transports.recording_owner import TIMEOUT_S, RecordingOwner
+from tests.transports.test_close_before_reset import closing_server, end_with_fin, send_until_it_fails
+
+DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+MIB = 1024 * 1024
+
+Handler = Callable[[Peer], Awaitable[Any]]
+
+
+def deflated_frame(message: bytes) -> bytes:
+    stream = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return frame(BINARY, (stream.compress(message) + stream.flush(zlib.Z_SYNC_FLUSH))[:-4], rsv=4)
+
+
+def numbered(count: int) -> list[bytes]:
+    return [b"%d" % number for number in range(count)]
+
+
+def sending_when_asked(data: bytes, *, headers: str = "") -> Handler:
+    async def serve(peer: Peer) -> None:
+        await peer.accept(headers=headers)
+        await peer.frame()
+        peer.send(data)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await peer.close_frame()
+
+    return serve
+
+
+def pausing(owner: RecordingOwner, link: WebSocketLink) -> list[bytes]:
+    """Pause after each message; the messages, as they come."""
+    seen: list[bytes] = []
+
+    def take(data: bytes) -> None:
+        seen.append(data)
+        link.pause_reading()
+
+    owner.on_message = take
+    return seen
+
+
+async def some_turns() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while not condition():  # noqa: ASYNC110 - what a link does not do is not told
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("read_interval", [0.0, 0.001])
+async def test_one_message_arrives_a_pause_and_all_in_order(read_interval: float) -> None:
+    messages = numbered(200)
+    fragments = frame(TEXT, b"frag", fin=False) + frame(PING, b"between") + frame(0, b"ments")
+    data = b"".join(frame(TEXT, message) for message in messages) + fragments + frame(TEXT, b"last")
+    async with RawServer(sending_when_asked(data)) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url, read_interval=read_interval)
+        seen = pausing(owner, link)
+        link.writer.write(b"go", TEXT)
+        for count in range(1, len(messages) + 3):
+            await until(lambda: seen)
+            await some_turns()
+            assert len(seen) == count
+            link.resume_reading()
+            await until(lambda count=count: len(seen) > count or count == len(messages) + 2)
+        assert seen == [*messages, b"fragments", b"last"]
+        link.abort()
+        await owner.reason()
+
+
+async def test_what_is_held_stays_compressed() -> None:
+    message = bytes(MIB)
+    data = deflated_frame(message) * 100
+    assert len(data) < 128 * 1024
+    async with RawServer(sending_when_asked(data, headers=DEFLATE)) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url, compress=True)
+        seen = pausing(owner, link)
+        link.writer.write(b"go", TEXT)
+        await until(lambda: seen)
+        await some_turns()
+        assert seen == [message]
+        assert 0 < link.read_buffer_bytes <= 256 * 1024
+        owner.on_message = None
+        link.resume_reading()
+        await until(lambda: owner.messages.qsize() == 100)
+        assert link.read_buffer_bytes == 0
+        link.abort()
+        await owner.reason()
+
+
+async def test_a_pause_before_the_held_messages_turn_holds_them_on() -> None:
+    async with RawServer(sending_when_asked(frame(TEXT, b"a") + frame(TEXT, b"b"))) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        seen = pausing(owner, link)
+        link.writer.write(b"go", TEXT)
+        await until(lambda: seen)
+        link.resume_reading()
+        link.pause_reading()
+        await some_turns()
+        assert seen == [b"a"]
+        link.resume_reading()
+        link.resume_reading()
+        await until(lambda: len(seen) == 2)
+        link.abort()
+        await owner.reason()
+
+
+async def test_who_resumes_at_once_misses_nothing() -> None:
+    messages = numbered(100)
+    data = b"".join(frame(TEXT, message) for message in messages)
+    async with RawServer(sending_when_asked(data)) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        seen: list[bytes] = []
+
+        def take(message: bytes) -> None:
+            link.pause_reading()
+            seen.append(message)
+            link.resume_reading()
+
+        owner.on_message = take
+        link.writer.write(b"go", TEXT)
+        await until(lambda: len(seen) == 100)
+        assert seen == messages
+        link.abort()
+        await owner.reason()
+
+
+async def test_messages_larger_than_the_read_buffer_are_held_too() -> None:
+    messages = [b"first", b"a" * MIB, b"b" * MIB, b"last"]
+    data = b"".join(frame(TEXT, message) for message in messages)
+    async with RawServer(sending_when_asked(data)) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        seen = pausing(owner, link)
+        link.writer.write(b"go", TEXT)
+        for count in range(1, 5):
+            await until(lambda count=count: len(seen) == count)
+            await some_turns()
+            assert len(seen) == count
+            link.resume_reading()
+        assert seen == messages
+        link.abort()
+        await owner.reason()
+
+
+async def test_a_held_ping_is_answered_and_a_held_close_told_once_it_is_resumed() -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        await peer.frame()
+        peer.send(frame(TEXT, b"a") + frame(PING, b"p") + frame(TEXT, b"b") + close_frame(1012, "later"))
+        assert await peer.frame() == (TEXT, b"paused")
+        assert await peer.frame() == (PONG, b"p")
+        assert await peer.close_frame() == (1012, "")
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        seen = pausing(owner, link)
+        link.writer.write(b"go", TEXT)
+        await until(lambda: seen)
+        await some_turns()
+        assert link.is_open
+        link.writer.write(b"paused", TEXT)
+        link.resume_reading()
+        await until(lambda: len(seen) == 2)
+        assert link.is_open
+        link.resume_reading()
+        reason = await owner.reason()
+        assert isinstance(reason, ConnectionClosed)
+        assert (reason.code, reason.reason, seen) == (1012, "later", [b"a", b"b"])
+
+
+async def test_closing_drops_what_is_held() -> None:
+    async with RawServer(sending_when_asked(frame(TEXT, b"a") * 10 + close_frame(1012))) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        seen = pausing(owner, link)
+        link.writer.write(b"go", TEXT)
+        await until(lambda: seen)
+        link.close(4000, "enough")
+        reason = await owner.reason()
+        assert isinstance(reason, ConnectionClosed)
+        assert reason.code == 4000
+        assert seen == [b"a"]
+
+
+async def test_what_is_wrong_among_what_is_held_is_a_violation_once_it_is_its_turn() -> None:
+    async with RawServer(sending_when_asked(frame(TEXT, b"a") + frame(TEXT, b"b") + frame(3))) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        seen = pausing(owner, link)
+        link.writer.write(b"go", TEXT)
+        await until(lambda: seen)
+        await some_turns()
+        assert link.is_open
+        link.resume_reading()
+        reason = await owner.reason()
+        assert isinstance(reason, ConnectionClosed)
+        assert reason.code == 1002
+        assert seen == [b"a", b"b"]
+
+
+async def test_a_sink_that_fails_on_what_was_held_ends_the_connection() -> None:
+    async with RawServer(sending_when_asked(frame(TEXT, b"a") * 3)) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        seen = pausing(owner, link)
+        link.writer.write(b"go", TEXT)
+        await until(lambda: seen)
+
+        def fail(_: bytes) -> None:
+            raise ZeroDivisionError
+
+        owner.on_message = fail
+        link.resume_reading()
+        reason = await owner.reason()
+        assert isinstance(reason, TransportDown)
+        assert isinstance(owner.errors[0], ZeroDivisionError)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_a_lost_connection_tells_the_close_frame_behind_what_is_held(resumed: bool) -> None:
+    messages = numbered(3)
+    last = b"".join(frame(TEXT, message) for message in messages) + close_frame(1009)
+    with closing_server(last, end_with_fin) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        seen = pausing(owner, link)
+        server.close_while_nobody_reads()
+        await until(lambda: seen)
+        if resumed:
+            owner.on_message = seen.append
+            link.resume_reading()
+        send_until_it_fails(link)
+        reason = await owner.reason()
+        assert isinstance(reason, ConnectionClosed)
+        assert reason.code == 1009
+        assert seen == (messages if resumed else messages[:1])
