@@ -17,8 +17,9 @@ demo: build
 
 test: lint types stubs annotations pytest
 
+# Three at a time on two cores: they mostly wait.
 pytest: build
-	@$(BIN)/python -m pytest -q -p no:benchmark -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -p no:benchmark -n 3 --dist loadgroup $(PYTEST_ARGS)
 
 lint: build
 	@$(BIN)/ruff check --quiet --output-format concise $(CHECKED)

@@ -15,14 +15,15 @@ settings.register_profile("fastphx", deadline=None, suppress_health_check=[Healt
 settings.load_profile("fastphx")
 
 WHOLE = ("load", "locust")
-"""Folders whose tests start many processes: those of one folder run one after the other."""
+"""Folders whose tests start many processes: those of one file run one after the other, in one worker, which
+shares their runs. xdist begins with them, so that what is quick fills the end."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name in WHOLE:
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.stem}"))
 
 
 # What a test connects to is on this machine, whatever proxy the machine goes through.

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from fastphx.load.control.server_comparison import ratios
+from tests.cli.command import sentence
 from tests.free_port import free_port
 
 from .processes import end, load, start
@@ -31,6 +32,7 @@ def changed(base: Path, tmp_path: Path, section: str, name: str, factor: float) 
 
 
 def test_the_same_result_is_not_worse(base: Path) -> None:
+    # As a process, as a user starts it; the others in this one.
     run = end(start("compare", str(base), str(base)), None)
     assert run.code == 0, run.err
     assert "rtt.p99" in run.out
@@ -49,14 +51,15 @@ def test_a_worse_figure_is_exit_99_and_a_line(
     base: Path, tmp_path: Path, section: str, name: str, factor: float, figure: str
 ) -> None:
     new = changed(base, tmp_path, section, name, factor)
-    run = end(start("compare", str(base), str(new), "--tolerance", "10%"), None)
-    assert run.code == 99
-    assert run.err.strip() == f"fastphx: {figure} is worse by more than 10%"
+    code, _, err = sentence("compare", str(base), str(new), "--tolerance", "10%")
+    assert code == 99
+    assert err.strip() == f"fastphx: {figure} is worse by more than 10%"
 
 
 def test_within_the_tolerance_is_not_worse(base: Path, tmp_path: Path) -> None:
     new = changed(base, tmp_path, "rtt", "p99", 1.2)
-    assert end(start("compare", str(base), str(new), "--tolerance", "25%"), None).code == 0
+    code, _, err = sentence("compare", str(base), str(new), "--tolerance", "25%")
+    assert code == 0, err
 
 
 def test_what_is_no_result_is_exit_2(base: Path, tmp_path: Path) -> None:
@@ -70,9 +73,9 @@ def test_what_is_no_result_is_exit_2(base: Path, tmp_path: Path) -> None:
         (str(base), "nothing.json"),
         (str(base), str(base), "--tolerance", "x"),
     ):
-        run = end(start("compare", *arguments), None)
-        assert run.code == 2
-        assert len(run.err.strip().splitlines()) == 1
+        code, _, err = sentence("compare", *arguments)
+        assert code == 2
+        assert len(err.strip().splitlines()) == 1
 
 
 def test_ratios_say_worse_only_where_the_interval_does() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fastphx.testing.demo import demo_server
+from tests.cli.command import sentence
 
 from .processes import (
     Run,
@@ -159,19 +160,19 @@ def test_a_topic_that_nobody_may_join_is_exit_5_and_one_sentence(tmp_path: Path)
     ],
 )
 def test_bad_usage_is_exit_2_and_one_sentence(arguments: tuple[str, ...], words: str) -> None:
-    run = end(start("load", *arguments), None)
-    assert run.code == 2
-    assert_one_sentence(run)
-    assert words in run.err
-    assert "SECRET" not in run.err
+    code, _, err = sentence("load", *arguments)
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1, err
+    assert words in err
+    assert "SECRET" not in err
 
 
 def test_two_reports_cannot_be_one_file(tmp_path: Path) -> None:
     path = str(tmp_path / "report")
-    run = end(start("load", "--json", path, "--html", path), None)
-    assert run.code == 2
-    assert_one_sentence(run)
-    assert "would both be written" in run.err
+    code, _, err = sentence("load", "--json", path, "--html", path)
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1, err
+    assert "would both be written" in err
     assert not Path(path).exists()
 
 

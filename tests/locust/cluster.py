@@ -28,7 +28,21 @@ from fastphx.load.locust import PhoenixUser
 
 class Room(PhoenixUser):
     host = "ws://127.0.0.1:4000/socket"
-    plan = {"scenario": "echo", "topic": "room:{i % 100}", "rate": 0.5}
+    plan = {"scenario": "echo", "topic": "room:{i % 100}", "rate": 2}
+"""
+
+SHAPE = """\
+
+from pathlib import Path
+
+from locust import LoadTestShape
+
+
+class AsTold(LoadTestShape):
+    def tick(self):
+        # The test says how many, and when it is over: how fast that is reached depends on the machine.
+        users = int(Path(__file__).with_name("users").read_text())
+        return (users, 1000) if users else None
 """
 
 
@@ -70,6 +84,15 @@ class Locusts:
     locustfile: str = LOCUSTFILE
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     log_paths: list[Path] = field(default_factory=list)
+
+    def follow(self, users: int) -> None:
+        """Have so many users from now on, instead of those of the command line; with 0 the test ends."""
+        if not self.locustfile.endswith(SHAPE):
+            self.locustfile += SHAPE
+        # In one step: who reads it meanwhile finds the old number or the new one.
+        new = self.folder / "users.new"
+        new.write_text(str(users))
+        new.rename(self.folder / "users")
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         path = self.folder / "locustfile.py"

@@ -25,23 +25,12 @@ class Fan(PhoenixUser):
     plan = {"scenario": "fanout", "publishers": 2, "topics": 2, "rate": 5}
 """
 
-SHAPE = """\
-from pathlib import Path
-
-from locust import LoadTestShape
-
+HELD = """\
 from fastphx.load.locust import PhoenixUser
 
 
 class Held(PhoenixUser):
     plan = {"scenario": "idle", "topic": "room:{i}"}
-
-
-class Steps(LoadTestShape):
-    def tick(self):
-        # The test says how many, and when it is over: how fast a stage is reached depends on the machine.
-        users = int(Path(__file__).with_name("users").read_text())
-        return (users, 100) if users else None
 """
 
 WRONG = """\
@@ -78,7 +67,7 @@ def test_publishers_of_one_worker_reach_subscribers_of_all(tmp_path: Path) -> No
 
 def test_replies_that_come_after_the_end_are_waited_for(tmp_path: Path) -> None:
     with serve() as (_, url), locusts(tmp_path, url, locustfile=SLOW) as cluster:
-        cluster.start_cluster("-u", "20", "-r", "100", "-t", "3s")
+        cluster.start_cluster("-u", "20", "-r", "100", "-t", "2s")
         assert cluster.codes() == [0, 0, 0], cluster.logs()
         rows, stats = cluster.rows(), server_stats(url)
         assert cluster.failures() == {}
@@ -86,17 +75,16 @@ def test_replies_that_come_after_the_end_are_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_shape_moves_the_sockets_up_and_down_over_processes(tmp_path: Path) -> None:
-    with serve() as (_, url), locusts(tmp_path, url, locustfile=SHAPE) as cluster:
+    with serve() as (_, url), locusts(tmp_path, url, locustfile=HELD) as cluster:
         csv_prefix = str(tmp_path / "out")
         arguments = ("--processes", "2", "--host", url, "--csv", csv_prefix, "--stop-timeout", "3")
-        wanted = tmp_path / "users"
-        wanted.write_text("60")
+        cluster.follow(60)
         locust = cluster.start(*ONE_PROCESS, *arguments)
         for users in (60, 20, 80):
-            replace_text(wanted, str(users))
+            cluster.follow(users)
             wait_until(lambda users=users: server_stats(url)["connections_open"] == users, f"never {users}")
         children = [grandchild for child in children_of(locust.pid) for grandchild in children_of(child)]
-        replace_text(wanted, "0")
+        cluster.follow(0)
         assert cluster.codes() == [0], cluster.logs()
         stats, rows = server_stats(url), cluster.rows()
         assert cluster.failures() == {}
@@ -132,9 +120,12 @@ def test_a_killed_locust_leaves_no_process_behind(tmp_path: Path) -> None:
 
 def test_a_killed_worker_fails_the_master(tmp_path: Path) -> None:
     with serve() as (_, url), locusts(tmp_path, url) as cluster:
-        processes = cluster.start_cluster("-u", "40", "-r", "40", "-t", "9s")
+        cluster.follow(40)
+        processes = cluster.start_cluster()
         wait_until(lambda: server_stats(url)["joins"] == 40, "not all joined")
         processes[1].kill()
+        wait_until(lambda: "went missing" in cluster.logs(), "it is not missed")
+        cluster.follow(0)
         assert cluster.codes() == [5, -signal.SIGKILL, 0], cluster.logs()
         assert [name for name in cluster.failures() if "went missing" in name]
         assert "The counts of this run are not exact: worker" in cluster.logs()
@@ -160,9 +151,10 @@ def test_without_a_host_nothing_starts(tmp_path: Path) -> None:
 
 def test_tags_leave_the_sockets_alone(tmp_path: Path) -> None:
     with serve() as (_, url), locusts(tmp_path, url) as cluster:
-        cluster.start(*ONE_PROCESS, "-u", "3", "-r", "3", "-t", "3s", "--host", url, "--tags", "slow")
+        locust = cluster.start(*ONE_PROCESS, "-u", "3", "-r", "3", "--host", url, "--tags", "slow")
+        wait_until(lambda: server_stats(url)["joins"] == 3, "not all joined")
+        locust.send_signal(signal.SIGINT)
         assert cluster.codes() == [0], cluster.logs()
-        assert server_stats(url)["joins"] == 3
         assert "no tasks" not in cluster.logs()
 
 
@@ -197,13 +189,6 @@ def test_a_worker_that_went_missing_fails_one_test_and_not_the_next(tmp_path: Pa
         for process in cluster.processes:
             process.terminate()
         assert cluster.codes() == [5, -signal.SIGKILL, 0], cluster.logs()
-
-
-def replace_text(path: Path, text: str) -> None:
-    """In one step: who reads it meanwhile finds the old text or the new one."""
-    new = path.with_suffix(".new")
-    new.write_text(text)
-    new.rename(path)
 
 
 def swarm(port: int, users: int, host: str) -> None:
