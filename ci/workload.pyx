@@ -1,10 +1,12 @@
-"""The fixed workload that `ci/gate` counts instructions of: the pure core, no I/O, no loop, no clock.
+"""The fixed workload that `ci/gate` counts instructions of: the pure core and the WebSocket's reader, without I/O
+and without a loop.
 
 Each case does one operation *count* times. `mark` is where callgrind writes down what it has counted.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
+from libc.string cimport memcpy
 
 from fastphx.protocol.callback_session cimport CallbackSession
 from fastphx.protocol.frame_scan cimport Header, release, scan
@@ -14,7 +16,9 @@ from fastphx.protocol.reply_status cimport reply_status
 from fastphx.protocol.joins cimport JOINED, Join, JoinMap
 from fastphx.protocol.refs cimport RefEntry, RefTable
 from fastphx.protocol.session cimport Session
-from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT, FrameWriter
+from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT, FrameSink, FrameWriter
+from fastphx.transports.websocket.link_hooks cimport LinkHooks
+from fastphx.transports.websocket.reader cimport READ_MESSAGES, MessageReader
 
 from collections import deque
 from operator import attrgetter
@@ -34,6 +38,19 @@ cdef extern from *:
 cdef class DroppingWriter(FrameWriter):
     cdef int write_frame(self, char* data, Py_ssize_t size, int opcode) except -1:
         return 0
+
+
+cdef class CountingSink(FrameSink):
+    cdef int messages
+
+    cdef int on_frame(self, const char* data, Py_ssize_t size, int opcode, int64_t now_ns) except -1:
+        self.messages += 1
+        return 0
+
+
+cdef class Loop:
+    """What a reader finds its read buffer by."""
+    cdef object __weakref__
 
 
 PAYLOAD = b'{"body":"hello, is it me","user":"ann","at":1700000000}'
@@ -84,7 +101,7 @@ cdef int read_statuses(list frames, int count) except -1:
     return 0
 
 
-cdef int make_messages(bytes frame, int count) except -1:
+cdef int make_messages(bytes frame, int count, bint reads_payload) except -1:
     cdef Header header
     cdef Py_ssize_t position = 0
     cdef int _
@@ -93,21 +110,10 @@ cdef int make_messages(bytes frame, int count) except -1:
     scan(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), OPCODE_TEXT, False, &header, &position)
     for _ in range(count):
         message = message_from_header(&header, topic)
-    return 0
-
-
-cdef int read_payloads(bytes frame, int count) except -1:
-    cdef Header header
-    cdef Py_ssize_t position = 0
-    cdef int _
-    cdef str topic = "room:lobby"
-    cdef Message message
-    scan(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), OPCODE_TEXT, False, &header, &position)
-    for _ in range(count):
-        message = message_from_header(&header, topic)
-        # A decoder that does nothing: what is counted is ours, not orjson's.
-        message.decoder = len
-        getattr(message, "payload")
+        if reads_payload:
+            # A decoder that does nothing: what is counted is ours, not orjson's.
+            message.decoder = len
+            getattr(message, "payload")
     return 0
 
 
@@ -184,6 +190,48 @@ cdef int push_and_reply(Session session, Join join, int count) except -1:
     return 0
 
 
+cdef bytes websocket_frame(int opcode, bytes payload, bint fin=True):
+    """As a server sends it: not masked."""
+    size = len(payload)
+    length = bytes([size]) if size < 126 else bytes([126, size >> 8, size & 255])
+    return bytes([opcode | (0x80 if fin else 0)]) + length + payload
+
+
+cdef bytes fragmented(bytes payload):
+    """A text message in four frames, with a ping between."""
+    quarter = len(payload) // 4
+    return b"".join([
+        websocket_frame(OPCODE_TEXT, payload[:quarter], False),
+        websocket_frame(0, payload[quarter:2 * quarter], False),
+        websocket_frame(9, b"ping"),
+        websocket_frame(0, payload[2 * quarter:3 * quarter], False),
+        websocket_frame(0, payload[3 * quarter:], True),
+    ])
+
+
+cdef int read_frames(bytes data, Py_ssize_t read_size, int messages, bint checked, int count) except -1:
+    """*data* has so many *messages*, and comes in reads of *read_size* bytes."""
+    cdef CountingSink sink = CountingSink()
+    cdef MessageReader reader = MessageReader(LinkHooks(), sink, None, Loop(), 65536)
+    cdef const char* wire = PyBytes_AS_STRING(data)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef Py_ssize_t at, some
+    cdef int _
+    reader._mode = READ_MESSAGES
+    reader._validates_utf8 = checked
+    for _ in range(count):
+        at = 0
+        while at < size:
+            some = min(read_size, size - at)
+            # As `get_buffer` has it: what was kept goes in front.
+            memcpy(reader._buffer.data + reader._pending_size, wire + at, <size_t>some)
+            reader.buffer_updated(some)
+            at += some
+    if sink.messages != messages * count:
+        raise ValueError(f"{sink.messages} messages were read")
+    return 0
+
+
 cdef Session joined_session(Session session, list topics):
     """*session*, open, with the *topics* joined."""
     cdef bytes reply
@@ -219,14 +267,15 @@ def cases():
     cdef bytes text = SCANNED["scan, text"][0]
     keys = [b"room:%d" % index for index in range(1000)]
     broadcasts = [encode(None, None, f"room:{index}", "new_msg", PAYLOAD) for index in range(1000)]
+    sixteen = websocket_frame(OPCODE_TEXT, text) * 16
     found = {
         name: (lambda count, frame=frame, opcode=opcode: scan_frames(frame, opcode, count))
         for name, (frame, opcode) in SCANNED.items()
     }
     return found | {
         "reply status, 3 forms": lambda count: read_statuses(STATUSES, count),
-        "message from header": lambda count: make_messages(text, count),
-        "message from header, payload read": lambda count: read_payloads(text, count),
+        "message from header": lambda count: make_messages(text, count, False),
+        "message from header, payload read": lambda count: make_messages(text, count, True),
         "write push, text": lambda count: write_pushes(count, False),
         "write push, binary": lambda count: write_pushes(count, True),
         "ref table, put and take": lambda count: put_and_take(count),
@@ -238,6 +287,13 @@ def cases():
         "session, timed push": lambda count: push_timed(silent, silent.joins.get("room:lobby"), count),
         "session, timed push and its reply": lambda count: push_and_reply(
             silent, silent.joins.get("room:lobby"), count),
+        "reader, 16 messages in a read": lambda count: read_frames(sixteen, len(sixteen), 16, False, count),
+        "reader, 16 messages, checked to be UTF-8": lambda count: read_frames(
+            sixteen, len(sixteen), 16, True, count),
+        "reader, 16 messages, cut by 4 reads": lambda count: read_frames(
+            sixteen, len(sixteen) // 4 + 10, 16, False, count),
+        "reader, a message in 4 fragments and a ping": lambda count: read_frames(
+            fragmented(text), 65536, 1, False, count),
     }
 
 
