@@ -1,5 +1,5 @@
-"""The fixed workload that `ci/gate` counts instructions of: the pure core and the WebSocket's reader, without I/O
-and without a loop.
+"""The fixed workload that `ci/gate` counts instructions of: the pure core, and the WebSocket's reader; no I/O,
+no loop.
 
 Each case does one operation *count* times. `mark` is where callgrind writes down what it has counted.
 """
@@ -13,7 +13,7 @@ from fastphx.protocol.frame_scan cimport Header, release, scan
 from fastphx.protocol.frame_write cimport write_binary_push, write_push
 from fastphx.protocol.message cimport Message, message_from_header
 from fastphx.protocol.reply_status cimport reply_status
-from fastphx.protocol.joins cimport JOINED, Join, JoinMap
+from fastphx.protocol.joins cimport Join, JoinMap
 from fastphx.protocol.refs cimport RefEntry, RefTable
 from fastphx.protocol.session cimport Session
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT, FrameSink, FrameWriter
@@ -180,8 +180,6 @@ cdef int push_timed(Session session, Join join, int count) except -1:
 cdef int push_and_reply(Session session, Join join, int count) except -1:
     cdef const char* payload = PyBytes_AS_STRING(PAYLOAD)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(PAYLOAD)
-    cdef bytes reply
-    cdef uint64_t ref
     cdef int _
     for _ in range(count):
         session._next_ref = 7
@@ -262,7 +260,8 @@ def cases():
     keep_none = deque(maxlen=0).append
     cdef Session session = joined_session(callback_session(keep_none), ["room:lobby"])
     cdef Session reading = joined_session(callback_session(attrgetter("payload")), ["room:lobby"])
-    cdef Session wide = joined_session(callback_session(keep_none), [f"room:{index}" for index in range(1000)])
+    topics = [f"room:{index}" for index in range(1000)]
+    cdef Session wide = joined_session(callback_session(keep_none), topics)
     cdef Session silent = joined_session(Session(heartbeat_interval_s=0), ["room:lobby"])
     cdef bytes text = SCANNED["scan, text"][0]
     keys = [b"room:%d" % index for index in range(1000)]
