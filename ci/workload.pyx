@@ -1,4 +1,4 @@
-"""The fixed workload that `ci/gate` counts instructions of: the pure core, and the WebSocket's reader; no I/O,
+"""The fixed workload that `ci/gate` counts instructions of: the pure core and the WebSocket's reader, no I/O,
 no loop.
 
 Each case does one operation *count* times. `mark` is where callgrind writes down what it has counted.

@@ -1,8 +1,8 @@
 """Text that a peer wrote, made safe for where it goes.
 
 Event names, topics, reasons, close reasons, HTTP bodies and header values are whatever a server, a proxy or
-a client chose to send. Each function here takes such a text to one kind of place: a terminal or a log line
-(:func:`visible`), an HTML page, a Markdown page, an XML file, a Prometheus label, JSON on a terminal. Nothing
+a client chose to send. Each function here takes such a text to one kind of place: a terminal, a log line or
+an XML file (:func:`visible`), an HTML page, a Markdown page, a Prometheus label, JSON on a terminal. Nothing
 is lost silently: what cannot stand there is written as an escape, and what is too long ends with ``…``.
 """
 
@@ -31,7 +31,8 @@ def visible(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
 
     What moves a cursor, ends a line, turns the direction of writing or cannot be seen (whatever
     ``str.isprintable`` refuses) is written as Python writes it: ``\\x1b``, ``\\u202e``. At most *limit*
-    characters of *text* are taken.
+    characters of *text* are taken. An XML writer may be given it too: nothing that XML 1.0 forbids is left
+    (section 2.2).
     """
     shown = clipped(text, limit)
     if shown.isprintable():
@@ -109,12 +110,6 @@ def markdown_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
     # A cell ends at a pipe even within a code span, unless it is escaped.
     inside = shown.replace("|", "\\|")
     return f"{fence}{pad}{inside}{pad}{fence}"
-
-
-def xml_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
-    """:func:`visible`, which leaves nothing that XML 1.0 forbids (section 2.2); an XML writer escapes the
-    markup."""
-    return visible(text, limit)
 
 
 def label_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:

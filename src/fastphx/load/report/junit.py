@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from fastphx.foreign_text import xml_text
+from fastphx.foreign_text import visible
 from fastphx.load.result.result import Result
 
 SUITE = "fastphx load"
@@ -20,12 +20,12 @@ def write_junit(_result: Result, mapping: Mapping[str, Any], path: Path) -> None
     failed_itself = mapping["outcome"] not in ("ok", "thresholds_failed")
     failures = int(failed_itself)
     run = ET.SubElement(
-        suite, "testcase", classname=SUITE, name=xml_text(f"{mapping['plan']['scenario']} ran"), time=duration
+        suite, "testcase", classname=SUITE, name=visible(f"{mapping['plan']['scenario']} ran"), time=duration
     )
     if failed_itself:
         _fail(run, mapping["outcome"], "; ".join(mapping["sentences"]))
     for threshold in mapping["thresholds"]:
-        case = ET.SubElement(suite, "testcase", classname=SUITE, name=xml_text(threshold["expr"]), time="0")
+        case = ET.SubElement(suite, "testcase", classname=SUITE, name=visible(threshold["expr"]), time="0")
         if not threshold["ok"]:
             failures += 1
             _fail(case, "threshold", f"{threshold['expr']} does not hold: the value is {threshold['value']}")
@@ -36,4 +36,4 @@ def write_junit(_result: Result, mapping: Mapping[str, Any], path: Path) -> None
 
 
 def _fail(case: ET.Element, kind: str, message: str) -> None:
-    ET.SubElement(case, "failure", type=kind, message=xml_text(message))
+    ET.SubElement(case, "failure", type=kind, message=visible(message))
