@@ -432,6 +432,46 @@ async def test_closing_is_bounded_where_a_transport_does_not_report_its_end(
     assert recorder.told() == []
 
 
+class Gated(Own):
+    """It connects when the gate is open."""
+
+    gate: ClassVar[asyncio.Event]
+    entered: ClassVar[asyncio.Event]
+
+    async def begin(self) -> None:
+        self.entered.set()
+        await self.gate.wait()
+        self.owner.notify_connected(None)
+
+
+@pytest.mark.parametrize("phase", ["opening", "up"])
+async def test_what_a_transport_that_was_given_up_reports_is_not_the_next_ones(
+    phase: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("fastphx.transports.connection.CLOSE_TIMEOUT_S", 0.02)
+    recorder = Recorder()
+    await recorder.open(Silent)
+    recorder.connection.abort(HeartbeatTimeout())
+    assert [(await recorder.event())[0] for _ in range(2)] == ["connected", "disconnected"]
+    Gated.gate, Gated.entered = asyncio.Event(), asyncio.Event()
+    opening = asyncio.ensure_future(recorder.open(Gated))
+    await asyncio.wait_for(Gated.entered.wait(), TIMEOUT_S)
+    if phase == "up":
+        Gated.gate.set()
+        await opening
+        assert recorder.told() == ["connected"]
+    given_up = Own.started[0]
+    given_up.owner.notify_connected(None)
+    given_up.message("old")
+    given_up.owner.notify_error(ZeroDivisionError("late"))
+    given_up.owner.notify_disconnected(ConnectionClosed(1000))
+    Gated.gate.set()
+    await opening
+    assert recorder.told() == ([] if phase == "up" else ["connected"])
+    assert recorder.connection.is_up
+    assert "late" in caplog.text
+
+
 async def test_giving_up_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastphx.transports.connection.CLOSE_TIMEOUT_S", 0.02)
     recorder = Recorder(heartbeat_interval_s=0.01)

@@ -42,11 +42,11 @@ class ConnectionHandler(Protocol):
 class Connection:
     """Opens *session* over a transport, and tells *handler* what happens to it.
 
-    It is the transport's :class:`~fastphx.transports.base.TransportOwner`. Its user decides when and where to
-    connect. It runs on one event loop.
+    Its user decides when and where to connect. It runs on one event loop.
     """
 
     __slots__ = (
+        "_attempt",
         "_can_pause",
         "_closed",
         "_early",
@@ -64,16 +64,16 @@ class Connection:
         "_waiter",
         "_was_up",
         "is_up",
-        "sink",
     )
 
     def __init__(self, session: CallbackSession, handler: ConnectionHandler) -> None:
-        self.sink: FrameSink | None = session
         self.is_up = False
         """Whether the session can send."""
         self._session = session
         self._handler = handler
         self._loop = asyncio.get_running_loop()
+        self._attempt: _Attempt | None = None
+        """Owns the present transport, from before ``start`` is called."""
         self._transport: Transport | None = None
         self._opening: asyncio.Task[Any] | None = None
         """The task that awaits ``open``."""
@@ -129,8 +129,9 @@ class Connection:
         self._reason = None
         self._is_gone = False
         self._opening = asyncio.current_task()
+        self._attempt = _Attempt(self, self._session)
         try:
-            transport = self._transport = await transport_class.start(url, self, opts)
+            transport = self._transport = await transport_class.start(url, self._attempt, opts)
             if self._early is None and not self._was_up and not self._is_ending:
                 await self._until_connected()
         except BaseException as error:
@@ -187,8 +188,7 @@ class Connection:
 
     # -- what the transport reports
 
-    def notify_connected(self, writer: FrameWriter | None) -> None:
-        """See :class:`~fastphx.transports.base.TransportOwner`."""
+    def _transport_connected(self, writer: FrameWriter | None) -> None:
         if self._is_ending or self._was_up or self.is_free:
             return
         if writer is not None:
@@ -199,8 +199,7 @@ class Connection:
             # Nothing can be sent before start has returned the transport.
             self._early = []
 
-    def notify_disconnected(self, reason: DisconnectReason) -> None:
-        """See :class:`~fastphx.transports.base.TransportOwner`."""
+    def _transport_disconnected(self, reason: DisconnectReason) -> None:
         if self._is_gone or (self._opening is None and self._transport is None):
             # From a transport that was given up.
             return
@@ -214,8 +213,7 @@ class Connection:
             self._down()
             self._tell_waiter()
 
-    def notify_message(self, opcode: int, data: bytes) -> None:
-        """See :class:`~fastphx.transports.base.TransportOwner`."""
+    def _transport_message(self, opcode: int, data: bytes) -> None:
         if self._early is not None and (self._early or not self.is_up):
             if len(self._early) >= MAX_EARLY_MESSAGES:
                 raise OverloadedError(f"{MAX_EARLY_MESSAGES} messages came before start returned")
@@ -223,8 +221,7 @@ class Connection:
         elif self.is_up:
             self._session.receive(data, opcode)
 
-    def notify_error(self, exc: BaseException) -> None:
-        """See :class:`~fastphx.transports.base.TransportOwner`."""
+    def _transport_error(self, exc: BaseException) -> None:
         self._handler.on_error(exc)
 
     # -- inside
@@ -351,6 +348,8 @@ class Connection:
             self._timer.cancel()
             self._timer = None
         self._transport = None
+        if self._opening is None:
+            self._attempt = None
         try:
             self._down()
             if self._was_up:
@@ -360,6 +359,34 @@ class Connection:
             if self._closed is not None:
                 closed, self._closed = self._closed, _nothing
                 closed()
+
+
+class _Attempt:
+    """The owner of one transport. The connection hears nothing from a transport that was given up."""
+
+    __slots__ = ("_connection", "sink")
+
+    def __init__(self, connection: Connection, sink: FrameSink) -> None:
+        self._connection = connection
+        self.sink: FrameSink | None = sink
+
+    def notify_connected(self, writer: FrameWriter | None) -> None:
+        if self._connection._attempt is self:
+            self._connection._transport_connected(writer)
+
+    def notify_disconnected(self, reason: DisconnectReason) -> None:
+        if self._connection._attempt is self:
+            self._connection._transport_disconnected(reason)
+
+    def notify_message(self, opcode: int, data: bytes) -> None:
+        if self._connection._attempt is self:
+            self._connection._transport_message(opcode, data)
+
+    def notify_error(self, exc: BaseException) -> None:
+        if self._connection._attempt is self:
+            self._connection._transport_error(exc)
+        else:
+            logger.error("a transport that was given up reports: %s", exc, exc_info=exc)
 
 
 def _nothing() -> None:
