@@ -11,11 +11,13 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from fastphx.errors import FastphxError
 from fastphx.foreign_text import visible
 from fastphx.load.control.embedded_server import EmbeddedServer
+from fastphx.load.control.once_process import run_once
 from fastphx.load.control.open_files import raise_open_files
 from fastphx.load.control.progress import Progress
 from fastphx.load.control.worker_process import WorkerProcess
@@ -26,7 +28,7 @@ from fastphx.load.result.goals import why_channels_ended
 from fastphx.load.result.memory import rss_bytes
 from fastphx.load.result.reasons import LOCAL
 from fastphx.load.result.result import Result
-from fastphx.load.scenarios import scenario_class
+from fastphx.load.scenarios import scenario_class, scenario_of
 from fastphx.load.worker.timeouts import GRACE_S, HELLO_TIMEOUT_S
 
 MAX_OUTPUT_CHARS = 1000
@@ -48,6 +50,10 @@ class Coordinator:
         self._watches: list[asyncio.Task[None]] = []
         self._servers: list[EmbeddedServer] = []
         self._scenario = scenario_class(plan.scenario)
+        self._own = scenario_of(plan)
+        self._shared: Any = None
+        """What a journey's ``before`` has returned."""
+        self._has_prepared = False
         self._interrupts = 0
         self._connect_ns = 0
         self._ran_s = 0.0
@@ -70,15 +76,58 @@ class Coordinator:
                 self._progress.phase("starting the embedded server")
                 server = await self._start_server()
                 plan = self.plan.with_url(server.url)
-            await self._start_workers(plan, workers)
-            await self._run_schedule()
-            await self._stop_workers()
+            await self._prepare(plan)
+            if not self._is_over():
+                await self._start_workers(plan, workers)
+                await self._run_schedule()
+                await self._stop_workers()
         finally:
-            self._progress.close()
             await asyncio.gather(*(worker.stop(0.5) for worker in self._workers))
+            await self._clean_up(plan)
+            self._progress.close()
             await asyncio.gather(*(server.stop() for server in self._servers))
         self._judge()
         return self.result
+
+    async def _prepare(self, plan: Plan) -> None:
+        """Run a journey's ``before``. Where it fails, so does the run."""
+        if self._own.before is None:
+            self._has_prepared = True
+            return
+        self._progress.phase("running before()")
+        preparing = asyncio.create_task(run_once(plan, "before", None, self._once_output("before")))
+        interrupted = asyncio.create_task(self._interrupted())
+        await asyncio.wait((preparing, interrupted), return_when="FIRST_COMPLETED")
+        interrupted.cancel()
+        if not preparing.done():
+            preparing.cancel()
+        try:
+            self._shared = await preparing
+            self._has_prepared = True
+        except asyncio.CancelledError:
+            if not self._interrupts:
+                raise
+        except FastphxError as error:
+            self.result.failures.append(str(error))
+
+    async def _clean_up(self, plan: Plan) -> None:
+        """Run a journey's ``after``, also where the run has failed or was interrupted. What fails in it is
+        told, and changes no verdict."""
+        if not self._has_prepared or self._own.after is None:
+            return
+        self._progress.phase("running after()")
+        try:
+            await run_once(plan, "after", self._shared, self._once_output("after"))
+        except FastphxError as error:
+            self._progress.output(visible(str(error), MAX_OUTPUT_CHARS))
+
+    def _once_output(self, what: str) -> Callable[[str], object]:
+        return lambda line: self._progress.output(f"{what}: {visible(line, MAX_OUTPUT_CHARS)}")
+
+    async def _interrupted(self) -> None:
+        while not self._interrupts:
+            await self._changed.wait()
+            self._changed.clear()
 
     async def _start_server(self, port: int = 0) -> EmbeddedServer:
         server = await EmbeddedServer.start(port)
@@ -92,7 +141,7 @@ class Coordinator:
         for index in range(workers.count):
             try:
                 worker = await WorkerProcess.start(
-                    plan, Share(index, workers.count), self._on_line, self._on_output
+                    plan, Share(index, workers.count), self._on_line, self._on_output, self._shared
                 )
             except OSError as error:
                 # No file, process or memory is left here.

@@ -27,6 +27,37 @@ def why_it_died(code: int | None, stderr: bytes) -> str:
     return f"{how} ({last[:200]})" if last else how
 
 
+class OutputLines:
+    """What a process prints to *stderr*: *on_output* gets it line by line, within bounds."""
+
+    def __init__(self, stderr: asyncio.StreamReader, on_output: Callable[[str], object]) -> None:
+        self.last = b""
+        """Its end."""
+        self._stderr = stderr
+        self._on_output = on_output
+        self._count = 0
+
+    async def read(self) -> None:
+        """Until the process has closed it."""
+        rest = b""
+        while data := await self._stderr.read(4096):
+            self.last = (self.last + data)[-STDERR_LIMIT_BYTES:]
+            *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > MAX_OUTPUT_LINE_BYTES:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._show(line)
+        if rest:
+            self._show(rest)
+
+    def _show(self, line: bytes) -> None:
+        self._count += 1
+        if self._count <= MAX_OUTPUT_LINES:
+            self._on_output(line.decode("utf-8", "replace"))
+        elif self._count == MAX_OUTPUT_LINES + 1:
+            self._on_output(f"more than {MAX_OUTPUT_LINES} lines: the rest is not shown")
+
+
 class WorkerProcess:
     """A worker process. *on_line* gets every line that it writes; `ended` is set when it is gone."""
 
@@ -35,8 +66,7 @@ class WorkerProcess:
         self.process = process
         self.has_final = False
         self.ended = asyncio.Event()
-        self.stderr = b""
-        self.output_lines = 0
+        self._output: OutputLines | None = None
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
@@ -46,8 +76,10 @@ class WorkerProcess:
         share: Share,
         on_line: Callable[[WorkerProcess, dict[str, Any]], object],
         on_output: Callable[[WorkerProcess, str], object],
+        shared: Any = None,
     ) -> Self:
-        """Start a worker and give it its plan; *on_output* gets what its script prints, line by line."""
+        """Start a worker and give it its plan, and what a journey's ``before`` has returned; *on_output* gets
+        what its script prints, line by line."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -61,7 +93,7 @@ class WorkerProcess:
         )
         worker = cls(share, process)
         worker._task = asyncio.create_task(worker._read(on_line, on_output))
-        worker.send({"plan": plan.to_mapping(), "share": share.to_mapping()})
+        worker.send({"plan": plan.to_mapping(), "share": share.to_mapping(), "shared": shared})
         return worker
 
     def send(self, command: dict[str, Any]) -> None:
@@ -79,7 +111,8 @@ class WorkerProcess:
         stdout, stderr = self.process.stdout, self.process.stderr
         assert stdout is not None
         assert stderr is not None
-        errors = asyncio.create_task(self._read_stderr(stderr, on_output))
+        self._output = OutputLines(stderr, lambda text: on_output(self, text))
+        errors = asyncio.create_task(self._output.read())
         try:
             while raw := await stdout.readline():
                 line = orjson.loads(raw)
@@ -92,30 +125,9 @@ class WorkerProcess:
             errors.cancel()
             self.ended.set()
 
-    async def _read_stderr(
-        self, stderr: asyncio.StreamReader, on_output: Callable[[WorkerProcess, str], object]
-    ) -> None:
-        rest = b""
-        while data := await stderr.read(4096):
-            self.stderr = (self.stderr + data)[-STDERR_LIMIT_BYTES:]
-            *lines, rest = (rest + data).split(b"\n")
-            if len(rest) > MAX_OUTPUT_LINE_BYTES:
-                lines, rest = [*lines, rest], b""
-            for line in lines:
-                self._show(line, on_output)
-        if rest:
-            self._show(rest, on_output)
-
-    def _show(self, line: bytes, on_output: Callable[[WorkerProcess, str], object]) -> None:
-        self.output_lines += 1
-        if self.output_lines <= MAX_OUTPUT_LINES:
-            on_output(self, line.decode("utf-8", "replace"))
-        elif self.output_lines == MAX_OUTPUT_LINES + 1:
-            on_output(self, f"more than {MAX_OUTPUT_LINES} lines: the rest is not shown")
-
     @property
     def why_it_died(self) -> str:
-        return why_it_died(self.process.returncode, self.stderr)
+        return why_it_died(self.process.returncode, b"" if self._output is None else self._output.last)
 
     async def stop(self, timeout_s: float) -> None:
         """End it: the end of its stdin first, a kill after *timeout_s*."""

@@ -88,6 +88,12 @@ def user_frames(trace: TracebackType | None, path: str) -> list[traceback.FrameS
     return [frame for frame in traceback.extract_tb(trace) if frame.filename == path]
 
 
+def user_traceback(error: BaseException, path: str) -> str:
+    """*error* with where in the script it came from, a line each; of at most a screen."""
+    frames = "".join(traceback.format_list(user_frames(error.__traceback__, path)[-20:]))
+    return f"{frames}{type(error).__name__}: {error}\n"
+
+
 def place_of(trace: TracebackType | None, path: str) -> str:
     """Where in the script *trace* was last, like ``shop.py:21``."""
     frames = user_frames(trace, path)

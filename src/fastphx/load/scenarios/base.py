@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.payload import read_payload
@@ -31,6 +31,16 @@ class Scenario:
         self.event = plan.event.encode()
         if plan.is_binary and len(self.event) > 255:
             raise PlanError("the event of a binary push has at most 255 bytes")
+
+    @property
+    def before(self) -> Any:
+        """The function of a journey's file that prepares the run; None where there is none."""
+        return None
+
+    @property
+    def after(self) -> Any:
+        """The one that cleans up."""
+        return None
 
     def topics(self, i: int, row: Row) -> tuple[str, ...]:
         """The topics of connection *i*."""

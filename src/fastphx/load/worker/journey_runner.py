@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from time import monotonic_ns
@@ -19,7 +18,7 @@ from fastphx.load.journeys.failure import (
     place_of,
     reason_of,
     step_of,
-    user_frames,
+    user_traceback,
 )
 from fastphx.load.journeys.run import Run
 from fastphx.load.journeys.user import User
@@ -388,8 +387,7 @@ class JourneyRunner:
         self._reasons.add("script", kind)
         if kind not in self._told:
             self._told.add(kind)
-            frames = "".join(traceback.format_list(user_frames(error.__traceback__, script)))
-            sys.stderr.write(f"{frames}{type(error).__name__}: {error}\n")
+            sys.stderr.write(user_traceback(error, script))
         if type(user) not in self._known:
             self._fail(f"the first visit of {type(user).__name__} fails: {kind}: {error}")
         return f"script: {kind}"

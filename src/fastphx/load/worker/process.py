@@ -27,28 +27,25 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import io
 import os
 import signal
 import sys
 import threading
-import time
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
+from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
-from fastphx.load.result.line import MAX_LINE_BYTES, encode_line
+from fastphx.load.result.line import MAX_LINE_BYTES
 from fastphx.load.result.memory import rss_bytes
 from fastphx.load.scenarios import scenario_class
 from fastphx.load.worker.event_loop import run_on_uvloop
+from fastphx.load.worker.output import Output, take_stdout
 from fastphx.load.worker.runner import Runner
 
 if TYPE_CHECKING:
     from fastphx.load.worker.journey_runner import JourneyRunner
-
-MAX_UNREAD_BYTES = 64 << 20
 
 
 async def _next_line(stream: asyncio.StreamReader) -> dict[str, Any] | None:
@@ -57,49 +54,20 @@ async def _next_line(stream: asyncio.StreamReader) -> dict[str, Any] | None:
     return orjson.loads(raw) if raw else None
 
 
-class _Output:
-    """Lines to stdout, without waiting: the parent reads them, or this process has no reason to live."""
-
-    def __init__(self, transport: asyncio.WriteTransport) -> None:
-        self._transport = transport
-
-    def write(self, line: dict[str, Any]) -> None:
-        if self._transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
-            sys.stderr.write("the parent does not read\n")
-            os._exit(1)
-        self._transport.write(encode_line(line))
-
-    async def flushed(self) -> None:
-        """Wait until the parent has read all lines, for CLOSE_TIMEOUT_S at most."""
-        deadline_s = time.monotonic() + CLOSE_TIMEOUT_S
-        while self._transport.get_write_buffer_size() and time.monotonic() < deadline_s:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-
-
 async def work() -> None:
     """Speak the protocol on stdin and stdout until told to stop."""
     loop = asyncio.get_running_loop()
     commands = asyncio.StreamReader(limit=MAX_LINE_BYTES)
     stdin, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    stdout, _ = await loop.connect_write_pipe(asyncio.Protocol, _take_stdout())
+    stdout, _ = await loop.connect_write_pipe(asyncio.Protocol, take_stdout())
     try:
-        await _obey(commands, _Output(stdout))
+        await _obey(commands, Output(stdout))
     finally:
         stdin.close()
         stdout.close()
 
 
-def _take_stdout() -> BinaryIO:
-    """Standard output for the lines of the protocol alone: what a script prints goes to standard error, which
-    the parent shows."""
-    lines = os.fdopen(os.dup(1), "wb", 0)
-    os.dup2(2, 1)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
-    return lines
-
-
-async def _obey(commands: asyncio.StreamReader, output: _Output) -> None:
+async def _obey(commands: asyncio.StreamReader, output: Output) -> None:
     """Read the plan, then do what each command says, until one says stop or abort."""
     first = await _next_line(commands)
     if first is None:
@@ -158,7 +126,7 @@ async def _obey(commands: asyncio.StreamReader, output: _Output) -> None:
         await output.flushed()
 
 
-def _runner(plan: Plan, share: Share, output: _Output, shared: Any) -> Runner | JourneyRunner:
+def _runner(plan: Plan, share: Share, output: Output, shared: Any) -> Runner | JourneyRunner:
     """What runs the share: journeys have their own, and import the client for it."""
     if scenario_class(plan.scenario).name != "journey":
         return Runner(plan, share, output.write)

@@ -1,0 +1,84 @@
+"""What a journey's file does once a run, in a process of its own: ``python -m fastphx.load.worker.once``.
+
+It reads from stdin one JSON line, ``{"plan": {…}, "what": "before" or "after", "shared": …}``, calls the
+file's function of that name with a user that is not counted, and writes to stdout one line:
+``{"type": "returned", "value": …}``, or ``{"type": "failed", "why": …}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import Any
+
+import orjson
+
+from fastphx.errors import clip
+from fastphx.load.journeys.failure import (
+    VisitFailed,
+    is_of_the_server,
+    place_of,
+    reason_of,
+    step_of,
+    user_traceback,
+)
+from fastphx.load.journeys.run import Run
+from fastphx.load.journeys.user import User
+from fastphx.load.journeys.visit import Visit
+from fastphx.load.plan.plan import MOST_STEPS, Plan
+from fastphx.load.result.line import MAX_LINE_BYTES
+from fastphx.load.result.reasons import Reasons
+from fastphx.load.scenarios.journey import Journey
+from fastphx.load.worker.event_loop import run_on_uvloop
+from fastphx.load.worker.journey_meter import JourneyMeter
+from fastphx.load.worker.output import Output, take_stdout
+
+
+async def work() -> None:
+    """Read what is to be done, do it, and tell what came of it."""
+    asked = orjson.loads(await asyncio.to_thread(sys.stdin.buffer.readline, MAX_LINE_BYTES))
+    stdout, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.Protocol, take_stdout())
+    output = Output(stdout)
+    try:
+        output.write(await _told(asked["what"], Plan.from_mapping(asked["plan"]), asked["shared"]))
+        await output.flushed()
+    finally:
+        stdout.close()
+
+
+async def _told(what: str, plan: Plan, shared: Any) -> dict[str, Any]:
+    function = getattr(Journey(plan), what)
+    run = Run(plan, JourneyMeter(plan.scenario, MOST_STEPS, lambda _: None, Reasons()), shared=shared)
+    user = User()
+    user._visit = visit = Visit(run, 0, 0, {})
+    visit.task = asyncio.current_task()
+    try:
+        value = await function(user)
+        if what == "before" and len(orjson.dumps(value)) > MAX_LINE_BYTES // 2:
+            return {"type": "failed", "why": f"what it returns has more than {MAX_LINE_BYTES // 2} bytes"}
+    except (Exception, VisitFailed) as error:
+        return {"type": "failed", "why": _why(error, plan.scenario)}
+    finally:
+        await visit.end_user()
+    return {"type": "returned", "value": value if what == "before" else None}
+
+
+def _why(error: BaseException, script: str) -> str:
+    if isinstance(error, VisitFailed):
+        return str(error)
+    if is_of_the_server(error):
+        step = step_of(error)
+        return f"{step}: {reason_of(error)}" if step else reason_of(error)
+    sys.stderr.write(user_traceback(error, script))
+    return f"{type(error).__name__} at {place_of(error.__traceback__, script)}: {clip(str(error))}"
+
+
+def main() -> None:
+    """The process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    run_on_uvloop(work())
+
+
+if __name__ == "__main__":
+    main()
