@@ -74,6 +74,9 @@ class JourneySocket(Client):
         finally:
             self._ended("closed")
             self._forget()
+            for _ in range(self._context.handler_errors):
+                self._visit.run.recorder.note("script", "a handler of messages raised")
+            self._context.handler_errors = 0
 
     def abort(self) -> None:
         """Cut the connection."""

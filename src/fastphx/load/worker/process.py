@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -132,6 +133,8 @@ def _runner(plan: Plan, share: Share, output: Output, shared: Any) -> Runner | J
         return Runner(plan, share, output.write)
     from fastphx.load.worker.journey_runner import JourneyRunner
 
+    # What is expected to happen to a client under load is counted, and not logged.
+    logging.getLogger("fastphx").setLevel(logging.ERROR)
     return JourneyRunner(plan, share, output.write, shared)
 
 
