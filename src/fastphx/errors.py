@@ -166,13 +166,22 @@ class TransportDown(DisconnectReason):
         super().__init__(f"the transport crashed: {shown}" if shown else "the transport ended")
 
 
+def _shown_reason(response: object, conceal: Callable[[str], str] | None) -> str | None:
+    reason = response.get("reason") if isinstance(response, dict) else None
+    if not isinstance(reason, str):
+        return None
+    return (reason if conceal is None else conceal(reason))[:MAX_REASON_CHARS]
+
+
 class JoinError(FastphxError):
-    """The server refused a join; ``response`` is what it answered. The message quotes it, without what
-    *conceal* takes out of it: a server may send back what it was given in confidence."""
+    """The server refused a join; ``response`` is what it answered, and ``shown_reason`` its ``reason``, where
+    that is a text. The latter and the message are without what *conceal* takes out: a server may send back
+    what it was given in confidence."""
 
     def __init__(self, topic: str, response: object, conceal: Callable[[str], str] | None = None) -> None:
         self.topic = topic
         self.response = response
+        self.shown_reason = _shown_reason(response, conceal)
         super().__init__(f"the join of {clip(topic)} was refused: {clip_repr(response, conceal=conceal)}")
 
 
@@ -181,8 +190,8 @@ class JoinTimeoutError(FastphxError, TimeoutError):
 
 
 class PushError(FastphxError):
-    """The server answered a push with a status other than ok; ``reply`` is the whole answer. The message
-    quotes it, without what *conceal* takes out of it."""
+    """The server answered a push with a status other than ok; ``reply`` is the whole answer, and
+    ``shown_reason`` its ``reason``, as for :class:`JoinError`."""
 
     def __init__(
         self, topic: str, event: str, reply: Any, conceal: Callable[[str], str] | None = None
@@ -190,6 +199,7 @@ class PushError(FastphxError):
         self.topic = topic
         self.event = event
         self.reply = reply
+        self.shown_reason = _shown_reason(reply.response, conceal)
         super().__init__(
             f"the push of {clip(event)} to {clip(topic)} was answered with status "
             f"{clip_repr(str(reply.status), conceal=conceal)}: {clip_repr(reply.response, conceal=conceal)}"

@@ -82,3 +82,4 @@ async def test_a_refused_push_quotes_neither_its_payload_nor_the_joins() -> None
             with pytest.raises(PushError) as caught:
                 await room.push("new", {"card": "4111-1111"})
             assert "'[hidden] [hidden]'" in str(caught.value)
+            assert caught.value.shown_reason == "[hidden] [hidden]"

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from fastphx.client.push import PushReply
+from fastphx.errors import JoinError, PushError
 from fastphx.load.control.first_connection import first_connection
 from fastphx.load.control.preflight import preflight
+from fastphx.load.journeys.failure import reason_of
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.plan_file import read_plan
@@ -20,6 +23,7 @@ from fastphx.load.plan.target import Target
 from fastphx.testing.demo import RoomChannel
 from fastphx.testing.handshake import Handshake
 from fastphx.testing.server import Server
+from fastphx.transports.redaction import Redaction
 from tests.answering_server import Pushed, answering
 from tests.transports.raw_server import CLOSE, frame
 
@@ -127,6 +131,14 @@ def test_no_reason_shows_what_a_server_sends_back(secrets: Path) -> None:
     ]
     written = [run.out, run.err, json.dumps(run.result), *(path.read_text() for path in reports.values())]
     assert not [text for text in written if "S3CRET" in text or "8641975" in text]
+
+
+def test_a_failed_step_is_told_without_what_it_was_given() -> None:
+    conceal, response = Redaction({"token": "S3CRET"}), {"reason": "S3CRET is over"}
+    push = PushError("room:a", "new", PushReply("error", response, 1, 0.0), conceal)
+    assert reason_of(push) == "status error: [hidden] is over"
+    assert reason_of(JoinError("room:a", response, conceal)) == "refused: [hidden] is over"
+    assert reason_of(JoinError("room:a", {"reason": {}}, conceal)) == "refused"
 
 
 def test_a_dry_run_shows_what_connection_0_sends_and_no_secret(secrets: Path) -> None:

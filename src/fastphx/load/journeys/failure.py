@@ -52,17 +52,10 @@ def step_of(error: BaseException) -> str | None:
 
 def reason_of(error: BaseException) -> str:
     """Why a step failed, in few words, so that the same cause has the same words."""
-    if isinstance(error, PushError):
-        response = error.reply.response
-        reason = response.get("reason") if isinstance(response, dict) else None
-        return clipped(
-            f"status {error.reply.status}" + (f": {reason}" if isinstance(reason, str) else ""),
-            MAX_REASON_CHARS,
-        )
-    if isinstance(error, JoinError):
-        response = error.response
-        reason = response.get("reason") if isinstance(response, dict) else None
-        return clipped(f"refused: {reason}" if isinstance(reason, str) else "refused", MAX_REASON_CHARS)
+    if isinstance(error, PushError | JoinError):
+        how = f"status {error.reply.status}" if isinstance(error, PushError) else "refused"
+        reason = error.shown_reason
+        return clipped(how if reason is None else f"{how}: {reason}", MAX_REASON_CHARS)
     if isinstance(error, PushTimeoutError | JoinTimeoutError | WaitTimeoutError):
         return "timeout"
     if isinstance(error, ConnectionLostError):
