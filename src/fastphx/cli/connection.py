@@ -11,6 +11,7 @@ import click
 import orjson
 
 from fastphx.cli.frame_printer import printing
+from fastphx.cli.handshake_options import handshake_options
 from fastphx.cli.secrets import named_value, secret
 from fastphx.cli.streams import LastingStream
 from fastphx.client import Client, ClientState, connect
@@ -65,9 +66,7 @@ def connection_options(command: F) -> F:
                 metavar="NAME=VALUE",
                 help="Parameter of the URL; or NAME=env:VARIABLE or NAME=@FILE, so that a token is not seen.",
             ),
-            click.option(
-                "--auth-token", metavar="VALUE", help="Phoenix 1.8's authToken, as env:VARIABLE or @FILE."
-            ),
+            handshake_options,
             click.option(
                 "--transport",
                 type=click.Choice(["websocket", "longpoll"]),
@@ -76,23 +75,12 @@ def connection_options(command: F) -> F:
                 help="How to connect.",
             ),
             click.option(
-                "--header",
-                "headers",
-                multiple=True,
-                metavar="NAME=VALUE",
-                help="Header of the handshake; env:VARIABLE and @FILE as for --param.",
-            ),
-            click.option(
                 "--vsn",
                 type=click.Choice(["2.0.0", "1.0.0"]),
                 default="2.0.0",
                 show_default=True,
                 help="The serializer's version.",
             ),
-            click.option("--insecure", is_flag=True, help="Take any certificate."),
-            click.option("--ca", metavar="FILE", help="Certificates to trust."),
-            click.option("--cert", metavar="FILE", help="The client's certificate."),
-            click.option("--key", metavar="FILE", help="Its key, where it is not in the same file."),
             click.option(
                 "--timeout",
                 default="10s",
@@ -114,9 +102,9 @@ def open_client(
     params: tuple[str, ...],
     auth_token: str | None,
     transport: str,
-    headers: tuple[str, ...],
+    header: tuple[str, ...],
     vsn: str,
-    insecure: bool,
+    insecure: bool | None,
     ca: str | None,
     cert: str | None,
     key: str | None,
@@ -134,7 +122,7 @@ def open_client(
     log.addHandler(handler)
     log.setLevel(logging.INFO if verbose else logging.CRITICAL)
     pairs = [named_value("--param", param) for param in params]
-    given_headers = [named_value("--header", header) for header in headers]
+    given_headers = [named_value("--header", each) for each in header]
     token = None if auth_token is None else secret("--auth-token", auth_token, literal=False)
     opened = False
 

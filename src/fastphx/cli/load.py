@@ -12,6 +12,7 @@ import click
 import orjson
 
 from fastphx.cli.arguments import METAVAR, plan_mapping
+from fastphx.cli.handshake_options import handshake_options
 from fastphx.errors import FastphxError
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
 from fastphx.load.control.coordinator import Coordinator
@@ -137,23 +138,13 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     metavar="NAME=VALUE",
     help="Parameter of the URL; or NAME=env:VARIABLE, NAME=@FILE, NAME=@FILE:COLUMN.",
 )
-@click.option(
-    "--header",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Header of the handshake; env:VARIABLE and @FILE as for --param.",
-)
-@click.option("--auth-token", metavar="VALUE", help="Phoenix 1.8's authToken, as env:VARIABLE or @FILE.")
+@handshake_options
 @click.option(
     "--show-secrets", is_flag=True, default=None, help="Show parameters, headers and payloads in reports."
 )
 @click.option("--data", metavar="FILE", help="CSV or NDJSON; connection i takes row i: {row.column}.")
 @click.option("--data-unique", is_flag=True, default=None, help="journeys: no row is of two visits at once.")
 @click.option("--vsn", metavar="V", help="2.0.0 or 1.0.0.  [default: 2.0.0]")
-@click.option("--insecure", is_flag=True, default=None, help="Take any certificate.")
-@click.option("--ca", metavar="FILE", help="Certificates to trust.")
-@click.option("--cert", metavar="FILE", help="The client's certificate.")
-@click.option("--key", metavar="FILE", help="Its key, where it is not in the same file.")
 @click.option("--compress", is_flag=True, default=None, help="Offer permessage-deflate.")
 @click.option(
     "--source", multiple=True, metavar="A-B", help="Local addresses to spread the connections over."
