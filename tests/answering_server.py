@@ -45,9 +45,13 @@ async def _serve(peer: Peer, answer: Answer) -> None:
             peer.send(frame(CLOSE, data[:2]))
             return
         pushed = Pushed(*json.loads(data))
-        frames = answer(pushed)
+        answered = answer(pushed)
+        frames: list[list[Any] | str | bytes] = [pushed.reply()] if answered is None else list(answered)
+        if pushed.event == "phx_leave" and not any("phx_close" in each for each in frames if type(each) is list):
+            # As Phoenix does behind its reply. A run waits for it.
+            frames.append([pushed.join_ref, pushed.join_ref, pushed.topic, "phx_close", {}])
         # One write, so that a client reads them together.
-        peer.send(b"".join(map(_on_the_wire, [pushed.reply()] if frames is None else frames)))
+        peer.send(b"".join(map(_on_the_wire, frames)))
 
 
 def _on_the_wire(each: list[Any] | str | bytes) -> bytes:
