@@ -47,7 +47,9 @@ async def _serve(peer: Peer, answer: Answer) -> None:
         pushed = Pushed(*json.loads(data))
         answered = answer(pushed)
         frames: list[list[Any] | str | bytes] = [pushed.reply()] if answered is None else list(answered)
-        if pushed.event == "phx_leave" and not any("phx_close" in each for each in frames if type(each) is list):
+        if pushed.event == "phx_leave" and not any(
+            "phx_close" in each for each in frames if type(each) is list
+        ):
             # As Phoenix does behind its reply. A run waits for it.
             frames.append([pushed.join_ref, pushed.join_ref, pushed.topic, "phx_close", {}])
         # One write, so that a client reads them together.

@@ -10,6 +10,7 @@ import pytest
 
 from fastphx.load.control.server_comparison import ratios
 from tests.cli.command import sentence
+from tests.cli.test_warnings import STRICT, told
 from tests.free_port import free_port
 
 from .processes import end, load, start
@@ -113,7 +114,10 @@ def test_what_only_b_loses_is_worse_where_every_round_says_so() -> None:
     assert not any(each.is_worse for each in wide)
 
 
-def test_two_servers_are_run_in_turns(tmp_path: Path) -> None:
+def test_two_servers_are_run_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the runs nor the servers leave anything open or warn of anything."""
+    for name, value in STRICT.items():
+        monkeypatch.setenv(name, value)
     port = free_port()
     plan = tmp_path / "plan.toml"
     plan.write_text(
@@ -130,7 +134,12 @@ def test_two_servers_are_run_in_turns(tmp_path: Path) -> None:
         None,
     )
     assert run.code == 0, run.err
-    assert [line[-1] for line in run.err.strip().splitlines()] == ["A", "B", "B", "A"]
+    assert told(run.err).splitlines() == [
+        "round 1 of 2: A",
+        "round 1 of 2: B",
+        "round 2 of 2: B",
+        "round 2 of 2: A",
+    ]
     rows = {row["figure"]: row for row in orjson.loads(json_path.read_bytes())}
     assert rows.keys() >= {"rtt.p99", "throughput.replies_per_s", "server.rss_bytes"}
     assert (
