@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from fastphx import Client, Presence, connect
-from fastphx.client.presence import MAX_PENDING_DIFFS, list_presences, sync_diff, sync_state
+from fastphx.client.presence import (
+    MAX_PENDING_BYTES,
+    MAX_PENDING_DIFFS,
+    list_presences,
+    sync_diff,
+    sync_state,
+)
 from fastphx.testing import Channel, Reply, Server
 from tests.client.waiting import until
 
@@ -143,6 +149,48 @@ def test_diffs_before_the_state_wait_within_a_bound() -> None:
     channel.handlers["s"](decode(b'["1",null,"t","s",{}]'))
     assert len(presence.list()) == MAX_PENDING_DIFFS
     assert "k4" not in presence.state
+    assert presence.dropped == 5
+
+
+def test_diffs_before_the_state_are_bounded_in_bytes() -> None:
+    from fastphx.protocol.message import decode
+
+    channel = RecordedChannel()
+    presence = Presence(channel, events=("s", "d"))  # type: ignore[arg-type]
+    frame = b'["1",null,"t","d",{"joins":{"%s":{"metas":[{"phx_ref":"r","about":"%s"}]}},"leaves":{}}]'
+
+    def come(key: bytes, size: int) -> None:
+        channel.handlers["d"](decode(frame % (key, b"x" * size)))
+
+    for _ in range(2):
+        for n in range(8):
+            come(b"k%d" % n, MAX_PENDING_BYTES // 4)
+        channel.handlers["s"](decode(b'["1",null,"t","s",{}]'))
+        assert sorted(presence.state) == ["k5", "k6", "k7"]
+        # The bytes of those that were applied, or forgotten, are given back.
+        presence.state = {}
+        channel.handlers["phx_outage"](None)
+    assert presence.dropped == 10
+    come(b"small", 1)
+    come(b"large", 2 * MAX_PENDING_BYTES)
+    channel.handlers["phx_outage"](None)
+    for n in range(3):
+        come(b"k%d" % n, MAX_PENDING_BYTES // 4)
+    channel.handlers["s"](decode(b'["1",null,"t","s",{}]'))
+    assert sorted(presence.state) == ["k0", "k1", "k2"]
+    assert presence.dropped == 11
+
+
+def test_one_diff_larger_than_the_bound_is_kept_alone() -> None:
+    from fastphx.protocol.message import decode
+
+    channel = RecordedChannel()
+    presence = Presence(channel, events=("s", "d"))  # type: ignore[arg-type]
+    frame = b'["1",null,"t","d",{"joins":{"%s":{"metas":[{"phx_ref":"r","about":"%s"}]}},"leaves":{}}]'
+    channel.handlers["d"](decode(frame % (b"small", b"x")))
+    channel.handlers["d"](decode(frame % (b"large", b"x" * MAX_PENDING_BYTES)))
+    channel.handlers["s"](decode(b'["1",null,"t","s",{}]'))
+    assert sorted(presence.state) == ["large"]
 
 
 def test_diffs_of_a_join_whose_state_never_came_are_not_applied_to_the_next() -> None:

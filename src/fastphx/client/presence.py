@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +16,10 @@ Entry = dict[str, Any]
 State = dict[str, Entry]
 
 MAX_PENDING_DIFFS = 1000
-"""Diffs kept while the state that they apply to has not come yet; the oldest go first."""
+MAX_PENDING_BYTES = 4 * 1024 * 1024
+"""How many diffs, and how many bytes of their payloads as they came, are kept while the state that they apply
+to has not come yet. The oldest go first, and are counted. One that is larger is kept, alone. With another
+serializer than JsonV2 only their number counts."""
 
 PresenceCallback = Callable[[str, Entry | None, Entry], object]
 
@@ -32,7 +36,10 @@ class Presence:
     ) -> None:
         self.channel = channel
         self.state: State = {}
-        self._pending_diffs: list[Mapping[str, Any]] = []
+        self.dropped = 0
+        """Diffs that were dropped because too many waited for a state."""
+        self._pending_diffs: deque[tuple[int, Mapping[str, Any]]] = deque()
+        self._pending_bytes = 0
         self.in_pending_sync_state = True
         """True until the state of the channel's present join has come; diffs wait for it."""
         self._on_join: PresenceCallback | None = None
@@ -69,13 +76,15 @@ class Presence:
         self.in_pending_sync_state = True
         # Of a join whose state never came; that of the next one knows of them.
         self._pending_diffs.clear()
+        self._pending_bytes = 0
 
     def _state_came(self, message: Message) -> None:
         new_state = _presences(message)
         self.in_pending_sync_state = False
         self.state = sync_state(self.state, new_state, self._on_join, self._on_leave)
-        pending, self._pending_diffs = self._pending_diffs, []
-        for diff in pending:
+        pending, self._pending_diffs = self._pending_diffs, deque()
+        self._pending_bytes = 0
+        for _, diff in pending:
             self.state = sync_diff(self.state, diff, self._on_join, self._on_leave)
         if self._on_sync is not None:
             self._on_sync()
@@ -83,13 +92,21 @@ class Presence:
     def _diff_came(self, message: Message) -> None:
         diff = _presences(message)
         if self.in_pending_sync_state:
-            if len(self._pending_diffs) >= MAX_PENDING_DIFFS:
-                del self._pending_diffs[0]
-            self._pending_diffs.append(diff)
+            self._keep(diff, len(message.raw))
             return
         self.state = sync_diff(self.state, diff, self._on_join, self._on_leave)
         if self._on_sync is not None:
             self._on_sync()
+
+    def _keep(self, diff: Mapping[str, Any], size: int) -> None:
+        pending = self._pending_diffs
+        pending.append((size, diff))
+        self._pending_bytes += size
+        while len(pending) > MAX_PENDING_DIFFS or (
+            self._pending_bytes > MAX_PENDING_BYTES and len(pending) > 1
+        ):
+            self._pending_bytes -= pending.popleft()[0]
+            self.dropped += 1
 
 
 def sync_state(
