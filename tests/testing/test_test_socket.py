@@ -23,6 +23,7 @@ from fastphx import (
 )
 from fastphx.serializers import JsonV1
 from fastphx.testing import JoinError, Server, TestSocket, demo_server
+from fastphx.testing.payload_size import payload_bytes
 from tests.answering_server import Pushed, answering
 
 
@@ -224,6 +225,50 @@ def test_only_so_many_messages_wait(
     assert phoenix_socket.push_sync("room:a", "echo")["status"] == "ok"
     assert phoenix_socket.await_message().payload == 2
     assert phoenix_socket.stats["dropped_messages"] == 2
+
+
+def test_only_so_many_bytes_of_messages_wait(
+    phoenix_socket: TestSocket, phoenix_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastphx.testing.test_socket.MAX_WAITING_BYTES", 10_000)
+    phoenix_socket.join("room:a")
+
+    def broadcast(numbers: range, size: int) -> None:
+        for n in numbers:
+            phoenix_server.broadcast("room:a", "n", [n, {"filler": ["x" * size]}])
+        assert phoenix_socket.push_sync("room:a", "echo")["status"] == "ok"
+
+    broadcast(range(5), 3000)
+    assert [phoenix_socket.await_message().payload[0] for _ in range(3)] == [2, 3, 4]
+    assert phoenix_socket.stats["dropped_messages"] == 2
+    # Those that were taken leave room; one that is larger than the bound waits alone.
+    broadcast(range(3), 3000)
+    assert phoenix_socket.stats["dropped_messages"] == 2
+    broadcast(range(3, 4), 20_000)
+    assert phoenix_socket.await_message().payload[0] == 3
+    assert phoenix_socket.stats["dropped_messages"] == 5
+
+
+@pytest.mark.parametrize(
+    ("payload", "size"),
+    [
+        (None, 8),
+        ("abc", 11),
+        (b"abc", 11),
+        ([1, "ab"], 26),
+        ({"key": [b"data"]}, 8 + 11 + 8 + 12),
+        ([[]] * 3, 32),
+    ],
+)
+def test_the_size_of_a_payload(payload: Any, size: int) -> None:
+    assert payload_bytes(payload) == size
+
+
+def test_a_payload_may_be_nested_to_any_depth() -> None:
+    payload: list[Any] = []
+    for _ in range(10_000):
+        payload = [payload]
+    assert payload_bytes(payload) == 10_001 * 8
 
 
 def test_a_reply_on_another_topic_is_no_answer() -> None:

@@ -34,6 +34,7 @@ from fastphx.gen_socket_client import (
 from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.serializers import Serializer
 from fastphx.testing.loop_thread import LoopThread
+from fastphx.testing.payload_size import payload_bytes
 from fastphx.transports import WebSocketTransport
 from fastphx.transports.base import Transport
 from fastphx.transports.endpoint import Params, endpoint_url
@@ -41,6 +42,9 @@ from fastphx.transports.endpoint import Params, endpoint_url
 TIMEOUT_S = 5.0
 MAX_WAITING = 100_000
 """Messages, and what happened to the connection, that nobody has asked for yet."""
+
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""Of the payloads of these messages, counted by ``payload_bytes``. The newest message may be larger."""
 
 
 class Received(NamedTuple):
@@ -59,8 +63,8 @@ class TestSocket:
     waits until it is connected. Every method waits for at most
     ``timeout`` seconds (*timeout_s* where none is given) and then raises TimeoutError; each raises what the
     behaviour's functions raise: DisconnectedError, NotJoinedError, AlreadyJoinedError, EncodingError; and
-    StoppedError once it is closed. 100,000 messages may wait for ``await_message``; then the oldest is
-    dropped, and counted in ``stats``.
+    StoppedError once it is closed. 100,000 messages, or 64 MiB of payloads, may wait for ``await_message``.
+    Then the oldest are dropped, and counted in ``stats``.
     """
 
     __test__ = False  # it is no test case, whatever pytest makes of its name
@@ -293,7 +297,7 @@ class _Client(GenSocketClient):
             del self._topics[ref]
             _answer(self._pushes, ref, gone)
         if not _answer(self._leaves, topic, payload):
-            self.messages.put(Received(topic, "phx_close", payload))
+            self.messages.put(Received(topic, "phx_close", payload), payload_bytes(payload))
 
     def handle_reply(self, topic: str, ref: int, payload: Any, transport: TransportHandle) -> None:
         if self._topics.get(ref) == topic:
@@ -301,7 +305,7 @@ class _Client(GenSocketClient):
             _answer(self._pushes, ref, payload)
 
     def handle_message(self, topic: str, event: str, payload: Any, transport: TransportHandle) -> None:
-        self.messages.put(Received(topic, event, payload))
+        self.messages.put(Received(topic, event, payload), payload_bytes(payload))
 
     def terminate(self, reason: Any) -> None:
         ended = StoppedError(f"the socket has ended: {clip_repr(reason)}")
@@ -322,16 +326,20 @@ class _Box:
 
     def __init__(self) -> None:
         self.dropped = 0
-        self._items: deque[Any] = deque()
+        self._items: deque[tuple[Any, int]] = deque()
+        self._bytes = 0
         self._ended: StoppedError | None = None
         self._changed = threading.Condition()
 
-    def put(self, item: Any) -> None:
+    def put(self, item: Any, size: int = 0) -> None:
         with self._changed:
-            if len(self._items) == MAX_WAITING:
-                self._items.popleft()
+            self._items.append((item, size))
+            self._bytes += size
+            while len(self._items) > MAX_WAITING or (
+                self._bytes > MAX_WAITING_BYTES and len(self._items) > 1
+            ):
+                self._bytes -= self._items.popleft()[1]
                 self.dropped += 1
-            self._items.append(item)
             self._changed.notify_all()
 
     def close(self, ended: StoppedError) -> None:
@@ -346,15 +354,16 @@ class _Box:
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while True:
-                for index, item in enumerate(self._items):
+                for index, (item, size) in enumerate(self._items):
                     if wanted(item):
                         del self._items[index]
+                        self._bytes -= size
                         return item
                 if self._ended is not None:
                     raise self._ended
                 left_s = deadline - time.monotonic()
                 if left_s <= 0 or not self._changed.wait(left_s):
-                    there = clip_repr(list(itertools.islice(self._items, 10)), 500)
+                    there = clip_repr([item for item, _ in itertools.islice(self._items, 10)], 500)
                     raise TimeoutError(
                         f"nothing came within {timeout_s:g} s; {len(self._items)} others wait: {there}"
                     )
