@@ -16,7 +16,7 @@ Run = Callable[..., Awaitable[Ran]]
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    async with demo_server() as running:
+    async with demo_server(longpoll=True) as running:
         yield running
 
 

@@ -13,8 +13,9 @@ LATE_NS = 1_000_000
 class Ticking(Protocol):
     """The visit that the clock is of."""
 
-    tick: Every | None
-    """The clock whose tick no step has taken yet."""
+    tick: tuple[int, int] | None
+    """The clock, by its id, and the time of its tick that no step has taken yet. The clock itself would not
+    go when its loop is left."""
 
     @property
     def is_stopping(self) -> bool: ...
@@ -32,7 +33,7 @@ class Every:
     *times* ticks, or when the run stops.
     """
 
-    __slots__ = ("_count", "_interval_ns", "_start_ns", "_times", "_visit", "due_ns")
+    __slots__ = ("_count", "_interval_ns", "_start_ns", "_times", "_visit")
 
     def __init__(self, visit: Ticking, interval_s: float, times: int | None) -> None:
         if not 0 < interval_s < math.inf:
@@ -44,8 +45,6 @@ class Every:
         self._times = times
         self._count = 0
         self._start_ns = 0
-        self.due_ns = 0
-        """When the present tick was due."""
 
     def __aiter__(self) -> Self:
         return self
@@ -65,13 +64,13 @@ class Every:
             if visit.is_stopping:
                 raise StopAsyncIteration
         self._count += 1
-        self.due_ns = due_ns
-        visit.tick = self
+        visit.tick = (id(self), due_ns)
         visit.ticked(late=is_late)
         return number
 
     def _end_tick(self) -> None:
-        if self._visit.tick is self:
+        tick = self._visit.tick
+        if tick is not None and tick[0] == id(self):
             self._visit.tick = None
 
     def __del__(self) -> None:

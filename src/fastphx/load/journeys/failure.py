@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from types import TracebackType
+from typing import Any
 
 from fastphx.errors import (
     ChannelCrashedError,
@@ -39,8 +40,8 @@ class WaitTimeoutError(StepError, TimeoutError):
 
 
 def blame(error: BaseException, step: str) -> None:
-    """Let *error* say which step it came from, the first that it passes."""
-    if not hasattr(error, _STEP):
+    """Let *error* say which step it came from, the first that it passes. A fault of the script's has none."""
+    if _is_expected(error) and not hasattr(error, _STEP):
         setattr(error, _STEP, step)
 
 
@@ -68,12 +69,19 @@ def reason_of(error: BaseException) -> str:
         return "disconnected" if lost else "the channel was closed"
     if isinstance(error, TimeoutError):
         return "timeout"
-    return clipped(str(error) or type(error).__name__, MAX_REASON_CHARS)
+    if isinstance(error, VisitFailed) or _is_expected(error):
+        return clipped(str(error) or type(error).__name__, MAX_REASON_CHARS)
+    return type(error).__name__
+
+
+def _is_expected(error: BaseException) -> bool:
+    """Whether it is what a server, or the network, may do to a client."""
+    return isinstance(error, FastphxError | OSError)
 
 
 def is_of_the_server(error: BaseException) -> bool:
     """Whether a visit that *error* has left has failed on what it loads, and not on a fault of the script."""
-    return step_of(error) is not None or isinstance(error, FastphxError | ConnectionError | TimeoutError)
+    return step_of(error) is not None or _is_expected(error)
 
 
 def user_frames(trace: TracebackType | None, path: str) -> list[traceback.FrameSummary]:
@@ -85,6 +93,16 @@ def user_traceback(error: BaseException, path: str) -> str:
     """*error* with where in the script it came from, a line each; of at most a screen."""
     frames = "".join(traceback.format_list(user_frames(error.__traceback__, path)[-20:]))
     return f"{frames}{type(error).__name__}: {error}\n"
+
+
+def where_it_waits(coroutine: Any, path: str) -> int:
+    """The line of the script at which *coroutine* waits; 0 where it is not in the script."""
+    line = 0
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        if frame.f_code.co_filename == path:
+            line = frame.f_lineno
+        coroutine = coroutine.cr_await
+    return line
 
 
 def place_of(trace: TracebackType | None, path: str) -> str:

@@ -44,8 +44,9 @@ class Cast(NamedTuple):
 class _RoomDelivery(Delivery):
     """Keeps what no handler takes, from the join on, and fails who waits for messages that cannot come."""
 
-    __slots__ = ("room",)
+    __slots__ = ("_handing_out", "room")
 
+    _handing_out: asyncio.Handle | None
     room: Room
 
     def begin(self) -> None:
@@ -54,9 +55,25 @@ class _RoomDelivery(Delivery):
         self._backlog = None
         self.room.unread = Unread(self.room, MAX_UNREAD, MAX_UNREAD_BYTES)
         self._queue = cast(MessageQueue, self.room.unread)
+        self._handing_out = None
 
     def joined(self) -> None:
         """What came before is unread already."""
+
+    def take_backlog(self) -> None:
+        """A handler was set: it gets what is unread of its event, at the next turn, so that those that are
+        set in a row all have their part."""
+        if self._handing_out is None and len(self.room.unread):
+            self._handing_out = asyncio.get_running_loop().call_soon(self._hand_out)
+
+    def _hand_out(self) -> None:
+        self._handing_out = None
+        for message in self.room.unread.take_all(self._handlers):
+            handlers = self._handlers[message.event]
+            try:
+                self._one(handlers)(message)
+            except Exception as error:
+                self._context.handler_failed(error, message.event, self._topic)
 
     def connection_lost(self) -> None:
         super().connection_lost()

@@ -88,7 +88,7 @@ class JourneySocket(Client):
         """As :meth:`fastphx.client.client.Client.channel`."""
         room = cast(Room, super().channel(topic, payload, **options))
         room.use(self._visit)
-        if self.options.reconnect:
+        if self.options.reconnect is not False:
             room.on_outage(self._rejoined)
         return room
 

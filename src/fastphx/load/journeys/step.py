@@ -69,8 +69,7 @@ def end_step(step: Step, error: BaseException, stops: Stops) -> bool:
         step.cut()
         return False
     step.failed("cancelled by the script" if isinstance(error, asyncio.CancelledError) else reason_of(error))
-    if isinstance(error, Exception):
-        blame(error, step.name)
+    blame(error, step.name)
     return True
 
 

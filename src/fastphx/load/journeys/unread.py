@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from time import monotonic_ns
 from typing import Any, Protocol
 
@@ -103,6 +103,18 @@ class Unread:
                 self._bytes -= len(item[0].raw)
                 return item
         return None
+
+    def take_all(self, events: Container[str]) -> list[Message]:
+        """All messages of these events, the oldest first."""
+        taken, kept = [], deque[tuple[Message, int]]()
+        for item in self._items or ():
+            if item[0].event in events:
+                taken.append(item[0])
+                self._bytes -= len(item[0].raw)
+            else:
+                kept.append(item)
+        self._items = kept
+        return taken
 
     def add(self, wait: Wait) -> asyncio.Future[Any]:
         """The future of a message that is yet to come. Raises why none will."""

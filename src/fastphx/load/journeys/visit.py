@@ -7,7 +7,6 @@ from random import Random
 from time import monotonic_ns
 from typing import Any, Protocol
 
-from fastphx.load.journeys.every import Every
 from fastphx.load.journeys.failure import VisitStopped
 from fastphx.load.journeys.run import Run
 from fastphx.load.journeys.sleep import Sleep
@@ -58,7 +57,7 @@ class Visit:
         """What the visit has opened and not closed."""
         self.kept: list[Closes] = []
         """What the user has opened before its first visit."""
-        self.tick: Every | None = None
+        self.tick: tuple[int, int] | None = None
         self.is_cut = False
         """Whether the run's end has cancelled it, or cut one of its waits."""
         self._shortened = 0
@@ -98,7 +97,7 @@ class Visit:
         tick = self.tick
         if tick is not None and asyncio.current_task() is self.task:
             self.tick = None
-            return counter.begin(tick.due_ns, now_ns)
+            return counter.begin(tick[1], now_ns)
         return counter.begin(now_ns, now_ns)
 
     def ticked(self, *, late: bool) -> None:

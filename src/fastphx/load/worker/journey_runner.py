@@ -19,6 +19,7 @@ from fastphx.load.journeys.failure import (
     reason_of,
     step_of,
     user_traceback,
+    where_it_waits,
 )
 from fastphx.load.journeys.run import Run
 from fastphx.load.journeys.user import User
@@ -166,10 +167,8 @@ class JourneyRunner:
         self._visits.clear()
 
     def _name_swallower(self, task: asyncio.Task[None], user_class: type[User]) -> None:
-        lines = [
-            frame.f_lineno for frame in task.get_stack() if frame.f_code.co_filename == self.plan.scenario
-        ]
-        where = f" at {os.path.basename(self.plan.scenario)}:{lines[-1]}" if lines else ""
+        line = where_it_waits(task.get_coro(), self.plan.scenario)
+        where = f" at {os.path.basename(self.plan.scenario)}:{line}" if line else ""
         self._reasons.add(
             "stop", f"{user_class.__name__}{where} goes on though it was cancelled, and was cut"
         )
