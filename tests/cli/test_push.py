@@ -72,7 +72,10 @@ def test_nobody_listens() -> None:
     ("arguments", "said"),
     [
         (("ftp://h/socket", "room:a", "echo"), "ftp://h/socket is not a WebSocket URL"),
-        (("ws://h/socket?token=s3cret", "room:a", "echo"), "give its parameters apart (params=, or --param)"),
+        (
+            ("ws://h/socket?token=s3cret", "room:a", "echo"),
+            "give its parameters separately (params=, or --param)",
+        ),
         (("ws://h/socket", "room:a", "echo", "--header", "s3cret"), "--header is NAME=VALUE"),
         (("ws://h/socket", "room:a", "echo", "--key", "/no/such"), "without its certificate"),
         (("ws://h/socket", "room:a", "echo", "--ca", "/no/such"), "cannot be read"),

@@ -342,7 +342,7 @@ async def test_connect_while_connected_is_a_crash_with_a_clear_error(
 ) -> None:
     client = await start.connected(server, kind(handle_info=Connect()))
     client.socket.send_info(1)
-    with pytest.raises(BadReturnError, match="connected already"):
+    with pytest.raises(BadReturnError, match="already connected"):
         await ended(client)
 
 
@@ -351,7 +351,7 @@ async def test_connect_while_connecting_is_a_crash_with_a_clear_error(server: Se
     socket = await start(client, NoConnect(server.websocket_url))
     socket.send_info(1)
     socket.send_info(2)
-    with pytest.raises(BadReturnError, match="connecting already"):
+    with pytest.raises(BadReturnError, match="already connecting"):
         await ended(client)
 
 

@@ -94,7 +94,7 @@ async def test_a_presence_is_tracked_once_a_channel() -> None:
     class Tracked(ServerChannel):
         def join(self, topic: str, payload: Any) -> ServerReply:
             presence.track(self, "k", {"n": 1})
-            with pytest.raises(ValueError, match="tracked already"):
+            with pytest.raises(ValueError, match="already tracked"):
                 presence.track(self, "k", {"n": 2})
             presence.untrack(self, "nobody")
             return ServerReply("error" if payload.get("refuse") else "ok", presence.list(topic))

@@ -1,7 +1,7 @@
-"""The async client. Files have phoenix.js' names where it has the thing: socket, channel, push, presence.
+"""The async client. A file has phoenix.js' name if that has the same thing: socket, channel, push, presence.
 
-Each may import those before it: options, context, socket, pool; delivery, push_buffer, membership, push,
-channel; client, connect. ``presence`` stands on a channel, ``metrics`` on a client.
+Each file may import those before it: options, context, socket, pool; delivery, push_buffer, membership, push,
+channel; client, connect. ``presence`` uses a channel, ``metrics`` a client.
 """
 
 from fastphx.client.channel import Channel

@@ -28,13 +28,13 @@ H = TypeVar("H", bound=Handler)
 class Channel:
     """One topic of a client. ``client.channel`` and ``client.join`` make it, and document its arguments.
 
-    ``async for message in channel`` yields what no handler takes, in order, and an
-    :class:`~fastphx.client.outage.Outage` after each outage; one iterator at a time. It ends when the channel
-    is left or closed, and raises ClosedError where the client was closed for a reason. What comes after the
-    iterator is gone (the loop was left) is not queued.
+    ``async for message in channel`` yields the messages that no handler takes, in order, and an
+    :class:`~fastphx.client.outage.Outage` after each outage. There is one iterator at a time. It ends when
+    the channel is left or closed, and raises ClosedError if the client was closed because of an error. Once
+    the loop is left, the iterator is gone, and messages are no longer queued.
 
-    ``cursor`` is the user's own: whatever says how far he has read. A join payload that is a callable with a
-    parameter is given it at each rejoin.
+    ``cursor`` belongs to the user, and says how far the user has read. If the join payload is a callable with
+    a parameter, it is called with ``cursor`` at each join.
     """
 
     __slots__ = (
@@ -104,17 +104,17 @@ class Channel:
 
     @property
     def state(self) -> JoinState:
-        """As phoenix.js' ``channel.state``; JOINING also while the first connection is waited for."""
+        """As phoenix.js' ``channel.state``. It is JOINING, too, while the first connection is opened."""
         return self._membership.state
 
     @property
     def response(self) -> Any:
-        """What the server answered the last join with."""
+        """The server's response to the last join."""
         return self._membership.response
 
     @property
     def join_ref(self) -> int:
-        """Of the current join; 0 where there is none."""
+        """That of the current join; 0 if there is none."""
         return self._membership.join_ref
 
     @property
@@ -135,21 +135,22 @@ class Channel:
     # -- joining and leaving
 
     async def join(self, *, timeout: float | None = None) -> Any:
-        """Join, and return the server's response; *timeout* in seconds, the client's by default.
+        """Join, and return the server's response. *timeout* is in seconds; None: the client's.
 
-        A topic that is being left may be joined at once: that ends the leave.
-        Waits for the connection where there is none. From then on the channel is joined again after each
-        disconnect and crash, until it is left, or the server closes it. Raises JoinError where the server
-        refuses, JoinTimeoutError, AlreadyJoinedError where the client has the topic already, ClosedError,
-        EncodingError, and what a payload callable raises; the channel is then not joined, and may be joined
-        again.
+        If there is no connection, this waits for it. A topic that is being left may be joined at once: that
+        ends the leave. Once joined, the channel is joined again after each disconnect and crash, until it is
+        left or the server closes it.
+
+        Raises JoinError if the server refuses, JoinTimeoutError, AlreadyJoinedError if the client already has
+        the topic, ClosedError, EncodingError, and what a payload callable raises. The channel is not joined
+        then, and may be joined again.
         """
         return await self._membership.join(checked_timeout(timeout, self._context.options.timeout))
 
     async def leave(self, *, timeout: float | None = None) -> None:
-        """Leave, and return when the server has answered or closed the channel, when the topic is joined
-        again, or after *timeout* seconds. A pending join is cancelled. Raises NotJoinedError where the
-        channel is closed already."""
+        """Leave. Returns when the server has answered or has closed the channel, when the topic is joined
+        again, or after *timeout* seconds. A pending join is cancelled. Raises NotJoinedError if the channel
+        is already closed."""
         await self._membership.leave(checked_timeout(timeout, self._context.options.timeout))
 
     def _join_payload(self) -> Any:
@@ -163,15 +164,16 @@ class Channel:
     async def push(
         self, event: str, payload: Any = NO_PAYLOAD, *, timeout: float | None = None, check: bool = True
     ) -> PushReply:
-        """Push, and return the server's reply. *payload*: what orjson takes (None is JSON's null), ``bytes``
-        for a binary frame; an empty object where none is given. *timeout* in seconds, the client's by
-        default.
+        """Push, and return the server's reply. *payload* is anything that orjson takes (None is JSON's null),
+        or ``bytes`` for a binary frame; the default is an empty object. *timeout* is in seconds; None: the
+        client's.
 
-        Where the channel is being joined, the push waits for that. While disconnected it waits too where the
-        client has a ``buffer``, else it raises DisconnectedError. It is never sent twice. Raises PushError
-        for a status other than ok, unless *check* is False; PushTimeoutError; ConnectionLostError,
-        ChannelCrashedError or ClosedError where the reply can no longer come; NotJoinedError, EncodingError
-        and OverloadedError, with nothing sent.
+        While the channel is being joined, the push waits for that. While disconnected, it waits if the client
+        has a ``buffer``, and otherwise raises DisconnectedError. It is never sent twice.
+
+        Raises PushError for a status other than ok, unless *check* is False; PushTimeoutError;
+        ConnectionLostError, ChannelCrashedError or ClosedError if the reply can no longer come; and
+        NotJoinedError, EncodingError or OverloadedError, with nothing sent.
         """
         message, rtt_ns = await self._pusher.answer(event, payload, timeout)
         reply = push_reply(message, rtt_ns)
@@ -180,11 +182,11 @@ class Channel:
         return reply
 
     def cast(self, event: str, payload: Any = NO_PAYLOAD) -> None:
-        """Push without waiting for a reply, which is ignored if there is one.
+        """Push without waiting for a reply. If there is one, it is ignored.
 
-        Kept as a push is where it cannot be sent now, for the client's timeout at most; a cast that is not
-        sent by then is counted in ``stats.unsent_dropped``. Raises DisconnectedError, NotJoinedError,
-        EncodingError, OverloadedError.
+        If it cannot be sent now, it waits as a push does, at most for the client's timeout. A cast that is
+        not sent by then is counted in ``stats.unsent_dropped``. Raises DisconnectedError, NotJoinedError,
+        EncodingError and OverloadedError.
         """
         self._pusher.cast(event, payload)
 
@@ -195,12 +197,12 @@ class Channel:
     @overload
     def on(self, event: str, handler: None = None) -> Callable[[H], H]: ...
     def on(self, event: str, handler: H | None = None) -> H | Callable[[H], H]:
-        """Call *handler(message)* for each message of *event*; without a handler, a decorator.
+        """Call *handler(message)* for each message of *event*. Without *handler*, this is a decorator.
 
-        A plain function is called as the message is read. A coroutine function is awaited before the next
-        message's handler is called: where a channel has one, all its handlers take their turn, from a queue
-        with the channel's bound and policy. What a handler raises is logged and counted, and the connection
-        goes on.
+        A plain function is called when the message is read. A coroutine function is awaited before the next
+        message is handled. If a channel has one, messages wait for all its handlers, in a queue with the
+        channel's bound and policy. An exception of a handler is logged and counted, and the connection goes
+        on.
         """
         if handler is None:
             return functools.partial(self.on, event)
@@ -210,20 +212,20 @@ class Channel:
         return handler
 
     def off(self, event: str, handler: Handler | None = None) -> None:
-        """Call *handler*, or any handler, for *event* no more."""
+        """No longer call *handler* for *event*; without *handler*, call none."""
         self._delivery.off(event, handler)
 
     def on_outage(self, handler: H) -> H:
-        """Call *handler(outage)* after each rejoin, before the first message; see :meth:`on`."""
+        """Call *handler(outage)* after each rejoin, before the first message. See :meth:`on`."""
         return self.on(Outage.EVENT, handler)
 
     def on_error(self, handler: H) -> H:
-        """Call *handler(message)* when the channel has crashed on the server, or a rejoin was refused."""
+        """Call *handler(message)* when the channel has crashed on the server, or was refused a rejoin."""
         return self.on("phx_error", handler)
 
     def on_close(self, handler: H) -> H:
-        """Call *handler(message)* when the server has closed the channel; with None where it was left, and
-        that was over before a close came."""
+        """Call *handler(message)* when the server has closed the channel. *message* is None if the channel
+        was left, and the leave was over before a close came."""
         return self.on("phx_close", handler)
 
     def __aiter__(self) -> ChannelIterator:
@@ -238,7 +240,7 @@ class Channel:
 
 
 def _takes_argument(function: Callable[..., Any]) -> bool:
-    """Whether a join payload callable has a parameter, for the cursor."""
+    """Whether a callable for the join payload has a parameter, for the cursor."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""What ``async for`` goes over: a channel's messages, one at a time."""
+"""The iterator of ``async for``: a channel's messages, one at a time."""
 
 from fastphx.client.message_queue cimport MessageQueue
 

@@ -7,15 +7,15 @@ from fastphx.protocol.message import Message
 
 @type_check_only
 class IterationOwner(Protocol):
-    """Whom an iterator tells."""
+    """Is told by an iterator."""
 
     def stop_iterating(self, queue: MessageQueue) -> object:
         """The iterator is gone."""
 
 @final
 class ChannelIterator:
-    """Yields a channel's messages; when it is gone, the channel queues no more (compiled: each message goes
-    through it)."""
+    """Yields a channel's messages. When it is gone, the channel queues nothing more. Compiled, because each
+    message goes through it."""
 
     def __init__(
         self, delivery: IterationOwner, queue: MessageQueue, decoder: Callable[[bytes], Any] | None

@@ -25,7 +25,7 @@ cdef class ChannelIterator:
         return self._handed(item)
 
     cdef object _handed(self, object item):
-        # Now, and not when it was queued: a queued message refers to nothing of the user's.
+        # Set now, and not when the message was queued: a queued message refers to nothing of the user's.
         if self._decoder is not None and type(item) is Message:
             (<Message>item).decoder = self._decoder
         return item

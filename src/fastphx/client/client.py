@@ -1,4 +1,4 @@
-"""The face of one or several sockets."""
+"""The client: what a user sees of one or several sockets."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ _SUMMED = (
 
 
 class Client:
-    """Channels over a kept connection, or several; :func:`fastphx.connect` makes it.
+    """Channels over one or several connections, which are opened again when lost. :func:`fastphx.connect`
+    makes a client.
 
-    For one event loop and its thread. A closed client stays closed: make another.
+    It belongs to one event loop and its thread. A closed client stays closed: make another.
     """
 
     channel_class: ClassVar[type[Channel]] = Channel
@@ -65,7 +66,7 @@ class Client:
 
     @property
     def options(self) -> Options:
-        """What it was made with."""
+        """The options that it was made with."""
         return self._context.options
 
     @property
@@ -75,7 +76,7 @@ class Client:
 
     @property
     def channels(self) -> dict[str, Channel]:
-        """By topic: those that are joined, being joined, or to be joined again."""
+        """The channels by topic: those that are joined, being joined, or to be joined again."""
         return self._context.channels
 
     @property
@@ -88,9 +89,9 @@ class Client:
     async def open(self) -> Self:
         """Connect, and return when the connection is open.
 
-        Attempts go on, with backoff, for ``open_timeout`` seconds; then, or where another attempt makes no
-        sense (HTTP 401, 403, 404 and 410), ConnectError is raised, and the client is closed. Raises
-        ValueError for a transport's option that cannot be meant.
+        Failed attempts are repeated, with backoff, for ``open_timeout`` seconds. After that, or if another
+        attempt makes no sense (HTTP 401, 403, 404 and 410), this raises ConnectError, and the client is
+        closed. Raises ValueError for an invalid option of the transport.
         """
         if self.sockets or self.closed_because is not None:
             raise RuntimeError("a client is opened once: make another with connect()")
@@ -119,11 +120,12 @@ class Client:
         return self
 
     async def reconnect(self, *, timeout: float | None = None) -> None:
-        """Give up every connection and connect again at once, for a changed token or network: parameters that
-        are callables are asked for anew. The channels are kept, and joined again after an outage.
+        """Give up every connection and connect again at once, because a token or the network has changed.
+        Parameters that are callables are called again. The channels are kept, and joined again after an
+        outage.
 
         Returns when every socket is open again. Raises TimeoutError after *timeout* seconds (the client's
-        ``open_timeout`` by default), while attempts go on; ClosedError, or why the client is closed.
+        ``open_timeout`` by default), and the attempts go on; ClosedError, or why the client is closed.
         """
         timeout_s = self.options.open_timeout if timeout is None else checked_timeout(timeout, 0.0)
         if self.closed_because is None and not self.sockets:
@@ -131,13 +133,13 @@ class Client:
         async with asyncio.timeout(timeout_s):
             reopened = [] if self.closed_because else [socket.reconnect() for socket in self.sockets]
             if reopened:
-                # Not the futures themselves: others may wait for them.
+                # This does not await the futures themselves: cancelling it must not cancel them for others.
                 await asyncio.wait(reopened)
         if self.closed_because is not None:
             raise self.closed_because
 
     async def close(self) -> None:
-        """Close every socket with code 1000. What waits fails with ClosedError. Closing twice is fine."""
+        """Close every socket with code 1000. Whatever waits fails with ClosedError. Closing twice is fine."""
         self._close_because(ClosedError("the client was closed"), None)
         await self._wait_gone()
 
@@ -153,7 +155,7 @@ class Client:
         await self.close()
 
     async def wait_closed(self) -> None:
-        """Return when the client was closed by :meth:`close`; raise the reason where it closed by itself."""
+        """Return when :meth:`close` has closed the client. If it closed by itself, raise the reason."""
         self._context.own_loop()
         await self._state.wait(frozenset((ClientState.CLOSED,)), None)
         if not isinstance(self.closed_because, ClosedError) and self.closed_because is not None:
@@ -168,7 +170,7 @@ class Client:
 
     async def _wait_gone(self) -> None:
         await self._pool.wait_closed()
-        # They may have to act on the news that it is closed.
+        # Tasks may still have to act on the close.
         if told := self._state_tasks - {asyncio.current_task()}:
             await asyncio.wait(told, timeout=CLOSE_TIMEOUT_S)
         await self._context.cancel_tasks(CLOSE_TIMEOUT_S)
@@ -188,13 +190,14 @@ class Client:
     ) -> Channel:
         """A channel that is not joined yet: set its handlers, then ``await channel.join()``.
 
-        *payload* of the join: what orjson takes, or a callable, plain or async, that is called at each join
-        and given ``channel.cursor`` where it has a parameter. *decoder*: what makes a payload of its bytes
-        (such as ``msgspec.json.Decoder(T).decode``) when it is read, or ``"raw"`` for the bytes; None is
-        orjson. What a decoder raises comes out of ``message.payload`` as a DecodeError. *max_queue* messages,
-        of *max_queue_bytes* in all, wait for an iterator or an async handler; past that the *policy* holds
-        (see :data:`~fastphx.client.queue_policy.Policy`). *key* tells the messages of the policy ``latest``
-        apart. Raises ValueError.
+        *payload* of the join: anything that orjson takes, or a callable, plain or async, that is called at
+        each join, with ``channel.cursor`` if it has a parameter. *decoder*: a callable that makes a payload
+        from its bytes when it is read (such as ``msgspec.json.Decoder(T).decode``), or ``"raw"`` for the
+        bytes; None: orjson. What a decoder raises comes out of ``message.payload`` as a DecodeError.
+
+        *max_queue* messages, of *max_queue_bytes* together, may wait for an iterator or an async handler.
+        Beyond that, *policy* applies (see :data:`~fastphx.client.queue_policy.Policy`). *key* gives each
+        message its key for the policy ``latest``. Raises ValueError for an invalid argument.
         """
         return self.channel_class(
             self._context,
@@ -223,8 +226,8 @@ class Client:
         """Join *topic*, and return its channel: :meth:`channel`, then
         :meth:`~fastphx.client.channel.Channel.join`.
 
-        The first messages after the join (*max_queue* at most, or 64 where that is less, of
-        *max_queue_bytes*; for five seconds) are kept for whoever sets a handler or begins to iterate.
+        For five seconds, the first messages after the join are kept for whoever sets a handler or begins to
+        iterate: *max_queue* messages, but at least 64, and at most *max_queue_bytes*.
         """
         channel = self.channel(
             topic,
@@ -239,13 +242,13 @@ class Client:
         return channel
 
     def on_message(self, handler: MessageHandler) -> MessageHandler:
-        """Call *handler(message)*, plain or async, for each message of a topic that is not joined here; also
-        a decorator. phoenix.js' ``socket.onMessage`` for what no channel takes, such as the data of a GraphQL
-        subscription of Absinthe's.
+        """Call *handler(message)*, plain or async, for each message of a topic that is not joined here. This
+        is also a decorator. It is phoenix.js' ``socket.onMessage`` for messages that no channel takes, such
+        as the data of an Absinthe GraphQL subscription.
 
-        A plain function is called as the message is read. Where one handler is async, all take their turn,
-        one message after the other; a socket on which 1,000 wait, or 16 MiB of payloads, stops reading until
-        half of them are taken. What a handler raises is logged and counted.
+        A plain function is called when the message is read. If one handler is async, messages wait for all
+        handlers, and are handled one after another. A socket on which 1,000 messages wait, or 16 MiB of
+        payloads, stops reading until half of them are taken. An exception of a handler is logged and counted.
         """
         self._context.message_handlers += ((handler, is_async(handler)),)
         return handler
@@ -254,11 +257,11 @@ class Client:
 
     @property
     def state(self) -> ClientState:
-        """Open where all its sockets are, but for further ones of ``shards="auto"`` that are being opened."""
+        """OPEN if all sockets are open, except for those that ``shards="auto"`` is adding."""
         return self._state.value
 
     async def wait_state(self, *states: ClientState | str, timeout: float | None = None) -> ClientState:
-        """Return when the client is in one of *states*; raises TimeoutError after *timeout* seconds."""
+        """Return when the client is in one of *states*. Raises TimeoutError after *timeout* seconds."""
         return await self._state.wait(frozenset(ClientState(state) for state in states), timeout)
 
     def on_state(self, callback: StateCallback) -> StateCallback:
@@ -277,7 +280,7 @@ class Client:
         return callback
 
     def states(self) -> StateChanges:
-        """An async iterator over the changes of state from now on; it ends after ``closed``."""
+        """An async iterator over the changes of state from now on. It ends after ``closed``."""
         return self._state.changes(is_closed=self.closed_because is not None)
 
     def _set_state(self, state: ClientState) -> None:

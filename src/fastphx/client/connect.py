@@ -39,36 +39,36 @@ def connect(
     random: Random | None = None,
     **transport_opts: Any,
 ) -> Client:
-    """A client of the Phoenix socket at *url* (``ws://host/socket``, as phoenix.js takes it).
+    """A client of the Phoenix socket at *url* (``ws://host/socket``, as for phoenix.js).
 
     ``async with connect(…) as client`` opens it and closes it; ``await connect(…)`` only opens it. Times are
     in seconds.
 
-    *params* of the URL, *headers* of the handshake and *auth_token* (Phoenix 1.8) may each be a value or a
+    *params* of the URL, *headers* of the handshake and *auth_token* (Phoenix 1.8) may each be a value, or a
     callable, plain or async, that is called at each attempt. *transport*: ``"websocket"``, ``"longpoll"``, or
-    a class like :class:`fastphx.transports.Transport`; *longpoll_fallback*: use long polling where the first
-    WebSocket is not open after so long, or has then answered no heartbeat. *serializer*: JsonV2 by default.
-    *heartbeat_interval*: a heartbeat that is not answered when the next one is due ends the connection; 0:
-    none. *timeout* of joins, pushes and leaves that give none. *open_timeout*: how long opening goes on;
-    None: for ever.
+    a class like :class:`fastphx.transports.Transport`. *longpoll_fallback*: use long polling if the first
+    WebSocket is not open after this time, or does not answer a heartbeat within this time. *serializer*:
+    JsonV2 by default. *heartbeat_interval*: the connection ends if a heartbeat is not answered when the next
+    one is due; 0: no heartbeats. *timeout*: for joins, pushes and leaves that give none. *open_timeout*: how
+    long to try to open the client; None: for ever.
 
-    *reconnect*: whether to connect again after a given reason, or a bool for all; None: after all but a
-    normal close (1000) and HTTP 401, 403, 404 and 410. Once there was a connection, 404 is retried too, and
-    401 and 403 once more where *params*, *headers* or *auth_token* is a callable. *backoff*: from the
-    retry's number to a delay; by default between 0 and ``backoff_base * 2 ** (retry - 1)``, at most
-    *backoff_cap*, uniformly. Where the server's refusal has a ``Retry-After``, that comes on top, up to
-    *backoff_cap*. Retries are counted from 1 again after a connection has held for *hold*. *rejoin_backoff*:
-    the same for channels that crashed or were refused. *give_up_after*: how long to go without a connection
-    before the client is closed; None: for ever.
+    *reconnect*: called with a reason, it says whether to connect again; or a bool for all reasons. None:
+    after all but a normal close (1000) and HTTP 401, 403, 404 and 410. After a first connection, 404 is
+    retried, too, and 401 and 403 once more if *params*, *headers* or *auth_token* is a callable. *backoff*:
+    called with the number of the retry, it returns the delay. The default is uniform between 0 and
+    ``backoff_base * 2 ** (retry - 1)``, at most *backoff_cap*. If the server's refusal has a ``Retry-After``,
+    that is added, up to *backoff_cap*. Retries count from 1 again once a connection has lasted for *hold*.
+    *rejoin_backoff*: the same for channels that crashed or were refused. *give_up_after*: how long there may
+    be no connection before the client is closed; None: for ever.
 
-    *buffer*: how many pushes and casts wait while disconnected, each for its timeout at most; 0: they raise
-    DisconnectedError. *shards*: over how many sockets the topics are spread; ``"auto"``: over as many as the
-    server's cap on channels asks for, at most *max_shards*. *max_in_flight* pushes of a socket may wait for
-    their reply. *metrics*: an OpenTelemetry meter provider (or True for the global one). *random*: what the
-    delays are drawn from.
+    *buffer*: how many pushes and casts may wait while disconnected, each at most for its timeout; 0: they
+    raise DisconnectedError. *shards*: the number of sockets that share the topics; ``"auto"``: as many as the
+    server's limit on channels requires, at most *max_shards*. *max_in_flight*: how many pushes of one socket
+    may wait for their reply. *metrics*: an OpenTelemetry meter provider, or True for the global one.
+    *random*: the generator for the delays.
 
-    *transport_opts*: see :class:`fastphx.transports.options.ConnectOptions`. Raises ValueError for an
-    argument that cannot be meant.
+    *transport_opts*: see :class:`fastphx.transports.options.ConnectOptions`. Raises ValueError for an invalid
+    argument.
     """
     options = Options(
         url=url,

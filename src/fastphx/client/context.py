@@ -15,7 +15,7 @@ logger = logging.getLogger("fastphx.client")
 
 
 class Context:
-    """One client's. Sockets, channels, deliveries and buffers know no more of the client than this."""
+    """One for each client. Sockets, channels, deliveries and buffers know nothing else of their client."""
 
     __slots__ = (
         "_tasks",
@@ -36,16 +36,16 @@ class Context:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.channels: dict[str, Any] = {}
-        """By topic: the Channel objects that are joined, being joined, or to be joined again."""
+        """The channels by topic: those that are joined, being joined, or to be joined again."""
         self.message_handlers: tuple[tuple[Callable[[Message], Any], bool], ...] = ()
-        """Who takes the messages of topics that are not joined, and whether each is async."""
+        """The handlers for messages of topics that are not joined, and whether each is async."""
         self.closed_because: BaseException | None = None
         """Why the client is closed; None while it is not."""
         self.was_connected = False
         """Whether any attempt of the client has succeeded."""
         self.loop: asyncio.AbstractEventLoop | None = None
-        """Where it was opened; None while it was not."""
-        # What the client's statistics say of all its channels.
+        """The loop in which the client was opened; None before that."""
+        # These are counted over all channels, for the client's statistics.
         self.dropped = 0
         self.gaps = 0
         self.handler_errors = 0
@@ -55,8 +55,8 @@ class Context:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def own_loop(self) -> asyncio.AbstractEventLoop:
-        """The running event loop. Raises RuntimeError where that is not the client's, for whoever waits would
-        wait where nothing wakes him, a timeout neither."""
+        """The running event loop. Raises RuntimeError if it is not the client's: nothing would wake a task
+        that waits there, not even a timeout."""
         loop = asyncio.get_running_loop()
         if loop is not self.loop and self.loop is not None:
             raise RuntimeError("the client belongs to another event loop: use it where it was opened")
@@ -77,7 +77,7 @@ class Context:
             self.handler_failed(error, "a task")
 
     async def cancel_tasks(self, timeout_s: float) -> None:
-        """Cancel every task but the one that asks, and wait for them, for *timeout_s* at most."""
+        """Cancel every task except the one that calls this, and wait for them, at most *timeout_s*."""
         current = asyncio.current_task()
         tasks = [task for task in self._tasks if task is not current]
         for task in tasks:
@@ -88,18 +88,18 @@ class Context:
     # -- what is the user's and may raise
 
     def handler_failed(self, error: BaseException, event: str, topic: str | None = None) -> None:
-        """A callable of the user raised: that is logged and counted, and the connection goes on."""
+        """Log and count that a callable of the user's raised. The connection goes on."""
         self.handler_errors += 1
         extra = {"topic": topic, "event": event}
         if isinstance(error, DecodeError):
-            # It quotes the payload, and so may what the decoder has raised.
+            # The error quotes the payload. What the decoder raised may quote it, too.
             logger.error("the handler of %s failed: a payload cannot be decoded", event, extra=extra)
             logger.debug("the payload that cannot be decoded", exc_info=error, extra=extra)
             return
         logger.error("the handler of %s failed", event, exc_info=error, extra=extra)
 
     def may_reconnect(self, reason: DisconnectReason, *, may_ask_again: bool = False) -> bool:
-        """What the options say. Where the user's rule raises, or gives no bool, the default holds."""
+        """What the options say. If the user's rule raises or returns no bool, the default applies."""
         was_connected = self.was_connected
         try:
             return self.options.may_reconnect(
@@ -110,8 +110,8 @@ class Context:
             return reconnects_by_default(reason, was_connected=was_connected, may_ask_again=may_ask_again)
 
     def reconnect_delay(self, attempt: int) -> float:
-        """How long to wait before connection attempt *attempt*, in seconds; the default where the user's
-        backoff raises, or gives no such number."""
+        """How long to wait before connection attempt *attempt*, in seconds. If the user's backoff raises or
+        returns an invalid delay, the default applies."""
         try:
             return self.options.reconnect_delay(attempt)
         except Exception as error:
@@ -119,8 +119,8 @@ class Context:
             return self.options.default_reconnect_delay(attempt)
 
     def rejoin_delay(self, attempt: int) -> float:
-        """How long to wait before rejoin *attempt*, in seconds; the default where the user's backoff
-        raises, or gives no such number."""
+        """How long to wait before rejoin *attempt*, in seconds. If the user's backoff raises or returns an
+        invalid delay, the default applies."""
         try:
             return self.options.rejoin_delay(attempt)
         except Exception as error:

@@ -7,7 +7,7 @@ import time
 
 
 def checked_timeout(timeout: float | None, default_s: float) -> float:
-    """*timeout*, or the default where it is None. Raises ValueError where it is not above 0."""
+    """*timeout*, or the default if it is None. Raises ValueError if it is not above 0."""
     timeout_s = default_s if timeout is None else timeout
     if not timeout_s > 0:
         raise ValueError(f"timeout is {timeout_s}: give seconds, above 0")

@@ -1,4 +1,4 @@
-"""How a channel's messages reach its user: handlers, iteration, and what came before either was there."""
+"""How a channel's messages reach its user: handlers, iteration, and a backlog of what came before either."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from fastphx.protocol.joins import Join
 from fastphx.protocol.message import Message
 
 BACKLOG = 64
-"""Messages kept at least, after the first join, until there is a handler or an iterator that takes them: as
-many as the channel's queue holds, where that is more, and no more bytes than it holds. The oldest go first,
-and are counted."""
+"""How many messages are kept at least, after the first join, until a handler or an iterator takes them. If
+the channel's queue holds more messages, as many as it holds; and no more bytes than it holds. The oldest are
+dropped first, and counted."""
 
 BACKLOG_S = 5.0
-"""For how long after the join they are kept."""
+"""How long after the join they are kept."""
 
 Decoder = Callable[[bytes], Any]
 Handler = Callable[[Any], object]
 
 
 class Delivery:
-    """One channel's. It hangs callables on the session's Join, as few Python frames deep as can be."""
+    """One for each channel. It sets callables on the session's Join, with as few Python frames as possible
+    on the way to a handler."""
 
     __slots__ = (
         "_backlog",
@@ -94,14 +95,14 @@ class Delivery:
     # -- the channel's life
 
     def begin(self) -> None:
-        """The channel is to be joined: keep what comes until somebody is there to take it."""
+        """The channel is being joined: keep what comes until somebody takes it."""
         self._backlog = []
         self._backlog_bytes = 0
         self._holding = True
         self._replace_queue(None)
 
     def joined(self) -> None:
-        """The user knows that it is joined, and may set handlers or iterate."""
+        """The user knows that the channel is joined, and may set handlers or iterate."""
         if self._backlog is not None:
             self._backlog_timer = asyncio.get_running_loop().call_later(BACKLOG_S, self._close_backlog)
             self.take_backlog()
@@ -148,11 +149,11 @@ class Delivery:
             self._handlers[event] = kept
         else:
             self._handlers.pop(event, None)
-        # Who sets handlers off is not about to set the first.
+        # A user who removes handlers is not about to set the first one.
         self._close_backlog()
 
     def dispatch(self, event: str, message: Any) -> None:
-        """Call the handlers of something that the session does not deliver."""
+        """Call the handlers for something that the session does not deliver."""
         handlers = self._handlers.get(event)
         if handlers is None:
             return
@@ -184,11 +185,11 @@ class Delivery:
             entry.on_message = None if self._queue is None else self._put(self._queue)
 
     def _put(self, queue: MessageQueue) -> Handler:
-        # A key may be made of the payload.
+        # A key may be made from the payload.
         return queue.put if self._key is None else self._decoded(queue.put)
 
     def _one(self, handlers: tuple[Handler, ...]) -> Handler:
-        """One callable for *handlers*: the handler itself wherever that will do."""
+        """One callable for *handlers*: the handler itself if that is enough."""
         if self._mailbox is not None:
             mail = functools.partial(self._mail, handlers)
             return mail if self._key is None else self._decoded(mail)
@@ -223,7 +224,7 @@ class Delivery:
             self._mailbox_task = self._context.spawn(self._run_mailbox(self._mailbox))
 
     async def _run_mailbox(self, mailbox: MessageQueue) -> None:
-        """Take one message after the other, so that their order is kept, until there is none."""
+        """Take messages one after another, in order, until none is left."""
         try:
             while mailbox.waiting:
                 try:
@@ -246,9 +247,9 @@ class Delivery:
     # -- iteration
 
     def iterate(self, *, closed: bool, error: Exception | None) -> ChannelIterator:
-        """An iterator over what no handler takes. Raises RuntimeError where there is one already."""
+        """An iterator over messages that no handler takes. Raises RuntimeError if there already is one."""
         if self._queue is not None and not self._queue.closed:
-            raise RuntimeError(f"{clip(self._topic)} is iterated already: one iterator at a time")
+            raise RuntimeError(f"{clip(self._topic)} already has an iterator: use one at a time")
         queue = self._new_queue(self._key)
         if closed:
             queue.close(error)
@@ -288,8 +289,8 @@ class Delivery:
     # -- what came before anybody took it
 
     def take_backlog(self) -> None:
-        """There is somebody to take what was kept: deliver it at the next turn, so that several handlers that
-        are set in a row all have their part of it, in order. What comes until then is kept as well."""
+        """Somebody can take the backlog now: deliver it at the loop's next turn. By then, several handlers
+        may be set, and all get their part of it, in order. What comes until then is kept as well."""
         if (self._handlers or self._queue is not None) and self._backlog is not None:
             self._holding = True
             self._install()
@@ -301,7 +302,7 @@ class Delivery:
         assert backlog is not None
         backlog.append(message)
         self._backlog_bytes += len(message.raw)
-        # Somebody who is there already, from the next turn on, is not to miss any.
+        # A handler that is already there must not miss what comes from the next turn on.
         while self._flush_handle is None and (
             len(backlog) > max(BACKLOG, self._max_queue)
             or (self._backlog_bytes > self._max_queue_bytes and len(backlog) > 1)
@@ -310,7 +311,7 @@ class Delivery:
             self._context.unhandled += 1
 
     def _flush_backlog(self) -> None:
-        """Hand out what was kept to those who are there. What nobody takes is kept on."""
+        """Hand out the backlog to the handlers and the iterator. What nobody takes stays in it."""
         if self._flush_handle is not None:
             self._flush_handle.cancel()
             self._flush_handle = None
@@ -336,7 +337,7 @@ class Delivery:
                 self._context.handler_failed(error, message.event, self._topic)
 
     def _close_backlog(self) -> None:
-        """Nobody has come for what is left."""
+        """The time is over: drop what nobody has taken."""
         if self._backlog_timer is not None:
             self._backlog_timer.cancel()
             self._backlog_timer = None

@@ -9,18 +9,20 @@ from fastphx.transports.endpoint import shown_url, split_url, websocket_scheme
 from fastphx.transports.named import TRANSPORT_NAMES
 
 
-# Programs that make a client for each of their users have one URL.
+# A program that makes a client for each of its users has one URL.
 @functools.lru_cache(maxsize=8)
 def transport_url(url: str, transport: str = "websocket") -> str:
     """The URL of *transport* (``websocket`` or ``longpoll``) for the socket at *url*, as ``ws`` or ``wss``.
 
-    As in phoenix.js, the transport's name is added to the socket's path (``/socket`` becomes
-    ``/socket/websocket``); a path that ends in a transport's name already is taken as it is, but for that
-    name. Raises ValueError for a URL that is none, or that has a query: parameters are given apart.
+    As in phoenix.js, the transport's name is added to the socket's path: ``/socket`` becomes
+    ``/socket/websocket``. If the path already ends in a transport's name, that name is replaced. Raises
+    ValueError for an invalid URL, and for one with a query: parameters are given separately.
     """
     parts = split_url(websocket_scheme(url))
     if parts.query or "?" in url:
-        raise ValueError(f"{shown_url(url)} has a query: give its parameters apart (params=, or --param)")
+        raise ValueError(
+            f"{shown_url(url)} has a query: give its parameters separately (params=, or --param)"
+        )
     head, _, last = parts.path.rstrip("/").rpartition("/")
     path = head if last in TRANSPORT_NAMES else parts.path.rstrip("/")
     return urlunsplit((parts.scheme, parts.netloc, f"{path}/{transport}", "", ""))

@@ -35,17 +35,17 @@ from fastphx.protocol.joins import Join, JoinState
 from fastphx.protocol.message import Message
 
 TOO_MANY_CHANNELS = "too many channels joined"
-"""Phoenix's reason where a socket has max_channels_per_transport channels already (from 1.8.9)."""
+"""Phoenix's reason if a socket already has max_channels_per_transport channels (from 1.8.9)."""
 
 logger = logging.getLogger("fastphx.client")
 
 
 class Membership:
-    """One channel's. It is what the socket tells of the topic (a :class:`SocketChannel`), and tells the
-    channel's delivery and buffer.
+    """One for each channel. The socket tells it of the topic (it is a :class:`SocketChannel`), and it tells
+    the channel's delivery and buffer.
 
-    *channel* is what the client lists under the topic. *payload* is called for each join's payload, which
-    may be something to await.
+    *channel* is the object that the client lists under the topic. *payload* is called at each join for its
+    payload, and may return an awaitable.
     """
 
     __slots__ = (
@@ -86,15 +86,15 @@ class Membership:
     ) -> None:
         self.topic = topic
         self.response: Any = None
-        """What the server answered the last join with."""
+        """The server's response to the last join."""
         self.join_payload: Any = None
         """What the last join was sent with."""
         self.gaps = 0
         self.socket: ClientSocket | None = None
-        """Where the topic is joined, or is to be joined again; None where it is neither."""
+        """The socket on which the topic is joined, or will be joined again; None if it is neither."""
         self.leaving = False
         self.end_error: Exception | None = None
-        """What ended it, where that was not asked for."""
+        """The error that ended it; None if the user ended it."""
         self._context = context
         self._pool = pool
         self._channel = channel
@@ -113,7 +113,7 @@ class Membership:
 
     @property
     def state(self) -> JoinState:
-        """As phoenix.js' ``channel.state``; JOINING also while the first connection is waited for."""
+        """As phoenix.js' ``channel.state``. It is JOINING, too, while the first connection is opened."""
         if self.socket is None:
             return JoinState.CLOSED
         state = self.socket.session.state(self.topic)
@@ -121,21 +121,21 @@ class Membership:
 
     @property
     def join_ref(self) -> int:
-        """Of the current join; 0 where there is none."""
+        """That of the current join; 0 if there is none."""
         return 0 if self._entry is None else self._entry.join_ref
 
     @property
     def was_joined(self) -> bool:
-        """Whether the server has ever accepted it since :meth:`join` was called."""
+        """Whether the server has accepted a join since :meth:`join` was called."""
         return self._joined_at is not None
 
     @property
     def is_settled(self) -> bool:
-        """Whether :meth:`join` has returned: what came before it is handed out only to who was there."""
+        """Whether :meth:`join` has returned. What comes earlier goes only to handlers that were there."""
         return self._joined_at is not None and self._join_waiter is None
 
     def not_joined(self) -> FastphxError:
-        """The error of who needs it to be joined."""
+        """The error for a caller that needs the topic to be joined."""
         if self._context.closed_because is not None:
             return ClosedError("the client is closed")
         return NotJoinedError(f"nothing can be sent to {clip(self.topic)}: it is not joined")
@@ -147,12 +147,12 @@ class Membership:
         loop = self._context.own_loop()
         left = self._end_leave()
         if self.socket is not None or self.topic in self._context.channels:
-            raise AlreadyJoinedError(f"{clip(self.topic)} is joined, or being joined, on this client already")
+            raise AlreadyJoinedError(f"{clip(self.topic)} is already joined, or being joined, on this client")
         self._reset()
         waiter = self._join_waiter = loop.create_future()
         timer = None
         try:
-            # What still comes of the join before is told by the socket that it was on.
+            # What still comes of the earlier join is told by the socket that it was on.
             socket = self._pool.place() if left is None else left
             self._attach(socket)
             if timeout_s != math.inf:
@@ -163,7 +163,7 @@ class Membership:
             if isinstance(outcome, BaseException):
                 raise outcome
         except BaseException:
-            # It may have been left and joined again before this had its turn.
+            # The topic may have been left and joined again before this task had its turn.
             if self._join_waiter is waiter:
                 self._abandon_join()
             raise
@@ -193,18 +193,18 @@ class Membership:
             try:
                 socket.session.leave(self.topic, deadline_ns=deadline_after(timeout_s), cancel_join=True)
             except (DisconnectedError, OverloadedError):
-                # The connection is about to end, and the channel with it.
+                # The connection is about to end, and the channel ends with it.
                 self.closed(None)
                 return
             if self.socket is None:
                 return
             self._leave_waiter = asyncio.get_running_loop().create_future()
-        # Not the waiter itself: who is cancelled here must not take it from others. The session's deadline is
-        # that of who left first.
+        # This does not await the waiter itself: cancelling this must not cancel it for others. The session's
+        # deadline is that of the first leave.
         await asyncio.wait([self._leave_waiter], timeout=None if timeout_s == math.inf else timeout_s)
 
     def end(self, error: Exception | None) -> None:
-        """It is over, because of *error* where that was not asked for; everything that waits hears of it."""
+        """It is over, because of *error* unless the user asked for it. Everything that waits is told."""
         self._stop_rejoining()
         self._join_attempt += 1
         self._detach()
@@ -218,12 +218,12 @@ class Membership:
     # -- what the socket tells
 
     def socket_opened(self) -> None:
-        """See :class:`~fastphx.client.socket.SocketChannel`, as for those that follow."""
+        """See :class:`~fastphx.client.socket.SocketChannel`, also for the methods that follow."""
         self._send_join()
 
     def socket_lost(self, reason: DisconnectReason) -> None:
         self._stop_rejoining()
-        # What a payload callable still gives was for this connection.
+        # A payload callable that is still running was called for this connection.
         self._join_attempt += 1
         self._delivery.connection_lost()
         if self.leaving:
@@ -303,7 +303,7 @@ class Membership:
             del self._context.channels[self.topic]
 
     def _move(self) -> bool:
-        """Go on on a socket with room. False where there is none."""
+        """Move to a socket with room. False if there is none."""
         assert self.socket is not None
         socket = self._pool.place_elsewhere(self.socket)
         if socket is None:
@@ -317,7 +317,7 @@ class Membership:
     # -- joining
 
     def _end_leave(self) -> ClientSocket | None:
-        """A join ends the leave that the topic is in; returns the socket which that was on."""
+        """A join ends the leave that is under way. Returns the socket which that was on."""
         if self.topic not in self._context.channels:
             return None
         socket = self._pool.socket_of(self.topic)
@@ -344,7 +344,7 @@ class Membership:
         """Leave no trace of a join that failed, timed out or was cancelled."""
         socket = self.socket
         if socket is not None and socket.session.state(self.topic) in (JoinState.JOINING, JoinState.JOINED):
-            # The server may have joined it all the same, or may yet.
+            # The server may have joined it nevertheless, or may do so later.
             try:
                 socket.session.leave(self.topic, cancel_join=True)
             except FastphxError:
@@ -373,7 +373,7 @@ class Membership:
                 payload = await payload
         except Exception as raised:
             error = raised
-        # Meanwhile it may have been lost, left, or joined anew.
+        # Meanwhile, it may have been lost, left, or joined again.
         if self._join_attempt != attempt:
             return
         if error is not None:
@@ -385,7 +385,7 @@ class Membership:
         assert self.socket is not None
         self.join_payload = payload
         deadline_ns = None
-        # The first join's deadline is join()'s own: it may have to wait for a connection as well.
+        # The first join has join()'s own deadline, because it may have to wait for a connection, too.
         if self._join_waiter is None:
             deadline_ns = deadline_after(self._context.options.timeout)
         try:
@@ -397,7 +397,7 @@ class Membership:
             self._join_failed(error)
 
     def _join_failed(self, error: Exception) -> None:
-        """It was not sent."""
+        """The join was not sent."""
         if settle(self._join_waiter, error):
             return
         self._context.handler_failed(error, "phx_join", self.topic)

@@ -1,4 +1,4 @@
-"""A bounded queue between a socket and whoever takes a channel's messages at his own pace."""
+"""A bounded queue between a socket and whoever takes a channel's messages at their own pace."""
 
 cdef enum QueuePolicy:
     BLOCK = 0

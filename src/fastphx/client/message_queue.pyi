@@ -6,22 +6,22 @@ from fastphx.client.queue_policy import Policy
 
 @type_check_only
 class QueueOwner(Protocol):
-    """Whom a queue tells."""
+    """Is told by a queue."""
 
     def pause(self, queue: MessageQueue) -> object:
         """A ``block`` queue is full."""
     def resume(self, queue: MessageQueue) -> object:
         """It is half empty again, or gone."""
     def lost(self, count: int) -> object:
-        """So many items were dropped."""
+        """*count* items were dropped."""
 
 @final
 class MessageQueue:
-    """Holds at most *limit* items with payloads of *limit_bytes*, then does as *policy* says (compiled: each
-    message goes through it). One message may be larger than that.
+    """Holds at most *limit* items, with payloads of *limit_bytes* together. Beyond that, *policy* applies. A
+    single message may be larger. Compiled, because each message goes through it.
 
-    One consumer; not for several threads. *key* is for the policy ``latest``. While ``paused`` the socket
-    does not read because of it.
+    For one consumer, in one thread. *key* is for the policy ``latest``. While ``paused``, the socket does not
+    read because of this queue.
     """
 
     paused: bool
@@ -39,22 +39,23 @@ class MessageQueue:
     def closed(self) -> bool: ...
     @property
     def waiting(self) -> bool:
-        """Whether `pop` has something to give, be it an error."""
+        """Whether `pop` would return an item or raise an error that is due."""
     @property
     def ready(self) -> deque[Any] | None:
-        """What the iterator may take with ``popleft`` as it is, and then tell of. None where the policy asks
-        for `get`."""
+        """A deque from which the iterator may take items directly with ``popleft``, and then say so. None if
+        the policy requires `get`."""
     def put(self, item: Any) -> None:
-        """Add *item*, as the policy says where the queue is full."""
+        """Add *item*. If the queue is full, the policy applies."""
     def pop(self) -> Any:
-        """The next item. Raises IndexError or KeyError where there is none, OverloadedError after an
+        """The next item. Raises IndexError or KeyError if there is none, and OverloadedError after an
         overflow."""
     async def get(self) -> Any:
-        """The next item, when there is one. Raises StopAsyncIteration once closed and empty, or the error
-        that it was closed with; OverloadedError after an overflow; RuntimeError where another task waits."""
+        """Wait for the next item. Once the queue is closed and empty, raises StopAsyncIteration, or the error
+        that it was closed with. Raises OverloadedError after an overflow, and RuntimeError if another task
+        waits."""
     def unpause(self) -> None:
         """Let the socket read again, as far as this queue is concerned."""
     def close(self, error: Exception | None) -> None:
-        """What is queued can still be taken; then comes *error*, or the end."""
+        """Close it. What is queued can still be taken; then comes *error*, or the end."""
     def clear(self) -> None:
         """Drop what is queued, and count it."""

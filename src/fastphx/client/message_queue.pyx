@@ -11,7 +11,7 @@ from fastphx.errors import OverloadedError, clip
 
 
 cdef Py_ssize_t payload_bytes(object item) except -1:
-    """Of a message, alone or with its handlers; what else is queued has none."""
+    """The bytes of a message, alone or with its handlers. Other items have none."""
     if type(item) is tuple:
         item = (<tuple>item)[1]
     return len((<Message>item).raw) if type(item) is Message else 0
@@ -39,7 +39,7 @@ cdef class MessageQueue:
 
     @property
     def ready(self):
-        # An error must come before what was put after it, and LATEST has no order of its own.
+        # The error must come before items that were put after it, and LATEST keeps no order.
         return self._items if self._policy == BLOCK or self._policy == DROP_OLDEST else None
 
     def put(self, item):
@@ -72,7 +72,7 @@ cdef class MessageQueue:
     cdef int _drop_oldest(self) except -1:
         oldest = self._items.popleft()
         if type(oldest) is Outage and len(self._items) > 1:
-            # The report of a gap is worth more than a message.
+            # The report of an outage is worth more than a message.
             self._bytes -= payload_bytes(self._items.popleft())
             self._items.appendleft(oldest)
         else:
@@ -99,7 +99,7 @@ cdef class MessageQueue:
         self._latest[key] = item
         self._bytes += size
         while size and self._bytes > size and self._bytes > self._limit_bytes:
-            # The others have bytes, so one of them is found.
+            # The others have bytes, so the loop finds one of them.
             for other in self._latest:
                 if other != key and payload_bytes(self._latest[other]):
                     self._drop_latest(other)
@@ -148,7 +148,7 @@ cdef class MessageQueue:
             try:
                 await waiter
             finally:
-                # By now it may be another task's, which came before this one had its turn.
+                # By now, another task may have taken it, before this one had its turn.
                 if self._waiter is waiter:
                     self._waiter = None
         return self.pop()

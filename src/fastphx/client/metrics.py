@@ -13,10 +13,10 @@ from fastphx.client.endpoint import shown_host
 from fastphx.client.stats import Stats
 
 GAUGES = frozenset(("sockets", "channels", "in_flight", "unsent", "queue_depth", "last_heartbeat_rtt"))
-"""Those of the statistics that go down as well; all others are counters."""
+"""The statistics that can go down. All others are counters."""
 
 COLLECTION_S = 1.0
-"""How old a snapshot may be for one collection, where readers ask for different instruments."""
+"""How old a snapshot may be within one collection: a reader asks for one instrument after another."""
 
 _UNITS = {"bytes_in": "By", "bytes_out": "By", "last_heartbeat_rtt": "s"}
 
@@ -24,8 +24,8 @@ _UNITS = {"bytes_in": "By", "bytes_out": "By", "last_heartbeat_rtt": "s"}
 def observe(client: Client, meter_provider: Any = None) -> None:
     """Report each of ``client.stats`` as ``fastphx.client.NAME``, with the endpoint's host as an attribute.
 
-    *meter_provider* None is the global one. The client may go away: then nothing more is reported for it.
-    Raises RuntimeError where ``opentelemetry-api`` is not installed.
+    *meter_provider* None is the global one. When the client is gone, nothing more is reported for it. Raises
+    RuntimeError if ``opentelemetry-api`` is not installed.
     """
     try:
         from opentelemetry.metrics import Observation, get_meter
@@ -47,7 +47,7 @@ def observe(client: Client, meter_provider: Any = None) -> None:
 
 
 class _Collection:
-    """One snapshot for all instruments of a collection: OpenTelemetry asks each of them once."""
+    """One snapshot for all instruments of a collection, because OpenTelemetry asks each of them."""
 
     def __init__(self, client: weakref.ref[Client]) -> None:
         self._client = client
@@ -56,7 +56,7 @@ class _Collection:
         self._asked: set[str] = set()
 
     def read(self, name: str) -> Stats | None:
-        """The statistics for instrument *name*; None where the client is gone."""
+        """The statistics for instrument *name*; None if the client is gone."""
         client = self._client()
         if client is None:
             return None

@@ -18,7 +18,7 @@ from fastphx.transports.options import ConnectOptions
 from fastphx.transports.withheld import withheld
 
 Backoff = Callable[[int], float]
-"""From the number of the retry, counted from 1, to how long to wait before it, in seconds."""
+"""Takes the number of the retry, counted from 1. Returns how long to wait before it, in seconds."""
 
 ReconnectRule = bool | Callable[[DisconnectReason], bool] | None
 """Whether to connect again after a given reason. None: see :func:`reconnects_by_default`."""
@@ -26,14 +26,14 @@ ReconnectRule = bool | Callable[[DisconnectReason], bool] | None
 REJOIN_CAP_S = 10.0
 
 FORBIDDEN = frozenset((401, 403))
-"""The HTTP statuses that refuse who connects: other parameters may be let in."""
+"""The HTTP statuses that refuse a client because of its parameters: with others, it may get in."""
 
 _WITHHELD = frozenset(("params", "headers", "auth_token", "transport_opts"))
 
-# One generator for all clients: each would take 2.5 KB, and they must not be seeded alike.
+# One generator for all clients: each would take 2.5 KB, and no two may have the same seed.
 _RANDOM = Random()
 if hasattr(os, "register_at_fork"):
-    # Neither must those of worker processes that were forked from one.
+    # Worker processes that were forked from one must not share a seed, either.
     os.register_at_fork(after_in_child=_RANDOM.seed)
 
 
@@ -41,7 +41,7 @@ if hasattr(os, "register_at_fork"):
 class Options:
     """The arguments of :func:`fastphx.connect`, which documents them. Raises ValueError.
 
-    Its ``repr`` shows what may be secret by name and length.
+    Its ``repr`` shows only the name and length of what may be secret.
     """
 
     url: str
@@ -72,7 +72,7 @@ class Options:
         transport_url(self.url)
         if not callable(self.params):
             self.params = check_params(self.params)
-        # Refused now, and not in the middle of an outage.
+        # Checked now, and not in the middle of an outage.
         full_jitter(1, self.random, base_s=self.backoff_base, cap_s=self.backoff_cap)
         for name in ("timeout", "open_timeout", "give_up_after", "hold", "longpoll_fallback"):
             value = getattr(self, name)
@@ -111,7 +111,7 @@ class Options:
 
     @property
     def asks_for_parameters(self) -> bool:
-        """Whether any parameter of an attempt is to be had from a callable."""
+        """Whether any parameter of an attempt comes from a callable."""
         return callable(self.params) or callable(self.headers) or callable(self.auth_token)
 
     def reconnect_delay(self, attempt: int) -> float:
@@ -139,17 +139,17 @@ class Options:
             return self.reconnect
         decision = self.reconnect(reason)
         if not isinstance(decision, bool):
-            raise TypeError(f"a reconnect rule gave a {type(decision).__name__}: it gives True or False")
+            raise TypeError(f"a reconnect rule returned a {type(decision).__name__}: return True or False")
         return decision
 
 
 def reconnects_by_default(
     reason: DisconnectReason, *, was_connected: bool, may_ask_again: bool = False
 ) -> bool:
-    """Whether to connect again where the user has no rule: not after a normal close (1000), nor HTTP 410.
+    """Whether to connect again if the user has no rule: not after a normal close (1000), nor after HTTP 410.
 
-    HTTP 401, 403 and 404 are final before the client *was_connected*. Afterwards an ingress answers 404 while
-    servers are replaced; and 401 and 403 are worth another attempt where it *may_ask_again* for parameters.
+    HTTP 401, 403 and 404 are final before the client *was_connected*. Later, 404 is retried, because an
+    ingress answers so while servers are replaced; 401 and 403 if the attempt *may_ask_again* for parameters.
     """
     if isinstance(reason, ConnectionClosed):
         return reason.code != 1000
@@ -165,13 +165,12 @@ def _is_number(value: Any) -> bool:
 
 def _delay(delay_s: float) -> float:
     if not _is_number(delay_s) or not math.isfinite(delay_s) or delay_s < 0:
-        raise ValueError(f"a backoff gave {clip(repr(delay_s))}: it gives seconds, 0 or more")
+        raise ValueError(f"a backoff returned {clip(repr(delay_s))}: return seconds, 0 or more")
     return float(delay_s)
 
 
 def check_params(params: Any) -> Params:
-    """*params* as a list of pairs, so that they can be asked for again. Raises ValueError, which shows no
-    value."""
+    """*params* as a list of pairs, which can be iterated again. Raises ValueError, which shows no value."""
     if params is None:
         return ()
     try:
@@ -183,7 +182,7 @@ def check_params(params: Any) -> Params:
 
 
 async def resolve(value: Any) -> Any:
-    """*value*, or what it returns where it is callable, awaited where that can be awaited."""
+    """*value*; if it is callable, what it returns; if that is awaitable, its result."""
     if callable(value):
         value = value()
         if inspect.isawaitable(value):

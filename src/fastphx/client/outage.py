@@ -1,4 +1,4 @@
-"""What a channel reports after it was away."""
+"""What a channel reports after an outage."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A channel was not joined from ``since`` until ``until``: what was sent to it meanwhile is lost, unless
+    """A channel was not joined from ``since`` until ``until``. What was sent to it meanwhile is lost, unless
     the server sends it again.
 
-    Times are seconds since the epoch (``time.time()``). ``attempts`` counts the connections and rejoins that
-    were tried until one succeeded, that one included. It stands among the messages, so it has a topic, the
-    event ``phx_outage`` (no server's event has that name) and a payload of None.
+    Times are seconds since the epoch (``time.time()``). ``attempts`` counts the attempts to connect and to
+    rejoin, with the one that succeeded. An outage stands among the messages, so it has a topic, the event
+    ``phx_outage`` (which no server sends) and the payload None.
     """
 
     EVENT: ClassVar[str] = "phx_outage"

@@ -1,4 +1,4 @@
-"""A client's sockets, and which of them a topic goes to. Phoenix allows 100 channels a socket by default."""
+"""A client's sockets, and the choice of one for each topic. Phoenix' default is 100 channels a socket."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ logger = logging.getLogger("fastphx.client")
 
 
 class Pool:
-    """The sockets of one client. *changed* is called when one was opened or lost; *failed* when one is lost
-    and is not to be connected again, with the reason and the error to raise."""
+    """The sockets of one client. *changed* is called when one was opened or lost. *failed* is called when one
+    is lost and will not be connected again, with the reason and the error to raise."""
 
     __slots__ = ("_cap", "_changed", "_context", "_failed", "_first", "sockets")
 
@@ -41,7 +41,7 @@ class Pool:
 
     @property
     def is_open(self) -> bool:
-        """Whether all sockets are, but for further ones that are being opened: with those nothing is lost."""
+        """Whether all sockets are open, except for those that are being added."""
         first = self._first
         return all(
             socket.is_open or (socket.number >= first and not socket.was_open) for socket in self.sockets
@@ -53,12 +53,12 @@ class Pool:
         if context.closed_because is not None or not self.sockets:
             raise ClosedError("the client is closed, or was not opened yet") from context.closed_because
         if context.options.shards == "auto":
-            # One socket after the other: the server's connections are dear too.
+            # One socket after another: connections cost the server, too.
             for socket in self.sockets:
                 if _has_room(socket):
                     return socket
             return self._add_shard()
-        # Where all are full, the server is to say so.
+        # If all are full, let the server say so.
         return self._roomiest() or self.sockets[0]
 
     def socket_of(self, topic: str) -> ClientSocket | None:
@@ -66,10 +66,10 @@ class Pool:
         return next((socket for socket in self.sockets if topic in socket.channels), None)
 
     def place_elsewhere(self, full: ClientSocket) -> ClientSocket | None:
-        """The server has refused *full* another channel: the socket to move it to; None where there is
+        """The server has refused *full* another channel. Returns the socket to move it to; None if there is
         none."""
         options = self._context.options
-        # Where more were put on it than it holds, that is why: nothing new is to be learned.
+        # It already has more channels than its limit: the refusal tells nothing new.
         if full.cap is None or len(full.channels) <= full.cap:
             held = sum(full.session.joined(topic) for topic in full.channels)
             if held == 0:
@@ -83,7 +83,7 @@ class Pool:
         return socket
 
     def begin_close(self, error: Exception | None) -> None:
-        """End every channel, because of *error* where that was not asked for, and begin to close every socket
+        """End every channel, because of *error* unless the user asked for it, and begin to close every socket
         with code 1000."""
         for socket in self.sockets:
             for channel in list(socket.channels.values()):
@@ -97,7 +97,7 @@ class Pool:
             await socket.wait_closed()
 
     def _roomiest(self, full: ClientSocket | None = None) -> ClientSocket | None:
-        """The socket with the fewest channels among those with room; None where all are full."""
+        """The socket with the fewest channels among those with room; None if all are full."""
         with_room = [socket for socket in self.sockets if socket is not full and _has_room(socket)]
         return min(with_room, key=lambda socket: len(socket.channels), default=None)
 

@@ -11,24 +11,24 @@ from fastphx.errors import DecodeError
 from fastphx.protocol.message import Message
 
 Entry = dict[str, Any]
-"""One key's presence: ``{"metas": [{"phx_ref": …, …}, …]}`` and whatever the server's ``fetch`` adds."""
+"""The presence of one key: ``{"metas": [{"phx_ref": …, …}, …]}``, and what the server's ``fetch`` adds."""
 
 State = dict[str, Entry]
 
 MAX_PENDING_DIFFS = 1000
 MAX_PENDING_BYTES = 4 * 1024 * 1024
-"""How many diffs, and how many bytes of their payloads as they came, are kept while the state that they apply
-to has not come yet. The oldest go first, and are counted. One that is larger is kept, alone. With another
-serializer than JsonV2 only their number counts."""
+"""How many diffs, and how many bytes of their payloads as they came, are kept until the state that they apply
+to has come. The oldest are dropped first, and counted. One that is larger is kept, alone. With another
+serializer than JsonV2, only their number counts."""
 
 PresenceCallback = Callable[[str, Entry | None, Entry], object]
 
 
 class Presence:
-    """Follows the presences of *channel*, over rejoins too. *events* are the server's names for state and
+    """Follows the presences of *channel*, also over rejoins. *events* are the server's names for state and
     diff.
 
-    Make it right after the channel has been joined, or before.
+    Make it before the channel is joined, or right after.
     """
 
     def __init__(
@@ -41,25 +41,25 @@ class Presence:
         self._pending_diffs: deque[tuple[int, Mapping[str, Any]]] = deque()
         self._pending_bytes = 0
         self.in_pending_sync_state = True
-        """True until the state of the channel's present join has come; diffs wait for it."""
+        """True until the state of the channel's current join has come. Diffs wait for it."""
         self._on_join: PresenceCallback | None = None
         self._on_leave: PresenceCallback | None = None
         self._on_sync: Callable[[], object] | None = None
         channel.on(events[0], self._state_came)
         channel.on(events[1], self._diff_came)
-        # Not told by the join_ref: each connection counts from 1 again.
+        # The join_ref cannot tell: each connection counts from 1 again.
         channel.on_outage(self._await_state)
         channel.on_close(self._await_state)
 
     def on_join(self, callback: PresenceCallback) -> PresenceCallback:
-        """Call ``callback(key, current, new)`` for each join: *current* is the presence before, or None;
-        *new* the one with only the metas that are new."""
+        """Call ``callback(key, current, new)`` for each join. *current* is the presence before it, or None;
+        *new* has only the new metas."""
         self._on_join = callback
         return callback
 
     def on_leave(self, callback: PresenceCallback) -> PresenceCallback:
-        """Call ``callback(key, current, left)`` for each leave: *current* is what remains (its ``metas`` may
-        be empty), *left* what has gone."""
+        """Call ``callback(key, current, left)`` for each leave. *current* is what remains (its ``metas`` may
+        be empty), *left* is what has gone."""
         self._on_leave = callback
         return callback
 
@@ -74,7 +74,7 @@ class Presence:
 
     def _await_state(self, _: object) -> None:
         self.in_pending_sync_state = True
-        # Of a join whose state never came; that of the next one knows of them.
+        # These are of a join whose state never came. The next join's state includes them.
         self._pending_diffs.clear()
         self._pending_bytes = 0
 
@@ -115,8 +115,8 @@ def sync_state(
     on_join: PresenceCallback | None = None,
     on_leave: PresenceCallback | None = None,
 ) -> State:
-    """The state after the server's whole *new_state*; joins and leaves are told against *state*. Neither
-    argument is changed. As ``Presence.syncState`` of phoenix.js."""
+    """The state after the server has sent *new_state*, the whole state. The callbacks are told how it differs
+    from *state*. Neither argument is changed. As phoenix.js' ``Presence.syncState``."""
     joins: State = {}
     leaves: State = {key: entry for key, entry in state.items() if key not in new_state}
     for key, new in new_state.items():
@@ -142,7 +142,7 @@ def sync_diff(
     on_leave: PresenceCallback | None = None,
 ) -> State:
     """The state after the server's *diff* (``{"joins": …, "leaves": …}``). Neither argument is changed. As
-    ``Presence.syncDiff`` of phoenix.js."""
+    phoenix.js' ``Presence.syncDiff``."""
     result = dict(state)
     for key, joined in diff.get("joins", {}).items():
         current = result.get(key)
@@ -179,7 +179,7 @@ def _refs(entry: Entry) -> set[Any]:
 
 
 def _presences(message: Message) -> dict[str, Any]:
-    # A channel's own decoder is for the application's events, not for these.
+    # A channel's own decoder is for the application's events, and not for these.
     message.decoder = None
     payload = message.payload
     if not isinstance(payload, dict):

@@ -1,4 +1,4 @@
-"""Pushing on a channel, and what a push is answered with. phoenix.js' ``Push``."""
+"""Pushing on a channel, and the answer to a push. phoenix.js' ``Push``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from fastphx.protocol.joins import JoinState
 from fastphx.protocol.message import Message
 
 MAX_JOIN_WAITERS = 1024
-"""Pushes that may wait for their channel's pending join."""
+"""How many pushes may wait for their channel's pending join."""
 
 
 class PushReply(NamedTuple):
@@ -88,7 +88,7 @@ class Pusher:
             if unsent is not None:
                 self._unsent.discard(unsent)
                 ref, session = unsent.ref, unsent.session
-            # Where the waiter has its outcome already, the ref may be another push's by now.
+            # If the waiter already has its outcome, the ref may belong to another push by now.
             if session is not None and waiter.cancelled():
                 session.abandon(ref)
             raise
@@ -118,7 +118,7 @@ class Pusher:
                 raise
 
     def _keep(self, unsent: UnsentPush) -> bool:
-        """Keep a push until the channel is joined, where that is allowed. Raises OverloadedError."""
+        """Keep a push until the channel is joined, if the options allow it. Raises OverloadedError."""
         socket = self._membership.socket
         if socket is None or self._membership.leaving:
             return False
@@ -135,13 +135,13 @@ class Pusher:
                 channel.unsent.drop_expired()
             if self._context.unsent >= limit:
                 raise OverloadedError(
-                    f"{self._context.unsent} pushes are buffered, which is buffer: slow down, or raise it"
+                    f"{self._context.unsent} pushes are buffered, which is buffer: slow down or raise it"
                 )
         self._unsent.add(unsent)
         return True
 
     def _failure(self, outcome: object, event: str, timeout_s: float) -> Exception:
-        """The exception of a push that gets no reply: *outcome* is one already, or the session's word."""
+        """The exception of a push that gets no reply. *outcome* is an exception, or the session's reason."""
         if isinstance(outcome, Exception):
             return outcome
         what = f"the push of {clip(event)} to {clip(self._topic)} was not answered"

@@ -1,4 +1,4 @@
-"""A channel's pushes that could not be sent yet: each is sent once when the channel is joined, or never."""
+"""A channel's pushes that could not be sent yet. Each is sent once, when the channel is joined, or never."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class UnsentPush:
 
 
 class PushBuffer:
-    """The unsent pushes of one channel, in order; ``context.unsent`` counts those of all channels."""
+    """The unsent pushes of one channel, in order. ``context.unsent`` counts those of all channels."""
 
     __slots__ = ("_context", "_topic", "_unsents")
 
@@ -45,7 +45,7 @@ class PushBuffer:
         self._context.unsent += 1
 
     def discard(self, unsent: UnsentPush) -> bool:
-        """Take it out; False where it is not in."""
+        """Take it out. False if it is not in the buffer."""
         try:
             self._unsents.remove(unsent)
         except ValueError:

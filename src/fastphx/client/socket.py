@@ -1,4 +1,4 @@
-"""One connection that is kept: opened, watched by its heartbeat, opened again. phoenix.js' ``Socket``."""
+"""One connection that is kept up: opened, watched by its heartbeat, opened again. phoenix.js' ``Socket``."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ logger = logging.getLogger("fastphx.client")
 
 
 class SocketChannel(Protocol):
-    """A channel as its socket sees it: whom it tells what happens to the topic. It is also the owner of the
+    """A channel as its socket sees it. It is told what happens to the topic, and is the owner of the
     session's Join."""
 
     leaving: bool
-    """Whether it was asked to leave, and is not gone yet."""
+    """Whether a leave was asked for and is not over."""
 
     def socket_opened(self) -> object:
         """The socket is connected: join, or join again."""
 
     def socket_lost(self, reason: DisconnectReason) -> object:
-        """The socket is not connected any more."""
+        """The socket is no longer connected."""
 
     def joined(self, message: Message) -> object:
         """The server has accepted the join."""
@@ -58,23 +58,23 @@ class SocketChannel(Protocol):
         """The server has refused the join."""
 
     def timed_out(self) -> object:
-        """The join was not answered in time; the session has left it."""
+        """The join was not answered in time. The session has sent a leave."""
 
     def errored(self, message: Message) -> object:
         """The channel crashed on the server."""
 
     def closed(self, message: Message | None) -> object:
-        """The server has closed the channel, or will not answer that it has."""
+        """The server has closed the channel, or will not say so any more."""
 
     def end(self, error: Exception | None) -> object:
-        """The client is closed, because of *error* where that was not asked for."""
+        """The client is closed, because of *error* unless the user asked for it."""
 
 
 class ClientSocket:
-    """One of a client's sockets, with the channels on it. The pool makes it, and says what *changed* and
-    *failed* are.
+    """One of a client's sockets, with the channels on it. The pool makes it, and documents *changed* and
+    *failed*.
 
-    There is a task only while it is connecting; a connected socket that is idle costs none.
+    It has a task only while it is connecting. A connected socket has none.
     """
 
     __slots__ = (
@@ -132,7 +132,7 @@ class ClientSocket:
         serializer = options.serializer
         self.session = CallbackSession(
             self,
-            # JsonV2 is what the session itself is compiled for.
+            # JsonV2 is compiled into the session.
             serializer=None if type(serializer) is JsonV2 else serializer,
             heartbeat_interval_s=options.heartbeat_interval,
             max_in_flight=options.max_in_flight,
@@ -143,9 +143,9 @@ class ClientSocket:
         self.number = number
         self.channels: dict[str, SocketChannel] = {}
         self.cap: int | None = None
-        """How many channels the server allows on this socket, once it has said so."""
+        """How many channels the server allows on this socket; None until it has refused one."""
         self.is_open = False
-        """Whether it is connected, and its channels were told so."""
+        """Whether it is connected, and its channels know."""
         self.reason: DisconnectReason | None = None
         """Why the last connection, or attempt, ended."""
         self.reconnects = 0
@@ -163,7 +163,7 @@ class ClientSocket:
         self._task: asyncio.Task[None] | None = None
         self._attempt = 0
         self._forbidden = 0
-        """Attempts since the last connection that HTTP 401 or 403 has refused."""
+        """Attempts since the last connection that were refused with HTTP 401 or 403."""
         self._given: tuple[str, Mapping[str, Any]] = ("", {})
         """The URL and the transport's options of the last attempt."""
         self._connected_at = 0.0
@@ -175,23 +175,23 @@ class ClientSocket:
         self._paused: set[MessageQueue] = set()
         self._unjoined = Unjoined(context, self)
         self._reopened: asyncio.Future[None] | None = None
-        """Whoever waits for the connection that was asked for; None while none was."""
+        """Is done when the connection that was asked for is open; None if none was asked for."""
 
     @property
     def queue_depth(self) -> int:
-        """Messages of topics that are not joined which wait for an async handler."""
+        """How many messages of topics that are not joined wait for an async handler."""
         return self._unjoined.depth
 
     # -- connecting
 
     def start(self) -> None:
-        """Begin to connect, and go on until it is connected or there is no sense in it."""
+        """Begin to connect, and go on until it is connected or another attempt makes no sense."""
         self._task = self._loop.create_task(self._connect())
         self._task.add_done_callback(self._connecting_ended)
 
     def reconnect(self) -> asyncio.Future[None]:
-        """Give up the connection, or the attempt, and connect at once. The future is done when that has
-        succeeded, or the client is closed."""
+        """Give up the connection or the attempt, and connect at once. The future is done when the socket is
+        connected, or the client is closed."""
         if self._reopened is None:
             self._reopened = self._loop.create_future()
         reopened = self._reopened
@@ -239,7 +239,7 @@ class ClientSocket:
     async def _wait_before_retry(self) -> None:
         delay_s = self._context.reconnect_delay(self._attempt)
         if isinstance(self.reason, ConnectError) and self.reason.retry_after is not None:
-            # And the delay on top of it, since all clients were told the same.
+            # The delay is added, because all clients were told the same time.
             cap_s = max(self._options.backoff_cap, delay_s)
             delay_s = min(self.reason.retry_after + delay_s, cap_s)
         limit_s = self._options.give_up_after
@@ -252,8 +252,8 @@ class ClientSocket:
         await asyncio.sleep(delay_s)
 
     async def _try_in_time(self) -> DisconnectReason | None:
-        """One attempt, cut short where it is time to give up. Returns why it failed. Raises ValueError for
-        options that no attempt can succeed with."""
+        """One attempt, cut short when it is time to give up. Returns why it failed. Raises ValueError for
+        options with which no attempt can succeed."""
         limit_s = self._options.give_up_after
         if limit_s is None:
             return await self._try()
@@ -292,23 +292,23 @@ class ClientSocket:
         if failure is None:
             self._transport_settled = True
         else:
-            # Where neither gets through, the server may be away: that says nothing against WebSockets.
+            # If neither gets through, the server may be down: that says nothing against WebSockets.
             self._transport_name = "websocket"
         return failure
 
     def _fallback_s(self) -> float | None:
-        """How long the first WebSocket may take to be open, and then to answer a heartbeat, as in phoenix.js;
-        None where there is no falling back (any more)."""
+        """How long the first WebSocket may take to open, and then to answer a heartbeat, as in phoenix.js.
+        None if there is no fallback, or no longer one."""
         if self._transport_settled or self._options.transport != "websocket":
             return None
         return self._options.longpoll_fallback
 
     def _judged_s(self) -> float | None:
-        """How long a connection has to answer a heartbeat; None where nothing hangs on that."""
+        """How long a connection has to answer a heartbeat before the fallback; None if it does not matter."""
         return None if self._transport_name == "longpoll" else self._fallback_s()
 
     def _websocket_is_mute(self) -> None:
-        """It was opened, and nothing comes through it: a proxy's work."""
+        """The WebSocket was opened, and nothing comes through it: a proxy swallows it."""
         self._mute_timer = None
         logger.info("falling back to long polling: no heartbeat was answered", extra=self._extra())
         self._transport_name = "longpoll"
@@ -330,23 +330,23 @@ class ClientSocket:
         except Exception as error:
             if not options.asks_for_parameters:
                 raise
-            # A token's source may be down for the moment, or give nothing fit, just as a server may.
+            # A token's source may be down for a moment, or return nonsense, just as a server may.
             self._context.handler_failed(error, "params, headers or auth_token")
-            failure = ConnectError(f"the connection's parameters could not be had: {type(error).__name__}")
+            failure = ConnectError(f"the connection's parameters are not available: {type(error).__name__}")
             failure.__cause__ = error
             return failure
-        # Whether a WebSocket that may be fallen back from works is to be known at once.
+        # With a fallback, it must be known at once whether the WebSocket works.
         phase = 0.0 if self._judged_s() is not None else options.random.random()
         await self._connection.open(transport_class, url, opts, phase=phase)
         if not self._connection.is_up:
-            # It was for a moment only.
+            # It was connected only for a moment.
             return self.reason or TransportDown()
         self._opened()
         return None
 
     async def _parameters(self, name: str) -> tuple[str, Mapping[str, Any]]:
-        """The URL and the transport's options of an attempt. Raises ValueError for what is not fit for
-        either, and what a callable raises."""
+        """The URL and the transport's options of an attempt. Raises ValueError for what fits neither, and
+        what a callable raises."""
         options = self._options
         params = check_params(await resolve(options.params))
         vsn = "2.0.0" if options.serializer is None else options.serializer.vsn
@@ -359,7 +359,7 @@ class ClientSocket:
         if token is not None:
             opts["auth_token"] = token
         if callable(options.headers) or callable(options.auth_token):
-            # The transport takes what is unfit for a wrong option, with which no attempt can succeed.
+            # The transport would take an invalid value for a wrong option, with which no attempt can succeed.
             ConnectOptions(extra_headers=opts.get("extra_headers", ()), auth_token=token)
         self._given = (url, opts)
         return url, opts
@@ -402,7 +402,7 @@ class ClientSocket:
         """It is up. The channels are told when the attempt has returned, so that closing at once is clean."""
 
     def on_disconnected(self, reason: DisconnectReason) -> None:
-        """It is gone: what waits on it fails, and connecting begins anew."""
+        """It is gone: whatever waits on it fails, and connecting begins again."""
         was_open, self.is_open = self.is_open, False
         self.reason = reason
         self._stop_judging()
@@ -416,7 +416,7 @@ class ClientSocket:
             self.outage_attempts = 0
             if now - self._connected_at >= self._options.hold:
                 self._attempt = 0
-            # The first retry waits too: all clients of a restarted server lose it at the same moment.
+            # The first retry waits, too: all clients of a restarted server lose it at the same moment.
             self._attempt = 0 if self._reopened is not None else max(self._attempt, 1)
         for channel in list(self.channels.values()):
             channel.socket_lost(reason)
@@ -424,7 +424,7 @@ class ClientSocket:
             return
         logger.warning("disconnected: %s", reason, extra=self._extra())
         if not was_open:
-            # The attempt goes on with the next.
+            # The attempt continues with the next one.
             return
         if self._reopened is not None or self._context.may_reconnect(reason):
             self.start()
@@ -433,7 +433,7 @@ class ClientSocket:
             self._failed(reason, reason)
 
     def on_error(self, exc: BaseException) -> None:
-        """Something failed in the transport or in here; a disconnect may follow."""
+        """Something failed in the transport or in this class. A disconnect may follow."""
         self.errors += 1
         logger.error("the connection failed", exc_info=exc, extra=self._extra())
 
@@ -496,8 +496,8 @@ class ClientSocket:
     # -- back-pressure
 
     def pause(self, queue: MessageQueue) -> None:
-        """Read no more until *queue*, and every other that has asked, is emptier. Where the transport cannot
-        pause, the connection is given up."""
+        """Stop reading until *queue*, and every other queue that has asked, is half empty. If the transport
+        cannot pause, the connection is given up."""
         is_first = not self._paused
         self._paused.add(queue)
         if is_first:
@@ -507,7 +507,7 @@ class ClientSocket:
                 self._connection.abort(TransportDown(error))
 
     def resume(self, queue: MessageQueue) -> None:
-        """*queue* is emptier."""
+        """*queue* is half empty."""
         if queue in self._paused:
             self._paused.discard(queue)
             if not self._paused:
@@ -516,7 +516,7 @@ class ClientSocket:
     # -- closing
 
     def begin_close(self) -> None:
-        """Begin to close with code 1000; no more is connected."""
+        """Begin to close with code 1000, and connect no more."""
         self._closing = True
         settle(self._reopened, None)
         if self._task is not None:
@@ -536,7 +536,7 @@ class ClientSocket:
         if self._task is not None:
             await asyncio.wait([self._task], timeout=CLOSE_TIMEOUT_S)
         if self._gone is not None:
-            # Not the future itself: who is cancelled here must not take it from others.
+            # This does not await the future itself: cancelling this must not cancel it for others.
             await asyncio.wait([self._gone])
 
     def _extra(self, **more: Any) -> dict[str, Any]:
@@ -548,7 +548,7 @@ def _pairs(headers: Any) -> Any:
 
 
 def _forget_frames(error: BaseException | None) -> None:
-    """The error is kept; what its traceback holds on to (the attempt's objects) is not."""
+    """Drop the tracebacks: the error is kept for long, and they hold on to the objects of the attempt."""
     while error is not None:
         error.__traceback__ = None
         error = error.__cause__ or error.__context__

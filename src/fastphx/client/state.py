@@ -1,4 +1,4 @@
-"""The states of a client, to be read, awaited and followed."""
+"""The states of a client: read them, wait for them, follow them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Self
 from fastphx.client.waiter import settle
 
 CHANGES_KEPT = 100
-"""How many state changes wait for a slow iterator; the oldest go first."""
+"""How many state changes wait for a slow iterator. The oldest are dropped first."""
 
 
 class ClientState(StrEnum):
-    """``connecting`` until the first connection is open, ``reconnecting`` while one that was there is not;
-    ``closed`` is final."""
+    """``connecting`` until the first connection is open; ``reconnecting`` while a lost connection is opened
+    again; ``closed`` is final."""
 
     CONNECTING = "connecting"
     OPEN = "open"
@@ -29,7 +29,7 @@ StateCallback = Callable[[ClientState], object]
 
 
 class StateChanges:
-    """Iterates over state changes from now on, and ends after ``closed``. Where several tasks share it, each
+    """Iterates over state changes from now on, and ends after ``closed``. If several tasks share it, each
     change goes to one of them."""
 
     def __init__(self, is_closed: bool) -> None:
@@ -66,7 +66,7 @@ class StateFeed:
         self.value = ClientState.CLOSED
         self._callbacks: list[StateCallback] = []
         self._waiters: list[tuple[frozenset[ClientState], asyncio.Future[ClientState]]] = []
-        # Made when it is needed: it is larger than all else here.
+        # Made when it is needed: it is larger than everything else here.
         self._iterators: weakref.WeakSet[StateChanges] | None = None
 
     def add(self, callback: StateCallback) -> None:
@@ -92,7 +92,7 @@ class StateFeed:
             self._waiters.remove(entry)
 
     def set(self, value: ClientState, failed: Callable[[Exception], object]) -> None:
-        """Change the state and tell everybody; what a callback raises goes to *failed*."""
+        """Change the state and tell everybody. What a callback raises goes to *failed*."""
         if value is self.value:
             return
         self.value = value

@@ -11,17 +11,17 @@ class Stats:
 
     sockets: int
     channels: int
-    """Channels that are joined or are to be joined again."""
+    """Channels that are joined or will be joined again."""
     frames_in: int
     frames_out: int
     bytes_in: int
     bytes_out: int
     messages: int
-    """Messages of channels, replies not among them."""
+    """Messages of channels, without replies."""
     replies: int
-    """To pushes, joins and leaves."""
+    """Replies to pushes, joins and leaves."""
     decode_errors: int
-    """Frames whose header cannot be read. A broken payload is told where it is read."""
+    """Frames whose header cannot be read. A broken payload raises where it is read."""
     stale: int
     """Messages dropped because their join_ref is not the channel's current one."""
     unknown_topic: int
@@ -39,11 +39,11 @@ class Stats:
     unsent_dropped: int
     """Casts that were not sent before their deadline, or before their channel was closed."""
     queue_depth: int
-    """Messages that wait for an iterator or an async handler."""
+    """Messages that wait in queues, for an iterator or an async handler."""
     dropped: int
-    """Messages that such a queue has dropped."""
+    """Messages that these queues have dropped."""
     reconnects: int
-    """Connections that were opened after the first, on each socket."""
+    """Connections that were opened after the first one of each socket."""
     connect_errors: int
     """Connection attempts that failed."""
     gaps: int
@@ -53,4 +53,4 @@ class Stats:
     stale_heartbeats: int
     heartbeat_timeouts: int
     last_heartbeat_rtt: float | None
-    """Seconds; of the socket that was answered last."""
+    """Seconds, for the socket that was answered last."""

@@ -12,18 +12,18 @@ from fastphx.client.queue_policy import MAX_QUEUE_BYTES
 from fastphx.protocol.message import Message
 
 MAX_QUEUE = 1000
-"""How many wait for an async handler; then the socket stops reading, as with the policy ``block``."""
+"""How many may wait for an async handler. Then the socket stops reading, as with the policy ``block``."""
 
 
 class PausableSocket(Protocol):
-    """What reads the messages."""
+    """Reads the messages."""
 
     def pause(self, queue: MessageQueue) -> object: ...
     def resume(self, queue: MessageQueue) -> object: ...
 
 
 class Unjoined:
-    """One socket's. Hands what comes to ``context.message_handlers``."""
+    """One for each socket. Hands the messages to ``context.message_handlers``."""
 
     __slots__ = ("_context", "_queue", "_running", "_socket")
 
@@ -39,7 +39,7 @@ class Unjoined:
         return 0 if self._queue is None else len(self._queue)
 
     def deliver(self, message: Message) -> None:
-        """Call each handler; where one is async, all of them in their turn, one message after the other."""
+        """Call each handler. If one is async, messages wait for all of them, one after another."""
         handlers = self._context.message_handlers
         if not any(asynchronous for _, asynchronous in handlers) and not self._running:
             for handler, _ in handlers:

@@ -1,4 +1,4 @@
-"""Futures that are given a result at most once, by whoever comes first."""
+"""Futures that get a result at most once, from whoever comes first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def settle(waiter: asyncio.Future[Any] | None, outcome: object) -> bool:
-    """Give *waiter* its result, unless it has one or nobody waits. True where it was given."""
+    """Give *waiter* its result, unless it has one or nobody waits. Returns whether it was given."""
     if waiter is None or waiter.done():
         return False
     waiter.set_result(outcome)

@@ -19,8 +19,8 @@ from fastphx.transports.endpoint import Params, endpoint_url
 class Attempts:
     """Opens *connection* where and when a :class:`Connect` says, one attempt at a time.
 
-    *failed* is told why an attempt came to nothing, *crash* that the connection can be used no longer.
-    Heartbeats are spread with *rng*.
+    *failed* is told why an attempt failed. *crash* is told that the connection can no longer be used. *rng*
+    spreads the heartbeats.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class Attempts:
         self._url: str | None = None
         self._params: list[tuple[str, Any]] = []
         self._upcoming: asyncio.Task[None] | None = None
-        """An attempt's task, until it has begun to open the connection."""
+        """The task of an attempt that has not begun to open the connection yet."""
         self._timer = CallbackTimer(self._start)
 
     def remember(self, url: str, params: Params | None) -> None:
-        """Where to connect. Raises ValueError for a URL or parameter that cannot be one."""
+        """Remember where to connect. Raises ValueError for an invalid URL or parameter."""
         try:
             pairs = [
                 (key, value)
@@ -66,16 +66,16 @@ class Attempts:
         self._url, self._params = url, pairs
 
     def connect(self, connect: Connect) -> None:
-        """Do what *connect* says; a later attempt that was asked for before is forgotten. Raises
+        """Do what *connect* says, in place of an attempt that was to come later. Raises
         :class:`~fastphx.errors.BadReturnError` while connected or connecting."""
         if self._upcoming is not None or not self._connection.is_free:
             state = "connected" if self._connection.is_up else "connecting"
-            raise BadReturnError(f"Connect was returned while the socket is {state} already")
+            raise BadReturnError(f"Connect was returned while the socket is already {state}")
         if not isinstance(connect.after, int | float) or not 0 <= connect.after < math.inf:
             raise BadReturnError(f"Connect(after={connect.after!r}): give seconds, 0 or more")
         url = self._url if connect.url is None else connect.url
         if url is None:
-            raise BadReturnError("Connect() was returned and no url was ever given: return Connect(url, …)")
+            raise BadReturnError("Connect() was returned, and no url was ever given: return Connect(url, …)")
         self.remember(url, self._params if connect.params is None else connect.params)
         if connect.after > 0:
             self._timer.schedule(self._wheel, connect.after)
@@ -83,7 +83,7 @@ class Attempts:
             self._start()
 
     def end(self) -> None:
-        """Make no more. One that is under way is the connection's, to be closed."""
+        """Make no more attempts. One that is under way ends when the connection is closed."""
         self._timer.cancel()
         if self._upcoming is not None:
             self._upcoming.cancel()

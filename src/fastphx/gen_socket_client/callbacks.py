@@ -1,4 +1,4 @@
-"""The callbacks of a socket, as what runs them sees them: ``GenSocketClient`` has them all."""
+"""The callbacks of a socket, for the modules that run them. ``GenSocketClient`` has them all."""
 
 from __future__ import annotations
 

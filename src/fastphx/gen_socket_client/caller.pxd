@@ -1,4 +1,4 @@
-"""Who waits for a call's answer."""
+"""A call that waits for its answer."""
 
 from libc.stdint cimport int64_t
 

@@ -16,14 +16,14 @@ from fastphx.timing.wheel import TimerWheel
 class EventQueue:
     """Runs the callbacks of one socket, one at a time and in the order of their events.
 
-    Where every callback is plain and no *executor* runs them, an event that comes while none runs is handed
-    to its callback at once; one that comes meanwhile waits. Else all of them go through a mailbox: at *limit*
-    events, or *limit_bytes* of payloads, *pause* is called, and *resume* when it is half empty. What enters
-    after that, of a transport that cannot hold back what it has read, is the bound's slack.
+    If every callback is plain, and no *executor* runs them, an event goes to its callback at once; an event
+    that comes while a callback runs waits. Otherwise, all events go through a mailbox. When it holds *limit*
+    events, or *limit_bytes* of payloads, *pause* is called, and *resume* when it is half empty. A transport
+    that cannot hold back what it has read may exceed the bound by that much.
 
-    *respond* is told what a callback returned, *crash* what it raised. It is the handler of the socket's
-    session (``SessionHandler``) and of its connection (``ConnectionHandler``). Raises ValueError for a
-    bound below 1.
+    *respond* is told what a callback returned, *crash* what it raised. The queue is the handler of the
+    socket's session (``SessionHandler``) and of its connection (``ConnectionHandler``). Raises ValueError for
+    a bound below 1.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class EventQueue:
         pause: Callable[[], None],
         resume: Callable[[], None],
     ) -> None:
-        """Say what was made after it, before the session is opened."""
+        """Give it the objects that are made after it. Call this before the session is opened."""
     @property
     def idle(self) -> bool:
         """Whether a callback may be run at once."""
@@ -69,17 +69,17 @@ class EventQueue:
         """How many events the mailbox held at most."""
     @property
     def thread_id(self) -> int | None:
-        """The executor's thread that runs a callback now."""
+        """The executor's thread that is running a callback; None: there is none."""
     @property
     def waiting(self) -> int:
         """How many events wait."""
     @property
     def is_current(self) -> bool:
-        """Whether an ``async`` callback asks this, in the task that runs it."""
+        """Whether this is asked by an ``async`` callback, in the task that runs it."""
     def takes_time(self, callback: Callable[..., Any]) -> bool:
-        """Whether *callback* cannot be run at once."""
+        """Whether *callback* must be run from the mailbox."""
     def start(self) -> None:
-        """Run callbacks from now on; what came before is run first."""
+        """Run callbacks from now on. Events that came before are run first."""
     def deliver(self, callback: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Take what the network or a timer brings."""
     def post(
@@ -90,18 +90,17 @@ class EventQueue:
         *,
         bounded: bool = True,
     ) -> None:
-        """Take what a user sends, and never run it on the user's own stack; a Stop takes effect when its turn
-        has come. Where it is *bounded*, raises :class:`~fastphx.errors.OverloadedError` while too many events
-        wait."""
+        """Take what a user sends. It is never run on the user's own stack. A Stop takes effect when its turn
+        comes. If *bounded*, raises :class:`~fastphx.errors.OverloadedError` while too many events wait."""
     async def run_slowly(self, callback: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        """Run a callback where it belongs, and return what it returns."""
+        """Run a callback, in the executor if there is one, and return what it returns."""
     def start_timeout(self, timeout_s: float | None) -> None:
-        """Give ``handle_info`` a TIMEOUT where nothing else comes in time. None: no. Raises
-        :class:`~fastphx.errors.BadReturnError` for a time that cannot be one."""
+        """Give ``handle_info`` a TIMEOUT if nothing else comes in time. None: do not. Raises
+        :class:`~fastphx.errors.BadReturnError` for an invalid time."""
     def end(self) -> None:
-        """Run nothing more. An ``async`` callback that is under way is cancelled."""
+        """Run nothing more. An ``async`` callback under way is cancelled."""
     async def settle(self, timeout_s: float) -> None:
-        """Wait until the callback that is under way has ended, for at most *timeout_s* seconds."""
+        """Wait until the callback under way has ended, for at most *timeout_s* seconds."""
     def on_message(self, message: Message) -> None: ...
     def on_reply(self, message: Message, waiter: Any, rtt_ns: int) -> None: ...
     def on_joined(self, message: Message, join: Join) -> None: ...

@@ -39,12 +39,12 @@ cdef extern from *:
     size_t PY_VECTORCALL_ARGUMENTS_OFFSET
 
 cdef enum:
-    # How many callbacks that never wait run before the event loop has its turn.
+    # How many callbacks may run without waiting before the event loop has its turn.
     EVENTS_A_TURN = 64
 
 logger = logging.getLogger("fastphx")
 
-# Events that say nothing where their join is not there any more; the session has counted them.
+# Events that mean nothing once their join is gone. The session has counted them.
 cdef frozenset _OF_A_JOIN = frozenset(("phx_reply", "phx_close", "phx_error"))
 
 cdef object _DecodeError = DecodeError
@@ -52,8 +52,9 @@ cdef object _NoReply = NoReply
 cdef object _Stop = Stop
 cdef object _CancelledError = asyncio.CancelledError
 
-# An event is a tuple: a callback, its arguments, and who waits for an answer. A callback given by name takes
-# a Message, whose payload is decoded when its turn has come; a Stop takes effect when its turn has come.
+# An event is a tuple: a callback, its arguments, and the Caller that waits for an answer, or None. A callback
+# given by name takes a Message, whose payload is decoded when its turn comes. A Stop takes effect when its
+# turn comes.
 
 
 @cython.final
@@ -115,17 +116,17 @@ cdef class EventQueue:
         self._deliver(("handle_join_error", (message,), None))
 
     def on_join_timeout(self, join):
-        """Never: the behaviour's joins have no deadline; a dead server is the heartbeat's matter."""
+        """Never: the behaviour's joins have no deadline. The heartbeat notices a dead server."""
 
     def on_closed(self, message, join):
-        # There is always a message, since the behaviour's leaves have no deadline.
+        # There is always a message, because the behaviour's leaves have no deadline.
         self._deliver(("handle_channel_closed", (message,), None))
 
     def on_errored(self, message, join):
         self._deliver(("handle_channel_closed", (message,), None))
 
     def on_unknown_topic(self, message):
-        # As in the Elixir library, a message of a topic that is not joined is a message all the same.
+        # As in the Elixir library, a message of a topic that is not joined is delivered like any other.
         if message.event not in _OF_A_JOIN:
             self._deliver(("handle_message", (message,), None))
 
@@ -171,7 +172,7 @@ cdef class EventQueue:
             waiting = self._count()
             if waiting >= self._limit:
                 raise OverloadedError(
-                    f"{waiting} events wait, which is mailbox_limit: slow down, or raise it")
+                    f"{waiting} events wait, which is mailbox_limit: slow down or raise it")
         if self.is_slow:
             self._put(event)
             self._drain()
@@ -180,7 +181,7 @@ cdef class EventQueue:
         self._schedule_posted()
 
     cdef int _deliver_message(self, str name, object callback, Message message) except -1:
-        """Where nothing runs there is nothing to wait for: from session to callback, with no event."""
+        """If no callback runs, call this one directly from the session, without an event."""
         # PEP 590: the first slot is the callee's.
         cdef PyObject* slots[5]
         if not self.idle:
@@ -229,7 +230,7 @@ cdef class EventQueue:
         self.idle = False
         result = call(<PyObject*>callback, args, count)
         if result == <PyObject*>None and caller is None:
-            # Most return nothing. Told apart so, they cost no set-up of a try.
+            # Most return nothing. This test saves them the set-up of a try.
             Py_DECREF(<object>result)
             self.idle = not self.ended
             return 0
@@ -264,7 +265,7 @@ cdef class EventQueue:
         return 0
 
     cdef int _run_later(self) except -1:
-        """What came while a callback ran."""
+        """Run the events that came while a callback ran."""
         while self._later and not self.ended:
             self._run_event(self._later.pop(0))
         return 0
@@ -276,7 +277,7 @@ cdef class EventQueue:
         return 0
 
     def _run_posted(self):
-        # Only what was there at the start: a callback that always posts must not keep the loop from others.
+        # Only what was there at the start: a callback that always posts must not hold the loop.
         cdef Py_ssize_t left
         self._posted_scheduled = False
         self._run_later()
@@ -316,7 +317,7 @@ cdef class EventQueue:
         return 0
 
     async def _drain_mailbox(self):
-        """Slow callbacks, one after the other; the task ends with the last event."""
+        """Slow callbacks, one after another. The task ends with the last event."""
         cdef Py_ssize_t turns = 0
         try:
             while self._mailbox and not self.ended:
@@ -360,7 +361,7 @@ cdef class EventQueue:
         try:
             return callback(*args)
         except StopIteration as error:
-            # A future cannot hold it: it would never be done.
+            # A future cannot hold this exception, and would never be done.
             raise RuntimeError("a callback raised StopIteration") from error
         finally:
             self.thread_id = None
@@ -371,7 +372,7 @@ cdef class EventQueue:
         return len(self._mailbox) + len(self._later) + len(self._posted)
 
     cdef tuple _ready(self, tuple event):
-        """The event with its payload decoded: a payload that cannot be is ``handle_decode_error``'s."""
+        """The event with its payload decoded. If that fails, ``handle_decode_error`` gets the error."""
         name = event[0]
         if type(name) is not str:
             return <tuple>event
@@ -412,7 +413,7 @@ cdef class EventQueue:
         return 0
 
     def _time_out(self):
-        # What waits already came before it.
+        # Events that wait came before the timeout.
         if not self._count():
             self._deliver((self._client.handle_info, (TIMEOUT, self._handle), None))
 

@@ -11,7 +11,7 @@ from fastphx.timing.wheel import CallbackTimer, TimerWheel
 class InfoTimer:
     """What ``send_after`` returns. Its methods may be called from any thread.
 
-    It stands in *waiting* until *send* is called, or it is cancelled.
+    It is in *waiting* until *send* is called, or it is cancelled.
     """
 
     __slots__ = ("_own_loop", "_send", "_timer", "_waiting")
@@ -32,7 +32,7 @@ class InfoTimer:
         waiting.add(self)
 
     def cancel(self) -> bool:
-        """Send it no more. False where it was sent, or cancelled, already."""
+        """Do not send it. False if it was already sent or cancelled."""
         return self._own_loop.run(self.cancel_here)
 
     def cancel_here(self) -> bool:

@@ -1,4 +1,4 @@
-"""A socket's event loop, as other threads may use it: run this there, and wait for it."""
+"""A socket's event loop, for other threads: run a function there, and wait for it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class OwnLoop:
         self.timeout_s = timeout_s
 
     def run(self, act: Callable[..., T], *args: Any) -> T:
-        """Run *act* on the loop, from any thread, and return what it returns. Raises TimeoutError where the
-        loop does not come to it in ``timeout_s`` seconds (it is not run then), and
-        :class:`~fastphx.errors.StoppedError` where the loop is closed."""
+        """Run *act* on the loop, from any thread, and return what it returns. Raises TimeoutError if the loop
+        does not come to it in ``timeout_s`` seconds (*act* is not run then), and
+        :class:`~fastphx.errors.StoppedError` if the loop is closed."""
         if threading.get_ident() == self.thread_id:
             return act(*args)
         result: concurrent.futures.Future[T] = concurrent.futures.Future()
@@ -47,6 +47,6 @@ class OwnLoop:
         except concurrent.futures.TimeoutError:
             if result.cancel():
                 raise TimeoutError(
-                    f"the socket's event loop is busy for more than {self.timeout_s:g} s"
+                    f"the socket's event loop has been busy for more than {self.timeout_s:g} s"
                 ) from None
             return result.result()

@@ -1,4 +1,4 @@
-"""Names of running sockets, one table a process."""
+"""The names of running sockets: one table for each process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _sockets: dict[str, Socket] = {}
 
 
 def register(name: str, socket: Socket) -> None:
-    """Raises :class:`~fastphx.errors.StartError` where a running socket has the name."""
+    """Give *socket* the name. Raises :class:`~fastphx.errors.StartError` if a running socket has it."""
     with _lock:
         if name in _sockets:
             raise StartError(f"the name {name!r} is taken by a running socket")

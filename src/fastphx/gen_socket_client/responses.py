@@ -36,11 +36,11 @@ def _shown(url: str | None, params: Params | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Connect: from ``init`` to *url* with *params*, from another callback to the same or to another server.
+    """Connect to *url* with *params*: from ``init``, or from another callback to connect again.
 
-    *params* are the query's pairs, in order; a key may repeat, and a value may be a mapping or a
-    list. Without *url* the last one is used, and without *params* the last ones. *after* seconds pass before
-    the attempt.
+    *params* are the query's pairs, in order. A key may repeat, and a value may be a mapping or a list.
+    Without *url*, the last one is used, and without *params*, the last ones. *after* is how many seconds to
+    wait before the attempt.
     """
 
     url: str | None = None
@@ -54,7 +54,7 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class NoConnect:
-    """From ``init``: remember *url* and *params*, and do not connect yet."""
+    """From ``init``: remember *url* and *params*, but do not connect yet."""
 
     url: str
     params: Params | None = None
@@ -70,8 +70,8 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop the socket with *reason*; from ``handle_call``, *reply* is sent first where there is one, and
-    without one the call raises :class:`~fastphx.errors.StoppedError`."""
+    """Stop the socket with *reason*. From ``handle_call``, *reply* is sent first. Without one, the call
+    raises :class:`~fastphx.errors.StoppedError`."""
 
     reason: Any = "normal"
     reply: Any = NO_VALUE
@@ -79,7 +79,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Ok:
-    """Go on. After *timeout* seconds without another event ``handle_info`` gets :data:`TIMEOUT`."""
+    """Go on. After *timeout* seconds without another event, ``handle_info`` gets :data:`TIMEOUT`."""
 
     timeout: float | None = None
 
@@ -94,13 +94,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class NoReply:
-    """From ``handle_call``: ``reply(caller, value)`` answers later. *timeout* as in :class:`Ok`."""
+    """From ``handle_call``: answer later, with ``reply(caller, value)``. *timeout* as in :class:`Ok`."""
 
     timeout: float | None = None
 
 
 Response = Ok | Connect | Stop | None
-"""What every callback but ``init`` and ``handle_call`` may return; None is ``Ok()``."""
+"""What every callback except ``init`` and ``handle_call`` may return. None means ``Ok()``."""
 
 CallResponse = Reply | NoReply | Stop
 InitResponse = Connect | NoConnect | Ignore | Stop

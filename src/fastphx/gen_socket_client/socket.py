@@ -48,11 +48,12 @@ class Done:
 
 
 class Socket:
-    """A running socket's handle, as ``start_link`` returns it, and ``self.socket`` of its callbacks.
+    """The handle of a running socket. ``start_link`` returns it, and it is ``self.socket`` in the callbacks.
 
-    ``send_info``, ``send_after`` and ``stop`` may be called from any thread, as may the transport's methods
-    and :func:`~fastphx.gen_socket_client.reply`: in another thread they are run on the socket's event loop
-    and waited for, for at most ``timeout`` seconds. The rest belongs to the socket's event loop.
+    ``send_info``, ``send_after`` and ``stop`` may be called from any thread, and so may the methods of the
+    transport handle and :func:`~fastphx.gen_socket_client.reply`. From another thread, they run on the
+    socket's event loop, and the caller waits for at most ``timeout`` seconds. Everything else belongs to the
+    socket's event loop.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class Socket:
         self._closed: asyncio.Future[Any] = self._loop.create_future()
         self._watchers = 0
 
-    # -- what everybody may ask
+    # -- public
 
     @property
     def connected(self) -> bool:
@@ -140,9 +141,9 @@ class Socket:
 
     @property
     def stats(self) -> dict[str, int]:
-        """Counters, by name: the session's, and ``connects``, ``disconnects`` (failed attempts too),
+        """Counters, by name: those of the session, and ``connects``, ``disconnects`` (with failed attempts),
         ``payload_decode_errors``, ``late_replies`` (to calls that had timed out), ``waiting`` (events whose
-        turn has not come) and ``mailbox_peak`` (how many there were at most)."""
+        turn has not come) and ``mailbox_peak`` (the most events that waited)."""
         return {
             **self._session.stats,
             "connects": self._queue.connects,
@@ -157,12 +158,12 @@ class Socket:
         """Ask ``handle_call`` and return its answer.
 
         Raises :class:`~fastphx.errors.CallTimeoutError` after *timeout* seconds (a later answer is dropped,
-        and counted), :class:`~fastphx.errors.StoppedError` where the socket is not running or ends
-        meanwhile, :class:`~fastphx.errors.OverloadedError` where too many events wait, and RuntimeError
-        where a callback calls its own socket.
+        and counted), :class:`~fastphx.errors.StoppedError` if the socket is not running or ends meanwhile,
+        :class:`~fastphx.errors.OverloadedError` if too many events wait, and RuntimeError if a callback calls
+        its own socket.
         """
         if asyncio.get_running_loop() is not self._loop:
-            # Where another loop runs nothing would wake who waits, a timeout neither.
+            # On another loop, nothing would wake the task that waits, not even a timeout.
             raise RuntimeError(
                 "call belongs to the socket's event loop: use asyncio.run_coroutine_threadsafe"
             )
@@ -182,24 +183,24 @@ class Socket:
             caller.cancel()
 
     def send_info(self, message: Any) -> None:
-        """Let ``handle_info`` have *message*, later. Raises :class:`~fastphx.errors.OverloadedError` where
-        too many events wait; to a socket that has ended nothing happens, as in Elixir."""
+        """Give *message* to ``handle_info``, later. Raises :class:`~fastphx.errors.OverloadedError` if too
+        many events wait. If the socket has ended, nothing happens, as in Elixir."""
         self._own_loop.run(self._queue.post, self._client.handle_info, (message, self._handle))
 
     def send_after(self, delay_s: float, message: Any) -> InfoTimer:
-        """Let ``handle_info`` have *message* after *delay_s* seconds, unless what is returned is told to
-        ``cancel()`` before. Raises ValueError for a delay that cannot be one."""
+        """Give *message* to ``handle_info`` after *delay_s* seconds. Until then, the timer that is returned
+        can ``cancel()`` it. Raises ValueError for an invalid delay."""
         if not 0 <= delay_s < math.inf:
             raise ValueError(f"delay_s is {delay_s!r}: give seconds, 0 or more")
         return self._own_loop.run(self._send_after, delay_s, message)
 
     def stop(self, reason: Any = "normal") -> Awaitable[None]:
-        """Stop the socket with *reason*, after the events that wait already.
+        """Stop the socket with *reason*, after the events that already wait.
 
-        Await it to wait until the socket has ended; from another thread it waits by itself (TimeoutError).
-        A callback may call it: the socket ends after it, and there is nothing to wait for. When the socket
-        has not come to it in ``timeout`` seconds it ends all the same: a callback under way is cancelled or,
-        in the executor, left behind.
+        Await the result to wait until the socket has ended. From another thread, the call itself waits
+        (TimeoutError). A callback may call it, and must not wait: the socket ends after the callback. If the
+        socket does not come to it in ``timeout`` seconds, it ends nevertheless: a callback under way is
+        cancelled or, in the executor, left behind.
         """
         self._own_loop.run(self._ask_to_stop, reason)
         thread_id = threading.get_ident()
@@ -211,8 +212,8 @@ class Socket:
         return Done()
 
     async def wait_closed(self) -> Any:
-        """Wait until the socket has ended and its connection is closed, and return the reason that it
-        stopped with. Raises what crashed it, so that a TaskGroup that awaits this is a link."""
+        """Wait until the socket has ended and its connection is closed. Returns the reason that it stopped
+        with. Raises the exception that crashed it, so a TaskGroup that awaits this is like a link."""
         self._watchers += 1
         try:
             return await asyncio.shield(self._closed)
@@ -222,11 +223,11 @@ class Socket:
     # -- for the parts of the package
 
     async def run_init(self, arg: Any) -> Any:
-        """Run ``init``, and return what it returned. Raises what it raised."""
+        """Run ``init``, and return what it returns. Raises what it raises."""
         return await self._queue.run_slowly(self._client.init, (arg,))
 
     def begin(self, response: Connect | NoConnect) -> None:
-        """Do what ``init`` returned. Raises ValueError for a URL or parameter that cannot be one."""
+        """Do what ``init`` returned. Raises ValueError for an invalid URL or parameter."""
         if isinstance(response, Connect):
             self._attempts.connect(response)
         else:
@@ -234,7 +235,7 @@ class Socket:
         self._queue.start()
 
     def abandon(self) -> None:
-        """It was not started after all."""
+        """The socket was not started after all."""
         self._ending = True
         self._cancel_timers()
         self._queue.end()
@@ -282,7 +283,7 @@ class Socket:
         self._queue.post(Stop(reason), (), bounded=False)
 
     def _until_closed(self) -> asyncio.Future[None]:
-        # A future, and no coroutine: nobody has to await it.
+        # A future and not a coroutine: nobody has to await it.
         closed: asyncio.Future[None] = self._loop.create_future()
 
         def tell(_: asyncio.Future[Any]) -> None:
@@ -299,7 +300,7 @@ class Socket:
 
     def _respond(self, callback: Callable[..., Any] | Stop, response: Any, caller: Caller | None) -> None:
         if self._ending:
-            # Something that the callback did has ended the socket, before it returned.
+            # The callback has ended the socket before it returned.
             return
         if caller is not None:
             self._respond_to_call(response, caller)
@@ -332,7 +333,7 @@ class Socket:
 
     def _crash(self, error: BaseException) -> None:
         if isinstance(error, StopIteration | asyncio.CancelledError):
-            # A future cannot hold these, and whoever waits would take them for their own.
+            # A future cannot hold these, and whoever waits would take them for exceptions of its own.
             wrapped = RuntimeError(f"a callback raised {type(error).__name__}")
             wrapped.__cause__ = error
             error = wrapped
@@ -380,7 +381,7 @@ class Socket:
             caller.fail(failure)
         self._callers.clear()
         self._attempts.end()
-        # What comes from now on is nobody's.
+        # Nobody wants what comes from now on.
         self._session.disconnected()
         self._connection.close(lambda: self._has_closed(reason, error))
 
@@ -393,7 +394,7 @@ class Socket:
         if not self._watchers:
             logger.error("a socket crashed: %s", error, exc_info=error)
         self._closed.set_exception(error)
-        # Logged, or somebody waits for it: nobody else needs to be told.
+        # It is logged, or somebody waits for it: nobody else needs to be told.
         self._closed.exception()
 
 

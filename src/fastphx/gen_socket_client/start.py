@@ -39,24 +39,24 @@ async def start_link(
     mailbox_limit_bytes: int = MAILBOX_LIMIT_BYTES,
     rng: random.Random | None = None,
 ) -> Socket | None:
-    """Start a socket: make the callback's instance, run its ``init(arg)``, and connect where that says so.
+    """Start a socket: make the callback's instance, run its ``init(arg)``, and connect if that says so.
 
-    Returns the :class:`Socket`, or None where ``init`` returned ``Ignore``; does not wait for the
-    connection. *timeout* seconds bound ``init``, ``terminate``, a stop, and calls from other threads. *name*
-    registers it for :func:`whereis`. With *trap_exit* a transport that crashes is a disconnect. With
-    *callback_executor* plain callbacks run there; then, and for ``async`` callbacks, events wait in order in
-    a mailbox of *mailbox_limit* events and *mailbox_limit_bytes* of payloads (of whole frames with another
-    serializer than JsonV2), beyond either of which reading pauses.
+    Returns the :class:`Socket`, or None if ``init`` returned ``Ignore``. It does not wait for the connection.
+    *timeout* is how many seconds ``init``, ``terminate``, a stop, and calls from other threads may take.
+    *name* registers the socket for :func:`whereis`. With *trap_exit*, a transport that crashes is a
+    disconnect. With *callback_executor*, plain callbacks run there. Then, and for ``async`` callbacks, events
+    wait in order in a mailbox. Reading pauses when it holds *mailbox_limit* events, or *mailbox_limit_bytes*
+    of payloads (of whole frames, with another serializer than JsonV2).
 
-    Raises :class:`~fastphx.errors.StartError` where ``init`` stopped, raised or took too long, or the name is
-    taken; ValueError for an option, URL or parameter that cannot be meant; TypeError for a *callback* that is
-    no GenSocketClient and a *transport* that is no class of one.
+    Raises :class:`~fastphx.errors.StartError` if ``init`` stopped, raised or took too long, or the name is
+    taken; ValueError for an invalid option, URL or parameter; and TypeError if *callback* is not a
+    GenSocketClient or *transport* is not a class of a transport.
     """
     if not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
         raise ValueError(f"timeout is {clip_repr(timeout)}: give seconds, more than 0")
     if not isinstance(transport, type) or not hasattr(transport, "start"):
         raise TypeError(
-            f"transport is {clip_repr(transport)}: give a class with a start, as WebSocketTransport"
+            f"transport is {clip_repr(transport)}: give a class with a start, like WebSocketTransport"
         )
     opts = dict(transport_opts or {})
     if issubclass(transport, WebSocketTransport):

@@ -11,12 +11,12 @@ from fastphx.protocol.frame_write import NO_PAYLOAD
 
 
 class TransportHandle:
-    """``transport`` in the callbacks: joins, leaves and pushes, each returning the message's ref.
+    """``transport`` in the callbacks. It joins, leaves and pushes; each method returns the message's ref.
 
     They raise :class:`~fastphx.errors.DisconnectedError`, :class:`~fastphx.errors.NotJoinedError`,
     :class:`~fastphx.errors.AlreadyJoinedError`, :class:`~fastphx.errors.EncodingError` and
-    :class:`~fastphx.errors.OverloadedError`; in each case nothing was sent. From another thread they are
-    run on the socket's event loop and waited for, for at most ``socket.timeout`` seconds (TimeoutError).
+    :class:`~fastphx.errors.OverloadedError`; in each case, nothing was sent. From another thread, they run on
+    the socket's event loop, and the caller waits for at most ``socket.timeout`` seconds (TimeoutError).
     """
 
     __slots__ = ("_own_loop", "_session", "_thread_id")
@@ -35,9 +35,9 @@ class TransportHandle:
         return self._own_loop.run(self._session.leave, topic, payload)
 
     def push(self, topic: str, event: str, payload: Any = NO_PAYLOAD) -> int:
-        """Send *event*; ``bytes`` go out as a binary frame, None as JSON's null, and an empty
-        object where no payload is given. Where the server replies, ``handle_reply``
-        follows with the ref that is returned here."""
+        """Send *event*. A payload of ``bytes`` goes out as a binary frame, and None as JSON's null; the
+        default is an empty object. If the server replies, ``handle_reply`` follows, with the ref that is
+        returned here."""
         if get_ident() == self._thread_id:
             return self._session.push(topic, event, payload)
         return self._own_loop.run(self._session.push, topic, event, payload)

@@ -97,7 +97,7 @@ cdef class RefTable:
         cdef RefEntry entry
         if self.size >= self.max_in_flight:
             raise OverloadedError(
-                f"{self.size} pushes wait for a reply, which is max_in_flight: slow down, or raise it")
+                f"{self.size} pushes wait for a reply, which is max_in_flight: slow down or raise it")
         if 2 * (self.size + 1) > self.capacity:
             self._resize(max(FIRST_CAPACITY, 2 * self.capacity))
         entry.ref = ref

@@ -74,7 +74,7 @@ _ALIASES = {
     "Reply": "ServerReply",
     "Stop": "ServerStop",
 }
-"""Other names for what the client or the behaviour has under the same one."""
+"""Other names for classes whose name the client or the behaviour also uses."""
 
 
 def __getattr__(name: str) -> Any:

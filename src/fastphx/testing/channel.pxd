@@ -1,4 +1,4 @@
-"""A channel, as it is written by whoever runs a server: its callbacks, and what they may do."""
+"""A channel, as the author of a server writes it: its callbacks, and what they may do."""
 
 from fastphx.testing.channel_process cimport ChannelProcess
 from fastphx.testing.server_socket cimport ServerSocket

@@ -11,11 +11,11 @@ from fastphx.protocol.frame_write import NO_PAYLOAD as _NO_PAYLOAD, encode_binar
 
 
 cdef class ServerChannel(ChannelProcess):
-    """A channel, as a Phoenix.Channel module: subclass it and route topics to it.
+    """A channel, like a Phoenix.Channel module: subclass it and route topics to it.
 
-    An instance lives from its join to its end. Callbacks run on the server's loop; one that returns a
-    coroutine is awaited, and what arrives for the channel meanwhile waits in order. One that raises
-    crashes the channel (phx_error; in ``join`` an error reply "join crashed").
+    An instance lives from its join to its end. Callbacks run on the server's loop. If one returns a
+    coroutine, that is awaited, and what arrives for the channel meanwhile waits in order. If one raises, the
+    channel crashes (phx_error; in ``join``, the error reply "join crashed").
     """
 
     def join(self, topic, payload):
@@ -23,16 +23,16 @@ cdef class ServerChannel(ChannelProcess):
 
     def handle_in(self, event, message):
         """Called for a client's message; ``message.payload`` decodes its payload. Returns None, a ServerReply
-        or a ServerStop. By default crashes, as a Phoenix channel without a clause for the event does."""
+        or a ServerStop. The default crashes, like a Phoenix channel without a clause for the event."""
         raise LookupError(f"{type(self).__name__} has no handle_in for {clip(event)}")
 
     def handle_info(self, message):
-        """Called for what ``send_info`` was given. Returns None or a ServerStop."""
+        """Called with a message of ``send_info``. Returns None or a ServerStop."""
         raise LookupError(f"{type(self).__name__} has no handle_info for {message!r}")
 
     def terminate(self, reason):
-        """Called when the channel ends: "left", "closed" (the connection ended), "duplicate_join", a
-        ServerStop's reason, or the exception of a crash."""
+        """Called when the channel ends. *reason* is "left", "closed" (the connection ended),
+        "duplicate_join", the reason of a ServerStop, or the exception of a crash."""
 
     @property
     def is_joined(self):
@@ -55,31 +55,30 @@ cdef class ServerChannel(ChannelProcess):
             socket.hub.counters.server_pushes += 1
 
     def broadcast(self, str event not None, payload=_NO_PAYLOAD):
-        """Send a message to every subscriber of the topic, this one included. Returns how many."""
+        """Send a message to every subscriber of the topic, with this one. Returns how many there were."""
         return self._socket().pubsub.broadcast(self.topic, event, payload)
 
     def broadcast_from(self, str event not None, payload=_NO_PAYLOAD):
-        """Send a message to every other subscriber of the topic. Returns how many."""
+        """Send a message to every other subscriber of the topic. Returns how many there were."""
         cdef ServerSocket socket = self._socket()
         return socket.pubsub.broadcast(self.topic, event, payload, socket)
 
     def reply(self, Message message not None, ServerReply reply not None):
-        """Answer *message* later than its ``handle_in`` returned. Raises EncodingError."""
+        """Answer *message* after its ``handle_in`` has returned. Raises EncodingError."""
         answer(self._socket(), message.join_ref, message.ref, self.topic, reply.status, reply.response, True)
 
     def send_info(self, message):
-        """Have ``handle_info(message)`` called once this callback has returned and its reply is sent.
-        Does nothing when the channel has ended."""
+        """Call ``handle_info(message)`` after this callback has returned and its reply is sent. Does nothing
+        if the channel has ended."""
         self._socket()
         self.send_info_later(message)
 
     def send_after(self, double delay_s, message):
-        """As ``send_info``, *delay_s* seconds from now. Returns the loop's timer handle."""
+        """Like ``send_info``, *delay_s* seconds from now. Returns the loop's timer handle."""
         return self._socket().hub.loop.call_later(delay_s, self.send_info, message)
 
     def monitor(self, callback):
-        """Have ``callback(reason)`` called when the channel ends, before ``terminate``, and
-        when its join fails."""
+        """Call ``callback(reason)`` when the channel ends, before ``terminate``, and when its join fails."""
         if self.monitors is None:
             self.monitors = []
         self.monitors.append(callback)

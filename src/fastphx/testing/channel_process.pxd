@@ -17,23 +17,23 @@ cdef class ChannelProcess:
     cdef readonly ServerSocket socket
     cdef bytes topic_bytes              # UTF-8
     cdef bytes topic_json               # a JSON string
-    cdef uint64_t join_ref_number       # where join_ref is a positive number, else 0
+    cdef uint64_t join_ref_number       # 0 if join_ref is not a positive number
     cdef bint join_ref_quoted
     cdef uint8_t state                  # ChannelState
     cdef bint running                   # inside a callback
     cdef object task                    # of a callback that is a coroutine, or None
-    cdef object mailbox                 # what waits for the callback to end: a deque, or None
+    cdef object mailbox                 # the events that wait for the callback to end: a deque, or None
     cdef Py_ssize_t queued_bytes        # room that it has taken in its socket's queue
     cdef ChannelProcess replaced        # an older join's, whose phx_close follows this join's reply, or None
     cdef list monitors                  # called with the reason when the channel ends, or None
 
     cdef int start(self, ServerSocket socket, Message message, const Header* header) except -1
-    """Before anything else. The socket is not open any more where it had no room for the names."""
+    """Called before anything else. If the socket has no room for the names, it is closed afterwards."""
     cdef int run_join(self, Message message, object payload) except -1
     cdef int leave(self, Message message) except -1
-    """Answer a leave and end, when the callback that runs has ended."""
+    """When the running callback has ended, answer a leave and end."""
     cdef int receive(self, Message message, Header* header) except -1
-    """Have ``handle_in`` called, when the callback that runs has ended."""
+    """When the running callback has ended, call ``handle_in``."""
     cdef int send_info_later(self, object message) except -1
     cdef int crash(self, object error) except -1
     cdef int send_close(self) except -1
@@ -57,10 +57,10 @@ cdef class ChannelProcess:
     cdef int close_replaced(self) except -1
     cdef int call_monitors(self, object reason) except -1
 
-# Count a join that is answered with an error, and answer it so.
+# Count a join that failed, and answer it with an error.
 cdef int refuse_join(ServerSocket socket, Message message, object response) except -1
 # Whether orjson's error is that of JSON that nests deeper than it is decoded.
 cdef bint is_too_deep(object error) except -1
-# Whether it is JSON, that nests deeper than it is decoded: the fault of a message, not of the connection.
+# Whether it is JSON that is nested too deeply to decode: the message is at fault, and not the connection.
 cdef bint nests_too_deep(object error) except -1
 cdef int report_crashed_join(ServerSocket socket, Message message, object error) except -1

@@ -27,7 +27,7 @@ cdef enum ItemKind:
     ITEM_JOIN = 3
 
 cdef Py_ssize_t size_of(Message message) except -1:
-    """What a client chose of it, in bytes."""
+    """The bytes in it that a client chose."""
     cdef Py_ssize_t size
     if message is None:
         return 0
@@ -43,7 +43,7 @@ cdef int refuse_join(ServerSocket socket, Message message, object response) exce
 
 
 cdef bint is_too_deep(object error) except -1:
-    # orjson says so; it stops at 1,024.
+    # This is what orjson says; it stops at a depth of 1,024.
     return "depth limit exceeded" in str(error)
 
 
@@ -58,7 +58,7 @@ cdef int report_crashed_join(ServerSocket socket, Message message, object error)
 
 
 cdef class ChannelProcess:
-    """Calls a channel's callbacks. While one that is a coroutine runs, what comes waits in the mailbox."""
+    """Calls a channel's callbacks. While an async one runs, what comes waits in the mailbox."""
 
     cdef int start(self, ServerSocket socket, Message message, const Header* header) except -1:
         self.topic = message.topic
@@ -103,7 +103,7 @@ cdef class ChannelProcess:
             raise TypeError(f"join returned {clip_repr(result)}: return None or a ServerReply")
         if reply.status != "ok":
             return self.fail_join(message, reply.response)
-        # What may fail comes first: a response that cannot be encoded is a crashed join.
+        # This may fail, so it comes first: a response that cannot be encoded is a crashed join.
         cdef bytes response = encode_payload(reply.response)
         self.state = CHANNEL_JOINED
         self.socket.pubsub.subscribe(self.topic, self.socket)
@@ -161,7 +161,7 @@ cdef class ChannelProcess:
             if type(result) is CoroutineType:
                 return self.start_task(ITEM_IN, message, result)
             self.finish(message, header, result)
-        # Without a header it is `drain` that has called this, and goes on by itself.
+        # Without a header, `drain` has called this, and continues by itself.
         if self.mailbox is not None and header != NULL:
             self.drain()
         return 0
@@ -237,7 +237,7 @@ cdef class ChannelProcess:
         return 0
 
     cdef int drain(self) except -1:
-        """Handle what has waited for the channel's callback to end."""
+        """Handle the messages that waited for the channel's callback to end."""
         while self.mailbox and self.task is None and not self.running and self.state == CHANNEL_JOINED:
             kind, item = self.mailbox.popleft()
             self.dequeue(0 if kind == ITEM_INFO else size_of(item))
@@ -319,7 +319,7 @@ def _drain(ChannelProcess process not None):
 def _task_done(ChannelProcess process not None, int kind, Message message, task):
     if process.state == CHANNEL_CLOSED:
         if not task.cancelled():
-            task.exception()        # it ended on its own as the channel was being closed
+            task.exception()        # it ended by itself while the channel was being closed
         return
     process.task = None
     process.dequeue(size_of(message))

@@ -1,4 +1,4 @@
-"""One client's connection: what it sends goes to the channels that it has joined."""
+"""One client's connection. What the client sends goes to the channels that it has joined."""
 
 from fastphx.protocol.frame_scan cimport Header
 from fastphx.protocol.message cimport Message

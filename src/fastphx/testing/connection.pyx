@@ -67,7 +67,7 @@ cdef class ServerConnection(ServerSocket):
         return dict(self._channels)
 
     def crash_channels(self, str topic=None):
-        """Have the channel of *topic*, or every one of this socket, crash. Returns how many."""
+        """Crash the channel of *topic*, or every channel of this socket. Returns how many."""
         cdef ServerChannel channel
         chosen = [channel for channel in self._channels.values() if topic is None or channel.topic == topic]
         for channel in chosen:
@@ -227,7 +227,7 @@ cdef class ServerConnection(ServerSocket):
         return old.send_close()
 
     cdef ServerChannel start_channel(self, object factory, Header* header, Message message, object payload):
-        """A channel whose join has been called; None where there is none."""
+        """A channel after its join was called; None if there is none."""
         cdef ServerChannel channel
         try:
             channel = factory()

@@ -8,7 +8,7 @@ from fastphx.testing.connection import ServerConnection
 
 
 class Connections:
-    """Those that are there, and by their socket's id. ``on_empty`` is called when the last one has gone."""
+    """All open ones, also by their socket's id. ``on_empty`` is called when the last one is gone."""
 
     def __init__(self) -> None:
         self.all: set[ServerConnection] = set()

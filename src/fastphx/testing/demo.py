@@ -21,14 +21,14 @@ SHORT_IDLE_TIMEOUT_S = 1.0
 SLOW_S = 0.1
 MAX_SLOW_S = 60.0
 MAX_PRESENCE_CHARS = 255
-"""Of a user or a status: they are kept as long as the channel is joined, and sent to all of its topic."""
+"""How long a user or a status may be: it is kept while the channel is joined, and sent to the whole topic."""
 
 _NOT_COMPACT = re.compile(rb"[\s\\]").search
 
 
 def compact(message: Message) -> Any:
-    """A message's payload to be sent on: as it came, undecoded and unchecked, where it has no space and no
-    escape that Phoenix would write otherwise."""
+    """A message's payload, to be sent on. It is passed on as it came, undecoded and unchecked, unless it has
+    a space or an escape that Phoenix would write in another way."""
     raw = message.raw
     if message.is_binary:
         return raw
@@ -137,7 +137,7 @@ class PresenceChannel(ServerChannel):
         status = message.payload.get("status", "on")
         if not isinstance(status, str) or len(status) > MAX_PRESENCE_CHARS:
             raise ValueError(f"a status is a text of at most {MAX_PRESENCE_CHARS} characters")
-        # Phoenix' tracker works beside the channel: the reply goes out before the diff.
+        # Phoenix' tracker is another process than the channel: the reply goes out before the diff.
         self.reply(message, ServerReply("ok"))
         self.presence.update(self, self.user, {"online_at": 1, "status": status})
 
@@ -157,7 +157,7 @@ def _id(assigns: Any) -> str | None:
 def demo_sockets(
     *, idle_timeout_s: float = 60.0, max_channels_per_transport: int = 100
 ) -> dict[str, SocketHandler]:
-    """``/socket``, and ``/short`` that is the same with an idle timeout of a second."""
+    """``/socket``, and ``/short``, which is the same with an idle timeout of one second."""
     presence = ServerPresence()
     channels: dict[str, Callable[[], ServerChannel]] = {
         "room:*": RoomChannel,

@@ -7,12 +7,12 @@ from http import HTTPStatus
 cdef class Faults:
     """What a server, or one of its connections, does wrong on purpose. Set and unset at run time.
 
-    ``refuse_connects``: an HTTP status that every handshake is answered with (a server's only). Setting it
-    raises ValueError for what is no status of a final answer.
-    ``refuse_joins``: the response of the error that every join is answered with.
+    ``refuse_connects``: the HTTP status that answers every handshake (only of a server). Setting it raises
+    ValueError for anything but the status of a final answer.
+    ``refuse_joins``: the response in the error reply to every join.
     ``reply_delay_s``: how long the replies to joins, leaves and pushes are held back.
-    ``drop_replies``: how many of the next such replies are never sent; -1 for all.
-    ``drop_heartbeats``: heartbeats are counted, and not answered.
+    ``drop_replies``: how many of the next of these replies are never sent; -1 for all.
+    ``drop_heartbeats``: heartbeats are counted, but not answered.
     ``truncate_frames``: how many of the next frames lose the second half of their payload; -1 for all.
     """
 

@@ -1,4 +1,4 @@
-"""What a handshake asks for: path, parameters, vsn, token."""
+"""What a client's handshake asks for: path, parameters, vsn, token."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fastphx.transports.withheld import withheld
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """One request to open a socket. ``params`` holds the last value of a repeated key, as in Plug;
-    ``pairs`` holds them all, in order."""
+    """One request to open a socket. ``params`` has the last value of a repeated key, as in Plug; ``pairs``
+    has all of them, in order."""
 
     path: str
     pairs: tuple[tuple[str, str], ...]
@@ -32,7 +32,7 @@ class Handshake:
 
     @property
     def vsn(self) -> int | None:
-        """1 or 2 for a version of the protocol that is known; None for another."""
+        """1 or 2, the known versions of the protocol; None for any other."""
         major, _, rest = self.params.get("vsn", "1.0.0").partition(".")
         if not rest.startswith("0.") or not rest[2:].isdecimal():
             return None
@@ -44,7 +44,7 @@ class Handshake:
 
     @property
     def asks_for_upgrade(self) -> bool:
-        """Whether ``Connection`` names it, among others or alone."""
+        """Whether ``Connection`` names ``upgrade``, alone or among others."""
         return any(token.lower() == "upgrade" for token in self._listed("Connection"))
 
     def _listed(self, header: str) -> list[str]:
@@ -53,8 +53,8 @@ class Handshake:
 
 
 def parse_handshake(request: Any) -> Handshake:
-    """Read picows' upgrade request; what is not valid UTF-8 in its path is replaced. Raises UnicodeError
-    where a header's value is none."""
+    """Read picows' upgrade request. Invalid UTF-8 in its path is replaced. Raises UnicodeError if a header's
+    value is not valid UTF-8."""
     path, _, query = request.path.decode("utf-8", "replace").partition("?")
     pairs = tuple(parse_qsl(query, keep_blank_values=True))
     handshake = Handshake(path, pairs, _as_text(request.headers), None)
@@ -66,7 +66,7 @@ def parse_handshake(request: Any) -> Handshake:
 
 
 def _as_text(headers: Any) -> Any:
-    """picows reads headers as ASCII and escapes all else, which cannot be encoded again."""
+    """picows reads headers as ASCII, and escapes everything else, which could not be encoded again."""
     if all(value.isascii() for value in headers.values()):
         return headers
     return type(headers)(
@@ -75,7 +75,7 @@ def _as_text(headers: Any) -> Any:
 
 
 def _decode_token(encoded: str) -> str | None:
-    """base64 in either alphabet, unpadded: phoenix.js sends the plain one under the url one's name."""
+    """base64 in either alphabet, without padding: phoenix.js says base64url, and sends the plain alphabet."""
     padded = encoded.rstrip("=").translate(str.maketrans("-_", "+/"))
     try:
         return base64.b64decode(padded + "=" * (-len(padded) % 4), validate=True).decode("utf-8")

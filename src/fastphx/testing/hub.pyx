@@ -9,7 +9,7 @@ from fastphx.testing.faults cimport Faults
 from fastphx.timing.wheel cimport monotonic_ns
 
 cdef enum:
-    KEPT_BYTES = 1 << 20        # a larger buffer is given back when a smaller frame comes
+    KEPT_BYTES = 1 << 20        # a larger buffer is freed when a smaller frame comes
 
 
 cdef int64_t to_ns(double seconds) noexcept:
@@ -20,7 +20,7 @@ cdef int64_t to_ns(double seconds) noexcept:
 cdef class Hub:
     """Counters, fault switches, limits and the send buffer of one server.
 
-    *on_open* and *on_end* are called with each connection that opens, and that is gone.
+    *on_open* is called with each connection that opens, and *on_end* with each that is gone.
     """
 
     def __init__(self, loop, Py_ssize_t max_write_buffer, Py_ssize_t max_queue_bytes, double close_timeout_s,

@@ -1,7 +1,7 @@
 """Long polling on the embedded server: ``SOCKET/longpoll`` beside ``SOCKET/websocket``, on the same port.
 
-A session is a WebSocket of the server's own, over a connection within the process: so limits, counters and
-fault switches are those of any other connection, and only what differs is here.
+A session is a WebSocket to the server itself, over a connection within the process. So it has the limits,
+counters and fault switches of any other connection, and only the differences are in this file.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ REQUEST_LINE_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
 MAX_REQUEST_LINE_BYTES = 16 * 1024
 MAX_BODY_BYTES = 8_000_000
-"""What Plug reads of a body."""
+"""How much of a body Plug reads."""
 
 MAX_UNPOLLED_BYTES = 1024 * 1024
-"""Beyond it a session's WebSocket is not read, so that its own ``max_write_buffer`` counts from then on."""
+"""With more than this, a session's WebSocket is not read, and its own ``max_write_buffer`` applies."""
 
 MESSAGE_BYTES = 64
-"""What a message costs beside its text."""
+"""What a message costs in addition to its text."""
 
 _OWN_HEADERS = frozenset(
     ("accept", "connection", "content-length", "content-type", "host", "transfer-encoding", "upgrade")
@@ -48,7 +48,7 @@ WebSocketFactory = Callable[[], asyncio.BufferedProtocol]
 class LongPoll:
     """The long-polling side of one server. *websocket* makes the protocol that serves one WebSocket.
 
-    A poll is answered after *window_s* seconds without a message. A session that nobody polls ends with its
+    A poll is answered after *window_s* seconds without a message. A session that nobody polls ends after its
     socket's idle timeout; *idle_timeout_s* is the shortest of these.
     """
 
@@ -66,7 +66,7 @@ class LongPoll:
         self.is_draining = False
 
     def front(self) -> asyncio.Protocol:
-        """The protocol of one connection that has not said yet what it wants."""
+        """The protocol for a connection that has not said yet what it wants."""
         return Front(self._websocket, self._web)
 
     async def stop(self) -> None:
@@ -77,12 +77,12 @@ class LongPoll:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            # aiohttp escapes what is not UTF-8, which cannot be encoded again.
+            # aiohttp escapes what is not UTF-8, and that cannot be encoded again.
             "".join(request.headers.values()).encode()
             response = await self._answer_to(request)
         except UnicodeEncodeError:
             response = web.Response(status=400)
-        # As Phoenix.Transports.LongPoll: a page of any origin may poll.
+        # As in Phoenix.Transports.LongPoll, a page of any origin may poll.
         response.headers["Access-Control-Allow-Origin"] = "*"
         return response
 
@@ -115,7 +115,7 @@ class LongPoll:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._window_s
         while not session.messages and session.is_open:
-            # The poll shows that the client is there, which is what the idle timeout is about.
+            # The poll shows that the client is there: that is what the idle timeout is about.
             session.ping()
             wait_s = min(deadline - loop.time(), self._ping_interval_s)
             if wait_s <= 0:
@@ -135,7 +135,7 @@ class LongPoll:
                 elif not isinstance(orjson.loads(data), dict):
                     return web.Response(status=500)
         except (DecodeError, ValueError):
-            # What a crash in Phoenix' controller looks like; the session goes on.
+            # This is what a crash in Phoenix' controller looks like. The session goes on.
             return web.Response(status=500)
         for data, opcode in frames:
             session.send(data, opcode)
@@ -143,7 +143,7 @@ class LongPoll:
 
 
 class LongPollSession(WSListener):
-    """One long-polling session: a client's WebSocket on the server itself, and what it has not polled yet."""
+    """One long-polling session: a WebSocket to the server itself, and what the client has not polled yet."""
 
     def __init__(self, token: str, hub: Hub) -> None:
         self.token = token
@@ -181,7 +181,7 @@ class LongPollSession(WSListener):
         self._watch = loop.create_task(self._follow(websocket))
 
     async def _follow(self, websocket: Any) -> None:
-        """Read on when the server's side has ended: a session that is not polled would not see it."""
+        """Resume reading when the server's side has ended. A session that is not polled would not see it."""
         await websocket.transport.wait_disconnected()
         self._is_cut_off = True
         if self._transport is not None:
@@ -192,7 +192,7 @@ class LongPollSession(WSListener):
         return self._transport is not None
 
     def send(self, data: bytes, opcode: int) -> None:
-        """Send a message; the session ends where the server does not read so much."""
+        """Send a message. The session ends if the server does not read that much."""
         if self._transport is None:
             return
         unread_bytes = self._unread_bytes
@@ -208,7 +208,7 @@ class LongPollSession(WSListener):
 
     @property
     def _unread_bytes(self) -> int:
-        """What the server's side of the session has not read yet, beside what the system holds."""
+        """Bytes that the server's side of the session has not read, apart from those in the kernel."""
         assert self._transport is not None
         unread: int = self._transport.underlying_transport.get_write_buffer_size()
         return unread
@@ -257,7 +257,7 @@ class LongPollSession(WSListener):
 
 
 class Front(asyncio.Protocol):
-    """Reads a connection's request line, and hands it to who serves that path."""
+    """Reads a connection's request line, and hands the connection to whoever serves that path."""
 
     def __init__(self, websocket: WebSocketFactory, web_server: web.Server) -> None:
         self._websocket = websocket
@@ -267,7 +267,7 @@ class Front(asyncio.Protocol):
         self._timeout: asyncio.TimerHandle
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are none of asyncio's classes.
+        # uvloop's transports are not subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         loop = asyncio.get_running_loop()
         self._timeout = loop.call_later(REQUEST_LINE_TIMEOUT_S, self._transport.abort)
@@ -282,7 +282,7 @@ class Front(asyncio.Protocol):
         self._timeout.cancel()
         words = line.split(b" ")
         path = words[1].partition(b"?")[0] if len(words) > 1 else b""
-        # A transport chooses how to read when it starts to.
+        # A transport chooses how to read when it starts reading.
         self._transport.pause_reading()
         if path.endswith(b"/longpoll"):
             http = self._web()
@@ -302,7 +302,7 @@ class Front(asyncio.Protocol):
 
 
 def _connected_pair() -> tuple[socket.socket, socket.socket]:
-    """Two ends of a TCP connection: picows sets TCP's options, so ``socket.socketpair`` will not do."""
+    """Two ends of a TCP connection. picows sets TCP options, so ``socket.socketpair`` is not enough."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname(), CONNECT_TIMEOUT_S)
         theirs, address = listener.accept()
@@ -332,8 +332,8 @@ def _request(
 
 
 def _params(request: web.BaseRequest) -> dict[str, str]:
-    # Of a repeated parameter Plug takes the last: the session's token follows the user's own parameters. Raw,
-    # since aiohttp's query_string is decoded once already, which turns %25 into % and %2B into +.
+    # Plug takes the last of a repeated parameter: the session's token follows the user's own parameters. The
+    # raw query, because aiohttp's query_string is already decoded once: %25 is %, and %2B is + in it.
     return dict(parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True))
 
 
@@ -353,7 +353,7 @@ def _frames(body: bytes, content_type: str | None) -> list[tuple[bytes, Any]]:
 
 
 def _preflight_headers(request: web.BaseRequest) -> dict[str, str]:
-    """What lets a browser send its POST, which is of a content type that it asks for first (Fetch, CORS)."""
+    """The headers that let a browser send its POST. It asks first, because of the content type (CORS)."""
     return {
         "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
         "Access-Control-Allow-Methods": "GET, POST, OPTIONS",

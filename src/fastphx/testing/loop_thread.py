@@ -15,7 +15,7 @@ STOP_TIMEOUT_S = 10.0
 
 
 class LoopThread:
-    """Runs from its making until ``stop``. uvloop is used where it is wanted and installed."""
+    """Runs until ``stop``. uvloop is used if it is wanted and installed."""
 
     def __init__(self, name: str, *, use_uvloop: bool = True) -> None:
         self.loop = _new_loop(use_uvloop)
@@ -26,7 +26,7 @@ class LoopThread:
         asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_forever()
-            # What the last callbacks have put off: closing sockets, above all.
+            # Run what the last callbacks have put off, above all the closing of sockets.
             self.loop.run_until_complete(asyncio.sleep(0))
         finally:
             self.loop.close()
@@ -37,13 +37,13 @@ class LoopThread:
         return threading.get_ident() == self._thread.ident
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout_s: float) -> T:
-        """Run *coroutine* there and return what it returns. Raises TimeoutError after *timeout_s*; it is
-        cancelled then. Raises StoppedError where the loop has ended."""
+        """Run *coroutine* there and return what it returns. After *timeout_s*, it is cancelled, and this
+        raises TimeoutError. Raises StoppedError if the loop has ended."""
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         except RuntimeError:
             coroutine.close()
-            raise StoppedError("it is closed: its event loop has ended") from None
+            raise StoppedError("this is closed: its event loop has ended") from None
         try:
             return future.result(timeout_s)
         except TimeoutError:
@@ -51,7 +51,7 @@ class LoopThread:
             raise
 
     def call(self, function: Callable[[], T], timeout_s: float) -> T:
-        """Call *function* there (here, where this is that thread) and return what it returns."""
+        """Call *function* in that thread (directly, if this is that thread) and return what it returns."""
         if self.is_current:
             return function()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def raise_open_file_limit() -> int | None:
-    """Raise the soft limit to the hard one. Returns the limit, None where the system has none to raise."""
+    """Raise the soft limit to the hard one. Returns the limit; None if the system has no such limit."""
     try:
         import resource
     except ModuleNotFoundError:

@@ -1,4 +1,4 @@
-"""Which pages may open a socket: the check of a handshake's ``Origin``, as Phoenix' ``check_origin``."""
+"""Which pages may open a socket: the check of a handshake's ``Origin``, like Phoenix' ``check_origin``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 class Origin(NamedTuple):
-    """A scheme, a host and a port; None where it does not matter."""
+    """A scheme, a host and a port. None for one that does not matter."""
 
     scheme: str | None
     host: str
@@ -20,9 +20,9 @@ class Origin(NamedTuple):
 
 
 class Origins:
-    """Those that are allowed: a host (``example.com``, ``//example.com``), one with its subdomains
-    (``//*.example.com``), or with a scheme and a port (``https://example.com:8443``). With True, the host
-    that the request names in ``Host``. Raises ValueError for what is no such thing.
+    """The origins that are allowed. Each is a host (``example.com``, ``//example.com``), a host with its
+    subdomains (``//*.example.com``), or has a scheme and a port (``https://example.com:8443``). True: the
+    host that the request names in ``Host``. Raises ValueError for anything else.
     """
 
     def __init__(self, allowed: bool | Sequence[str]) -> None:
@@ -31,7 +31,7 @@ class Origins:
         self._allowed = None if isinstance(allowed, bool) else [_allowed_origin(text) for text in allowed]
 
     def allow(self, origin: str | None, host: str) -> bool:
-        """Whether a page of *origin* may open a socket on *host*. What sends no ``Origin`` is no browser."""
+        """Whether a page of *origin* may open a socket on *host*. A client without one is no browser."""
         if origin is None:
             return True
         asking = _parse(origin)
@@ -54,7 +54,7 @@ def _allowed_origin(text: str) -> Origin:
 
 
 def _parse(text: str) -> Origin | None:
-    """None where it names no host (the ``null`` of a sandboxed page, say)."""
+    """None if it names no host, such as the ``null`` of a sandboxed page."""
     try:
         parts = urlsplit(text)
         scheme = parts.scheme or None

@@ -1,4 +1,4 @@
-"""Where frames for one client go out."""
+"""The way out for frames to one client."""
 
 from libc.stdint cimport uint8_t
 from picows.picows cimport WSListener

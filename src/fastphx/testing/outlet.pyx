@@ -1,5 +1,5 @@
 cdef class Outlet(WSListener):
-    """What may be sent to, as ``pubsub`` and replies know it."""
+    """Something that frames can be sent to, as ``pubsub`` and replies know it."""
 
     cdef int send(self, int opcode, char* data, Py_ssize_t size) except -1:
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Who is where: presences of one server, with the messages that Phoenix.Presence sends."""
+"""The presences of one server, with the messages that Phoenix.Presence sends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Metas = dict[str, dict[str, list[dict[str, Any]]]]
 
 
 class ServerPresence:
-    """The presences of every topic, by key; a key holds one meta for each channel that tracks it.
+    """The presences of every topic, by key. A key has one meta for each channel that tracks it.
 
     Each change broadcasts ``presence_diff`` on the topic at once. A channel's presences end with it.
     """
@@ -24,12 +24,12 @@ class ServerPresence:
         self._refs = itertools.count(int.from_bytes(os.urandom(4), "big"))
 
     def track(self, channel: ServerChannel, key: str, meta: Mapping[str, Any]) -> str:
-        """Add *key*'s presence on the channel's topic. Returns its phx_ref. Raises ValueError where this
-        channel tracks it already."""
+        """Add *key*'s presence on the channel's topic. Returns its phx_ref. Raises ValueError if this channel
+        already tracks it."""
         keys = self._topics.setdefault(channel.topic, {})
         metas = keys.setdefault(key, {})
         if channel in metas:
-            raise ValueError(f"{key!r} is tracked already on {channel.topic!r} by this channel")
+            raise ValueError(f"{key!r} is already tracked on {channel.topic!r} by this channel")
         ref = self._next_ref()
         metas[channel] = {**meta, "phx_ref": ref}
         channel.monitor(lambda _reason: self.untrack(channel, key))
@@ -37,7 +37,7 @@ class ServerPresence:
         return ref
 
     def update(self, channel: ServerChannel, key: str, meta: Mapping[str, Any]) -> str:
-        """Replace *key*'s meta. Returns its new phx_ref. Raises KeyError where it is not tracked."""
+        """Replace *key*'s meta. Returns its new phx_ref. Raises KeyError if it is not tracked."""
         metas = self._topics[channel.topic][key]
         old = metas[channel]
         ref = self._next_ref()
@@ -46,7 +46,7 @@ class ServerPresence:
         return ref
 
     def untrack(self, channel: ServerChannel, key: str) -> None:
-        """Take *key*'s presence away; nothing happens where there is none."""
+        """Remove *key*'s presence, if there is one."""
         keys = self._topics.get(channel.topic, {})
         meta = keys.get(key, {}).pop(channel, None)
         if meta is None:

@@ -13,7 +13,7 @@ from fastphx.protocol.frame_write import NO_PAYLOAD as _NO_PAYLOAD, encode_binar
 
 @cython.final
 cdef class PubSub:
-    """The subscribers of each topic. A broadcast is encoded once, and all of them are sent the same bytes."""
+    """The subscribers of each topic. A broadcast is encoded once, and all of them get the same bytes."""
 
     def __cinit__(self, Hub hub not None):
         self._topics = {}
@@ -37,7 +37,7 @@ cdef class PubSub:
         return 0
 
     def broadcast(self, str topic not None, str event not None, payload=_NO_PAYLOAD, Outlet sender=None):
-        """Send a message to every subscriber of *topic* but *sender*. Returns to how many it was sent.
+        """Send a message to every subscriber of *topic* except *sender*. Returns how many it was sent to.
 
         Raises EncodingError. A payload of bytes does not reach sockets of vsn 1.0.0; they are counted.
         """
@@ -66,7 +66,7 @@ cdef class PubSub:
         out = <char*>frame + FRAME_HEADROOM
         memcpy(out, PyBytes_AS_STRING(data), <size_t>size)
         object_frame = None
-        # A copy: a connection that is cut in the middle unsubscribes.
+        # A copy: a connection that is cut meanwhile unsubscribes.
         for outlet in list(outlets):
             if outlet is sender:
                 continue

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fastphx.testing.server import Server
     from fastphx.testing.test_socket import TestSocket
 
-# What a fixture needs is imported by the fixture: every run of pytest loads this module.
+# Each fixture imports what it needs, because every run of pytest loads this module.
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ cdef str characters(object ref)
 cdef int answer(ServerSocket socket, object join_ref, object ref, str topic, str status, object response,
                 bint to_push) except -1
 
-# The reply to a message whose header, where it is still there, holds the refs. Raises EncodingError.
+# The reply to a message. Its header holds the refs, if it is still there. Raises EncodingError.
 cdef int answer_push(ServerSocket socket, Message message, const Header* header, str topic, bytes topic_json,
                      ServerReply reply) except -1
 

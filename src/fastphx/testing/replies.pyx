@@ -102,7 +102,7 @@ cdef int answer_push(ServerSocket socket, Message message, const Header* header,
     response = encode_payload(reply.response)
     if drop_reply(socket):
         return 0
-    # The refs go back as the very tokens that came in. A null one has no data.
+    # The refs go back as the same tokens that came in. A null one has no data.
     start = out = socket.hub.reserve(
         token_size(&header.join_ref) + token_size(&header.ref) + PyBytes_GET_SIZE(topic_json)
         + PyBytes_GET_SIZE(response) + REPLY_OVERHEAD_BYTES)

@@ -7,8 +7,8 @@ from fastphx.protocol.frame_write import NO_PAYLOAD as _NO_PAYLOAD
 @cython.final
 @cython.freelist(64)
 cdef class ServerReply:
-    """An answer: a status and a response (a JSON value, RawJson, bytes for a binary frame; {} where none is
-    given)."""
+    """An answer: a status and a response. The response is a JSON value, a RawJson, or bytes for a binary
+    frame; {} by default."""
 
     def __cinit__(self, str status="ok", object response=_NO_PAYLOAD):
         self.status = status
@@ -20,7 +20,7 @@ cdef class ServerReply:
 
 @cython.final
 cdef class ServerStop:
-    """Ends the channel, after *reply* where there is one.
+    """Ends the channel, after sending *reply* if there is one.
 
     Reasons "normal" and "shutdown" send phx_close, anything else phx_error, as in Phoenix.
     """

@@ -48,22 +48,23 @@ _LOGGER = logging.getLogger("fastphx.testing")
 class Server:
     """A Phoenix server in this process, for tests and for load.
 
-    ``async with Server(channels={"room:*": Room}) as server`` runs it on the current loop, ``with Server(…)
-    as server`` on a loop in a thread of its own; its methods may be called from any thread. ``sockets``
-    maps socket paths to SocketHandlers where one path, ``/socket``, is not enough; the other options up to
-    ``id`` are then those of the handlers.
+    ``async with Server(channels={"room:*": Room}) as server`` runs it on the current loop. ``with Server(…)
+    as server`` runs it on a loop in a thread of its own. Its methods may be called from any thread. If one
+    path, ``/socket``, is not enough, ``sockets`` maps socket paths to SocketHandlers, which then have the
+    other options up to ``id``.
 
-    ``port`` 0 takes a free port. ``ssl`` makes it serve wss. ``reuse_port`` lets several processes share
-    a port. ``max_write_buffer`` is how many bytes wait for a client that does not read, before it is cut;
-    ``max_queue_bytes`` how many of its messages wait for channels whose callback is a coroutine, with the
-    names of what it has joined, before it is closed with 1008. Each that waits counts 256 more, so that their
-    number is bounded too, and what passes either limit is counted in ``overflows``.
-    ``close_timeout_s`` how long a client may take to answer a close. ``use_uvloop`` is for the thread.
-    ``compress`` agrees to permessage-deflate where a client offers it. ``longpoll`` serves ``/longpoll``
-    beside ``/websocket`` (extra ``longpoll``); a poll is answered after ``longpoll_window_s`` without a
-    message. ``check_origin`` says whose pages may connect, by what a browser sends as ``Origin``: hosts as in
-    ``//example.com``, ``//*.example.com`` or ``https://example.com``, or True for the host that the request
-    names; others are refused with 403. Raises OSError where it cannot listen.
+    ``port`` 0 takes a free port. ``ssl`` makes it serve wss. ``reuse_port`` lets several processes share a
+    port. ``max_write_buffer``: how many bytes may wait for a client that does not read, before it is cut.
+    ``max_queue_bytes``: how many bytes of a client's messages may wait for async callbacks, together with the
+    names of the topics that it has joined, before it is closed with 1008. Each message, topic and frame
+    counts 256 bytes more: this bounds their number. Clients beyond either limit are counted in ``overflows``.
+
+    ``close_timeout_s``: how long a client may take to answer a close. ``use_uvloop`` is for the thread.
+    ``compress`` agrees to permessage-deflate if a client offers it. ``longpoll`` serves ``/longpoll`` beside
+    ``/websocket`` (extra ``longpoll``); a poll is answered after ``longpoll_window_s`` without a message.
+    ``check_origin`` says whose pages may connect, by a browser's ``Origin``: hosts as in ``//example.com``,
+    ``//*.example.com`` or ``https://example.com``, or True for the host that the request names. Others are
+    refused with 403. Raises OSError if it cannot listen.
     """
 
     def __init__(
@@ -148,7 +149,7 @@ class Server:
             listener = await self._listen(self._port)
             port = listener.sockets[0].getsockname()[1]
             if any(sock.getsockname()[1] != port for sock in listener.sockets):
-                # A host of several addresses was given a free port for each.
+                # A host with several addresses has got a free port for each.
                 listener.close()
                 listener = await self._listen(port)
         except BaseException:
@@ -160,7 +161,7 @@ class Server:
         self._sweep_later()
 
     async def stop(self) -> None:
-        """Stop listening and cut every connection that is still there."""
+        """Stop listening, and cut every connection that is left."""
         if self._listener is None:
             return
         listener, self._listener = self._listener, None
@@ -209,14 +210,14 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The first socket's URL as phoenix.js wants it: ``ws://127.0.0.1:PORT/socket``."""
+        """The first socket's URL, as for phoenix.js: ``ws://127.0.0.1:PORT/socket``."""
         scheme = "ws" if self._ssl is None else "wss"
         host = f"[{self.host}]" if ":" in self.host else self.host or "localhost"
         return f"{scheme}://{host}:{self._port}{next(iter(self.sockets))}"
 
     @property
     def websocket_url(self) -> str:
-        """The same with ``/websocket``, which the behaviour wants."""
+        """The same with ``/websocket``, as for the behaviour."""
         return f"{self.url}/websocket"
 
     @property
@@ -228,7 +229,7 @@ class Server:
 
     @property
     def stats(self) -> dict[str, int]:
-        """Counters of all that the server did, by name (they are described in ``hub.pxd``)."""
+        """Counters of what the server did, by name. ``hub.pxd`` describes them."""
         return self._running_hub().stats
 
     @property
@@ -248,11 +249,11 @@ class Server:
         return self._on_loop(lambda: self._running_pubsub().topics)
 
     def broadcast(self, topic: str, event: str, payload: Any = NO_PAYLOAD) -> int:
-        """Send a message to every subscriber of *topic*; returns to how many. Raises EncodingError."""
+        """Send a message to every subscriber of *topic*. Returns how many. Raises EncodingError."""
         return self._on_loop(lambda: self._running_pubsub().broadcast(topic, event, payload))
 
     def disconnect(self, id: str | None = None, code: int = 1001) -> int:  # noqa: A002
-        """Close the open sockets of that id (of all without one) with *code*; returns how many."""
+        """Close the open sockets with that *id* with *code*; None: all sockets. Returns how many."""
 
         def close() -> int:
             self._running_hub()
@@ -265,7 +266,7 @@ class Server:
         return self._on_loop(close)
 
     def drain(self) -> int:
-        """Stop listening and close every open socket with code 1012; returns how many."""
+        """Stop listening, and close every open socket with code 1012. Returns how many."""
 
         def close() -> int:
             if self._listener is not None:
@@ -279,7 +280,7 @@ class Server:
     # Faults that happen at once.
 
     def cut(self, count: int | None = None) -> int:
-        """Reset the TCP connection of *count* sockets, or of all; returns of how many."""
+        """Reset the TCP connection of *count* sockets; None: of all. Returns how many."""
 
         def reset() -> int:
             self._running_hub()
@@ -291,9 +292,9 @@ class Server:
         return self._on_loop(reset)
 
     def stall(self, seconds: float) -> None:
-        """Neither read nor send on any socket for *seconds*, on ones that open meanwhile either (their
-        handshake is answered). With 0: end a stall now. What waits to be sent to a socket is bounded by
-        ``max_write_buffer``, as ever."""
+        """Neither read nor send on any socket for *seconds*, not even on sockets that open meanwhile, except
+        for the answer to their handshake. With 0: end a stall now. ``max_write_buffer`` bounds what waits for
+        a socket, as always."""
 
         def stall() -> None:
             self._running_hub().stall(seconds)
@@ -303,7 +304,7 @@ class Server:
         self._on_loop(stall)
 
     def crash_channels(self, topic: str | None = None) -> int:
-        """Have every channel of *topic*, or of any, crash; returns how many."""
+        """Crash every channel of *topic*; None: of any topic. Returns how many."""
 
         def crash() -> int:
             self._running_hub()
@@ -312,7 +313,7 @@ class Server:
         return self._on_loop(crash)
 
     async def wait_until(self, reached: Callable[[dict[str, int]], bool], timeout_s: float = 5.0) -> None:
-        """Return when ``reached(stats)`` is true. Raises TimeoutError, with the counters."""
+        """Return when ``reached(stats)`` is true. Otherwise raises TimeoutError, with the counters."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         while not reached(self.stats):
             if asyncio.get_running_loop().time() > deadline:
@@ -331,7 +332,7 @@ class Server:
         return self._pubsub
 
     def _on_loop(self, function: Callable[[], T]) -> T:
-        """Call *function* on the server's loop, from whatever thread this is."""
+        """Call *function* on the server's loop, from any thread."""
         if self._thread is None:
             return function()
         return self._thread.call(function, CALL_TIMEOUT_S)
@@ -430,7 +431,7 @@ class Server:
             _LOGGER.exception("connect or id of %s raised", path)
             return self._refuse(500)
         if handshake.asks_for_upgrade:
-            # picows takes the token alone, as RFC 6455 section 4.2.1 does not: Firefox sends keep-alive too.
+            # picows expects this token alone. RFC 6455 section 4.2.1 allows others: Firefox sends keep-alive.
             request.headers["Connection"] = "Upgrade"
         connection = ServerConnection(hub, self._pubsub, handler, handshake.params, assigns, name, vsn)
         answer = {"Sec-WebSocket-Protocol": "phoenix"} if "phoenix" in handshake.subprotocols else {}

@@ -17,8 +17,8 @@ STOP_TIMEOUT_S = 10.0
 class ServerProcess:
     """The demo server in a process of its own: ``with ServerProcess("--idle-timeout", "5") as server``.
 
-    The arguments are those of ``fastphx serve``; it takes a free port unless one is given. Raises
-    RuntimeError, with what it said, where it does not start.
+    The arguments are those of ``fastphx serve``. It takes a free port unless one is given. Raises
+    RuntimeError, with the server's output, if it does not start.
     """
 
     def __init__(self, *arguments: str) -> None:
@@ -27,7 +27,7 @@ class ServerProcess:
         self.url = ""
 
     def start(self) -> None:
-        """Start it and wait until it listens."""
+        """Start it, and wait until it listens."""
         command = [sys.executable, "-m", "fastphx", "serve", *self._arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert process.stdout is not None
@@ -48,13 +48,13 @@ class ServerProcess:
         return self._wait(process)
 
     def kill(self) -> None:
-        """Kill it at once, as a crash of the machine would."""
+        """Kill it at once, like a crash of the machine."""
         process = self._running()
         process.kill()
         self._wait(process)
 
     def stats(self, timeout_s: float = 5.0) -> dict[str, int]:
-        """Its counters, asked for over HTTP."""
+        """Its counters, fetched over HTTP."""
         base = self.url.replace("ws", "http", 1).rpartition("/")[0]
         with urllib.request.urlopen(f"{base}/stats", timeout=timeout_s) as answer:
             counters: dict[str, int] = json.load(answer)

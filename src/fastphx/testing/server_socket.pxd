@@ -15,7 +15,7 @@ cdef enum SocketState:
     STATE_CLOSED = 3
 
 cdef enum:
-    ITEM_BYTES = 256            # what one that waits costs beside its bytes, so that counts are bounded too
+    ITEM_BYTES = 256            # what each item that waits costs beside its bytes: it bounds their number
 
 cdef class ServerSocket(Outlet):
     cdef Hub hub
@@ -47,22 +47,22 @@ cdef class ServerSocket(Outlet):
 
     cdef int on_message(self, const char* data, Py_ssize_t size, int opcode) except -1
     cdef int on_end(self) except -1
-    """Called when the socket is over, by either side; maybe more than once."""
+    """Called when either side has ended the socket, possibly more than once."""
     cdef int forget(self, str topic, object channel) except -1
     """Called when the channel of *topic* has ended."""
 
     cdef int bad_frame(self, object error) except -1
-    """Count a frame that is none of the protocol's, and close with 1011, as a crash in Phoenix does."""
+    """Count a frame that breaks the protocol, and close with 1011, as a crash in Phoenix does."""
 
     cdef bint put_aside(self, Py_ssize_t size) except -1
-    """Take room for a frame that cannot be written now. False where there is none: the socket is cut then."""
+    """Take room for a frame that cannot be written now. False if there is none: the socket is cut then."""
     cdef int take_up(self, Py_ssize_t size) noexcept
     """Give that room back."""
     cdef bint enqueue(self, Py_ssize_t size) except -1
-    """Take *size* bytes of room for what a channel has to keep of its client. False where there is none: the
-    socket is closed then, with 1008."""
+    """Take *size* bytes of room for what a channel must keep for its client. False if there is none: the
+    socket is then closed with 1008."""
     cdef int dequeue(self, Py_ssize_t size) noexcept
-    """Give *size* bytes of it back."""
+    """Give back *size* bytes of that room."""
 
     cdef int on_part(self, int opcode, bint fin, int rsv, const char* data, Py_ssize_t size) except -1
     cdef int receive(self, const char* data, Py_ssize_t size, int opcode) except -1

@@ -36,11 +36,11 @@ class ServerSocket(Outlet):
     def is_open(self) -> bool: ...
     @property
     def unsent_bytes(self) -> int:
-        """What waits for the client to read, or for a fault switch, with 256 bytes for each frame."""
+        """Bytes that wait for the client to read, or for a fault switch, with 256 for each frame."""
     @property
     def queued_bytes(self) -> int:
-        """What the client has sent and its channels have not handled yet, and the names of what it has
-        joined, with 256 bytes for each."""
+        """Bytes that the client has sent and its channels have not handled yet, and the names of the topics
+        that it has joined, with 256 for each."""
     @property
     def faults(self) -> Faults: ...
     def disconnect(self, code: int = 1001, reason: str = "") -> None: ...

@@ -29,8 +29,8 @@ cdef enum:
 
 
 cdef class ServerSocket(Outlet):
-    """One client's socket, as its channels know it. ``assigns`` is what the handler's ``connect`` made of the
-    handshake."""
+    """One client's socket, as its channels know it. ``assigns`` is what the handler's ``connect`` returned
+    for the handshake."""
 
     def __init__(self, Hub hub not None, PubSub pubsub not None, params, assigns, id, int vsn,
                  double idle_timeout_s, Py_ssize_t max_message_size):
@@ -59,19 +59,19 @@ cdef class ServerSocket(Outlet):
 
     @property
     def unsent_bytes(self):
-        """What waits for the client to read, or for a fault switch."""
+        """Bytes that wait for the client to read, or for a fault switch."""
         if self.transport is None:
             return 0
         return self._unwritten_bytes + self.transport.underlying_transport.get_write_buffer_size()
 
     @property
     def queued_bytes(self):
-        """What the client has sent and its channels have not handled yet, and what it has joined."""
+        """Bytes that the client has sent and its channels have not handled, and its topics' names."""
         return self._queued_bytes
 
     @property
     def faults(self):
-        """What this connection does wrong on purpose, beside the server's faults."""
+        """What this connection does wrong on purpose, in addition to the server's faults."""
         if self._faults is None:
             self._faults = Faults()
         return self._faults
@@ -90,7 +90,7 @@ cdef class ServerSocket(Outlet):
     # Of the transport.
 
     cpdef on_ws_connected(self, WSTransport transport):
-        # The handshake's headers take kilobytes a connection, and nobody reads them any more.
+        # The handshake's headers take kilobytes for each connection, and nobody reads them any more.
         transport.request = None
         transport.response = None
         self.transport = transport
@@ -112,7 +112,7 @@ cdef class ServerSocket(Outlet):
             return
         rsv = frame.rsv1 << 2 | frame.rsv2 << 1 | frame.rsv3
         if self.stalled_until_ns:
-            # Reading is paused, but picows hands on what it had read before.
+            # Reading is paused, but picows still hands on what it has read.
             self._held_in.append((opcode, frame.fin, rsv, frame.payload_ptr[:frame.payload_size]))
             return
         self.received_ns = monotonic_ns()
@@ -180,7 +180,7 @@ cdef class ServerSocket(Outlet):
         self.on_end()
         self.flush_all()
         self.state = STATE_CLOSED
-        # What is unsent is waited for so long.
+        # How long the close waits for what is unsent.
         self.deadline_ns = monotonic_ns() + self.hub.close_timeout_ns
         self.transport.send_close(<WSCloseCode>code)
         self.transport.disconnect()
@@ -243,13 +243,13 @@ cdef class ServerSocket(Outlet):
         return 1
 
     cdef int flush(self) except -1:
-        """Write what has waited, until the transport has enough."""
+        """Write the frames that wait, until the transport has enough."""
         while self._unwritten and not self.writing_paused:
             self.write_first()
         return 0
 
     cdef int flush_all(self) except -1:
-        """Write all that has waited for the client to read: a close frame is to follow."""
+        """Write all frames that wait for the client to read: a close frame follows."""
         while self._unwritten and not self.stalled_until_ns:
             self.write_first()
         return 0
@@ -291,7 +291,7 @@ cdef class ServerSocket(Outlet):
         return 0
 
     cdef int cancel_put_off(self) except -1:
-        # Their data would be kept until they are due, for nobody.
+        # Otherwise, their data would be kept for nobody until they are due.
         if self.put_off is not None:
             for timer in self.put_off:
                 timer.cancel()
@@ -325,7 +325,7 @@ cdef class ServerSocket(Outlet):
     # Of the server.
 
     def disconnect(self, int code=1001, str reason not None=""):
-        """Close the socket with *code*; its channels end without a message of their own."""
+        """Close the socket with *code*. Its channels end without a message of their own."""
         if self.state != STATE_OPEN:
             return
         self.hub.counters.disconnects += 1
@@ -354,7 +354,7 @@ cdef class ServerSocket(Outlet):
         return 0
 
     def stall(self, double seconds):
-        """Neither read nor send for *seconds*; then go on where it stopped. With 0: go on now."""
+        """Neither read nor send for *seconds*, then continue. With 0: continue now."""
         if self.state != STATE_OPEN:
             return
         cdef int64_t until_ns = monotonic_ns() + to_ns(seconds)
@@ -396,8 +396,8 @@ cdef class ServerSocket(Outlet):
 
 
 def sweep(connections):
-    """Close those of *connections* that have been silent for their idle timeout (code 1002, as Bandit does),
-    and cut those that have not answered a close, or not read what came before theirs."""
+    """Close the *connections* that have been silent for their idle timeout (code 1002, as Bandit does), and
+    cut those that have not answered a close, or have not read what came before it."""
     cdef ServerSocket connection
     cdef int64_t now = monotonic_ns()
     for connection in list(connections):

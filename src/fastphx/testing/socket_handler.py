@@ -15,10 +15,10 @@ class SocketHandler:
     """A user socket, as Phoenix calls it.
 
     ``channels`` maps a topic pattern (``room:lobby``, or ``room:*`` for a prefix) to a ServerChannel
-    subclass or a callable that makes one; the first pattern that matches wins. ``connect`` gets the
-    Handshake and returns the socket's assigns, or False to refuse with 403. ``id`` makes the name by which
-    ``Server.disconnect`` knows the socket from its assigns. ``idle_timeout_s`` is how long a silent socket
-    is kept (``math.inf``: for ever); ``max_channels_per_transport`` how many topics one may have joined.
+    subclass, or to a callable that makes one. The first pattern that matches wins. ``connect`` gets the
+    Handshake, and returns the socket's assigns, or False to refuse with 403. ``id`` gets the assigns, and
+    returns the socket's name for ``Server.disconnect``. ``idle_timeout_s`` is how long a silent socket is
+    kept (``math.inf``: for ever). ``max_channels_per_transport`` is how many topics a socket may join.
     """
 
     channels: Mapping[str, Callable[[], ServerChannel]]
@@ -35,12 +35,12 @@ class SocketHandler:
         self._patterns = []
         for pattern, factory in self.channels.items():
             if "*" in pattern[:-1]:
-                raise ValueError(f"a topic pattern has its * at the end: {pattern!r}")
+                raise ValueError(f"a topic pattern may have a * only at its end: {pattern!r}")
             wild = pattern.endswith("*")
             self._patterns.append((pattern[:-1] if wild else pattern, wild, factory))
 
     def route(self, topic: str) -> Callable[[], ServerChannel] | None:
-        """What makes the topic's channel, or None where no pattern matches."""
+        """The callable that makes the topic's channel; None if no pattern matches."""
         for text, wild, factory in self._patterns:
             if topic.startswith(text) if wild else topic == text:
                 return factory

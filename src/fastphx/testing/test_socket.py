@@ -1,4 +1,4 @@
-"""A socket without an event loop: every method waits for its outcome."""
+"""A socket for programs without an event loop: every method waits for its outcome."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ from fastphx.transports.endpoint import Params, endpoint_url
 
 TIMEOUT_S = 5.0
 MAX_WAITING = 100_000
-"""Messages, and what happened to the connection, that nobody has asked for yet."""
+"""How many messages, and how many changes of the connection, are kept until somebody asks for them."""
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 """Of the payloads of these messages, counted by ``payload_bytes``. The newest message may be larger."""
 
 
 class Received(NamedTuple):
-    """A message that is no reply."""
+    """A message that is not a reply."""
 
     topic: str
     event: str
@@ -58,13 +58,13 @@ class Received(NamedTuple):
 class TestSocket:
     """A socket for tests: ``with TestSocket(server.websocket_url) as socket: socket.join("room:a")``.
 
-    It is a GenSocketClient on a loop in a thread of its own. *url* is the full one, with ``/websocket``.
-    It connects at once unless *connect* is false, and never again by itself; what is asked of it meanwhile
-    waits until it is connected. Every method waits for at most
-    ``timeout`` seconds (*timeout_s* where none is given) and then raises TimeoutError; each raises what the
-    behaviour's functions raise: DisconnectedError, NotJoinedError, AlreadyJoinedError, EncodingError; and
-    StoppedError once it is closed. 100,000 messages, or 64 MiB of payloads, may wait for ``await_message``.
-    Then the oldest are dropped, and counted in ``stats``.
+    It is a GenSocketClient on a loop in a thread of its own. *url* is complete, with ``/websocket``. It
+    connects at once unless *connect* is false, and never connects again by itself. Until it is connected, its
+    methods wait. Every method waits for at most ``timeout`` seconds (*timeout_s* by default), and then raises
+    TimeoutError. Each raises what the behaviour's functions raise: DisconnectedError, NotJoinedError,
+    AlreadyJoinedError and EncodingError; and StoppedError once the socket is closed. 100,000 messages, or
+    64 MiB of payloads, may wait for ``await_message``. After that, the oldest are dropped, and counted in
+    ``stats``.
     """
 
     __test__ = False  # it is no test case, whatever pytest makes of its name
@@ -102,17 +102,17 @@ class TestSocket:
         self._socket: Socket = socket
 
     def connect(self, url: str | None = None, params: Params | None = None) -> None:
-        """Connect, to where it was connected last unless something else is said; does not wait: see
-        ``wait_connect_status``. Raises FastphxError where it is connected or connecting, and ValueError for
-        a URL or parameter that cannot be one."""
+        """Connect to *url* with *params*; by default, to those of the last time. Does not wait: see
+        ``wait_connect_status``. Raises FastphxError if it is connected or connecting, and ValueError for an
+        invalid URL or parameter."""
         pairs = () if params is None else list(params.items() if isinstance(params, Mapping) else params)
         endpoint_url("ws://host/" if url is None else url, pairs)
         connect = Connect(url, None if params is None else pairs)
         self._thread.call(lambda: self._client.connect(connect), self.timeout_s)
 
     def wait_connect_status(self, timeout: float | None = None) -> Literal["connected"] | DisconnectReason:
-        """The next thing that happens to the connection: "connected", or why it is not there. Raises
-        StoppedError where nothing will."""
+        """The next thing that happens to the connection: "connected", or the reason why it is gone. Raises
+        StoppedError if nothing will happen any more."""
         found: Literal["connected"] | DisconnectReason = self._client.statuses.take(
             lambda _status: True, self._within(timeout)
         )
@@ -123,7 +123,7 @@ class TestSocket:
         return self._ask(("join", topic, *_given(payload)), timeout)
 
     def leave(self, topic: str, payload: Any = NO_PAYLOAD, timeout: float | None = None) -> Any:
-        """Leave *topic*, wait until the server has closed it, and return the close's payload."""
+        """Leave *topic*, wait until the server has closed it, and return the payload of the close."""
         return self._ask(("leave", topic, *_given(payload)), timeout)
 
     def push(self, topic: str, event: str, payload: Any = NO_PAYLOAD) -> int:
@@ -135,15 +135,15 @@ class TestSocket:
     def push_sync(
         self, topic: str, event: str, payload: Any = NO_PAYLOAD, timeout: float | None = None
     ) -> Any:
-        """Send a message and return its reply: ``{"status": …, "response": …}``. Raises NotJoinedError where
-        the channel is closed, or crashes, before it has answered."""
+        """Send a message and return its reply: ``{"status": …, "response": …}``. Raises NotJoinedError if the
+        channel is closed, or crashes, before it answers."""
         return self._ask(("push_sync", topic, event, *_given(payload)), timeout)
 
     def await_message(
         self, topic: str | None = None, event: str | None = None, timeout: float | None = None
     ) -> Received:
-        """The next message, of that topic and event where they are given; a channel that the server closed
-        is a message with the event ``phx_close``. Others wait their turn."""
+        """The next message, with that topic and event if they are given. Other messages are kept. When the
+        server closes a channel, that is a message with the event ``phx_close``."""
         found: Received = self._client.messages.take(
             lambda message: topic in (None, message.topic) and event in (None, message.event),
             self._within(timeout),
@@ -167,7 +167,7 @@ class TestSocket:
         return {**counters, "dropped_messages": self._client.messages.dropped}
 
     def close(self) -> None:
-        """Disconnect and end the thread. What waits fails with StoppedError. Closing twice is fine."""
+        """Disconnect, and end the thread. Whatever waits fails with StoppedError. Closing twice is fine."""
         if self._closed:
             return
         self._closed = True
@@ -191,7 +191,7 @@ class TestSocket:
     def _ask(self, request: tuple[Any, ...], timeout: float | None) -> Any:
         within_s = self._within(timeout)
         try:
-            # The loop's timeout comes first, so that the call is taken off the list of those that wait.
+            # The loop's timeout comes first: it takes the call off the list of those that wait.
             answer = self._thread.run(self._socket.call(request, within_s), within_s + TIMEOUT_S)
         except CallTimeoutError:
             kind, topic, *rest = request
@@ -213,7 +213,7 @@ class _Failure(NamedTuple):
 
 
 class _Client(GenSocketClient):
-    """Runs on the loop's thread; calls are answered when their outcome is there."""
+    """Runs on the loop's thread. A call is answered when its outcome is there."""
 
     def __init__(self, *, connecting: bool) -> None:
         self.statuses: _Box = _Box()
@@ -228,7 +228,7 @@ class _Client(GenSocketClient):
     def connect(self, connect: Connect) -> None:
         if self._connecting or self.socket.connected:
             state = "connected" if self.socket.connected else "connecting"
-            raise FastphxError(f"the socket is {state} already: it cannot connect")
+            raise FastphxError(f"the socket is already {state}: it cannot connect")
         self.socket.send_info(connect)
         self._connecting = self.socket.running
 
@@ -322,7 +322,7 @@ def _answer(waiting: dict[Any, Caller], key: Any, value: Any) -> bool:
 
 
 class _Box:
-    """What has come, until somebody takes it."""
+    """Keeps what has come until somebody takes it."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -349,8 +349,8 @@ class _Box:
             self._changed.notify_all()
 
     def take(self, wanted: Any, timeout_s: float) -> Any:
-        """Take out the first item for which ``wanted(item)``. Raises TimeoutError, with what is there, and
-        StoppedError where nothing will come."""
+        """Take out the first item for which ``wanted(item)`` is true. Raises TimeoutError, with the items
+        that are there, and StoppedError if nothing will come any more."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while True:

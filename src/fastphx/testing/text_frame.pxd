@@ -1,7 +1,7 @@
 """Text frames of both versions of the protocol, as Phoenix writes them."""
 
-# A payload as JSON: RawJson as it is, the rest through orjson with sorted keys, as Jason
-# does it. Raises EncodingError.
+# A payload as JSON: RawJson as it is, everything else through orjson with sorted keys, as Jason
+# does. Raises EncodingError.
 cdef bytes encode_payload(object payload)
 
 cdef bytes text_frame(int vsn, object join_ref, object ref, str topic, str event, bytes payload)

@@ -1,4 +1,4 @@
-"""An exception's traceback for a log, though a client wrote part of its message."""
+"""An exception's traceback, made safe for a log: a client may have written part of the message."""
 
 from __future__ import annotations
 
