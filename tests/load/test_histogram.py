@@ -15,7 +15,7 @@ from fastphx.load.result.hdr import to_hdr
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.step_histogram import StepHistogram
 
-Kind = type[Histogram] | type[StepHistogram]
+Kind = type[Histogram | StepHistogram]
 
 # As many small ones as large ones: a bucket is as wide as the ones before it together.
 VALUES = st.lists(st.integers(0, HIGHEST_NS) | st.integers(0, 100_000), max_size=60)

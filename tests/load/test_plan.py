@@ -226,7 +226,7 @@ def test_a_placeholder_that_cannot_be_worked_out_is_refused(source: str, words: 
         ({"threshold": "client.cpu<1"}, "client has workers, cpu_s"),
         ({"threshold": "throughput.replies>1"}, "throughput has duration_s"),
         ({"threshold": "rtt.p42<1s"}, "rtt has count, mean"),
-        ({"threshold": "server.cpu_s<1"}, "there are connect, join"),
+        ({"threshold": "server.cpu_s<1"}, "there are visit, visit_uncorrected, connect, join"),
         ({"scenario": "tsunami"}, "there are echo, fanout, idle, churn, listen, storm, or a file"),
         ({"scenario": "storm", "url": "ws://h/socket"}, "needs --storm-command"),
         ({"url": "ftp://h/socket"}, "ws://"),
@@ -262,12 +262,16 @@ def test_every_scenario_has_its_defaults_by_its_name() -> None:
         preflight(Plan.from_mapping({"scenario": name}))
 
 
+@pytest.mark.usefixtures("journeys")
 def test_the_figures_have_one_list_of_names() -> None:
-    result = Result(Plan(scenario="storm"))
+    storm, visits = (Result(Plan(scenario=name)) for name in ("storm", "journey"))
     for name in LATENCIES:
-        result.histograms[name] = Histogram()
-        result.histograms[name].record(1)
-    figures = result.to_mapping()
+        storm.histograms[name] = visits.histograms[name] = Histogram()
+        storm.histograms[name].record(1)
+    figures, of_journey = storm.to_mapping(), visits.to_mapping()
+    for section in ("visits", "latency", "throughput"):
+        figures[section] = of_journey[section]
+    figures["client"] |= of_journey["client"]
     assert {section: set(names) for section, names in SECTIONS.items()} == {
         section: set(figures[section]) for section in SECTIONS
     }

@@ -206,4 +206,4 @@ def test_a_taken_prometheus_port_is_exit_2() -> None:
 
 def test_the_result_survives_json() -> None:
     _, mapping = hostile_result()
-    assert orjson.loads(orjson.dumps(mapping))["schema"] == "fastphx.load/1"
+    assert orjson.loads(orjson.dumps(mapping))["schema"] == "fastphx.load/2"

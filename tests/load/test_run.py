@@ -68,7 +68,7 @@ def test_no_url_loads_the_embedded_server_and_shows_a_table(tmp_path: Path) -> N
         assert word in run.out
     result = run.result
     assert result is not None
-    assert result["schema"] == "fastphx.load/1"
+    assert result["schema"] == "fastphx.load/2"
     assert result["outcome"] == "ok"
     assert result["totals"].keys() >= TOTALS
     assert result["latency"]["rtt"].keys() == FIGURES

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fastphx.cli.load import Command
+from fastphx.foreign_text import visible
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.units import tolerance as parse_tolerance
 from fastphx.load.report.readable import shown
@@ -40,10 +42,14 @@ def compare(base: Path, new: Path, tolerance: str) -> None:
         change = f"{100 * (each.ratio - 1):+.1f} %"
         verdict = "[bold red]worse[/]" if each.is_worse else ""
         table.add_row(
-            each.figure, shown(each.figure, each.base), shown(each.figure, each.new), change, verdict
+            escape(visible(each.figure)),
+            shown(each.figure, each.base),
+            shown(each.figure, each.new),
+            change,
+            verdict,
         )
     Console().print(table)
     worse = [each.figure for each in compared if each.is_worse]
     for figure in worse:
-        click.echo(f"fastphx: {figure} is worse by more than {tolerance}", err=True)
+        click.echo(f"fastphx: {visible(figure)} is worse by more than {tolerance}", err=True)
     click.get_current_context().exit(EXIT_WORSE if worse else 0)

@@ -177,6 +177,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @click.option(
     "--allow-missing", metavar="PART", help="fanout: deliveries that may be missing.  [default: 10%]"
 )
+@click.option("--allow-failed", metavar="PART", help="Visits of a journey that may fail.  [default: 10%]")
 @click.option("--seed", type=int, metavar="N", help="Of what is random.  [default: 0]")
 @_file("json", "Write the result as JSON.")
 @_file("html", "Write a report that opens offline in a browser.")

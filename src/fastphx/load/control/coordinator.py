@@ -26,7 +26,7 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.result.goals import why_channels_ended
 from fastphx.load.result.memory import rss_bytes
-from fastphx.load.result.reasons import LOCAL
+from fastphx.load.result.reasons import LOCAL, SCRIPT
 from fastphx.load.result.result import Result
 from fastphx.load.scenarios import scenario_class, scenario_of
 from fastphx.load.worker.timeouts import GRACE_S, HELLO_TIMEOUT_S
@@ -350,9 +350,11 @@ class Coordinator:
 
     def _judge(self) -> None:
         result = self.result
-        for reason, number in result.reasons.get("script", {}).items():
+        for reason, number in result.reasons.get(SCRIPT, {}).items():
             result.failures.append(f"the scenario's {reason} ({number} times)")
-        if not self._scenario.holds and result.counts["join_attempts"] and not result.counts["joins"]:
+        if self._scenario.is_journey:
+            return
+        if not self._scenario.holds and result.counts["connections"] and not result.counts["joins"]:
             result.failures.append(f"not one connection could join: {result.main_reason('join')}")
         if not self._scenario.holds or not result.run_s or result.failures or result.interrupted:
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,6 +54,20 @@ JOURNEY_COUNTS = (
     "rows_run_out",
 )
 """What a worker's visits count besides."""
+VISITS = {
+    "due": "arrivals",
+    "begun": "visits",
+    "ok": "visits_ok",
+    "failed": "visits_failed",
+    "cut": "visits_cut",
+    "unsent": "unsent",
+    "ticks": "ticks",
+    "late_ticks": "late_ticks",
+    "unread_dropped": "unread_dropped",
+    "http_retries": "http_retries",
+    "rows_run_out": "rows_run_out",
+}
+"""The figures of a result's visits, and the count that each is."""
 ODD = {
     "late": "late replies",
     "duplicates": "duplicate replies",
@@ -70,7 +86,12 @@ MESSAGES = ("pushes", "casts", "replies", "error_replies", "deliveries")
 GAUGES = ("connected", "joined", "in_flight", "rss_bytes")
 """How things stand in a worker at one time."""
 
+JOURNEY_GAUGES = ("visiting",)
+"""With GAUGES, how things stand in a worker of journeys."""
+
+JOURNEY_LATENCIES = {"visit": "visit", "visit_uncorrected": "visit, uncorrected"}
 LATENCIES = {
+    **JOURNEY_LATENCIES,
     "connect": "connect",
     "join": "join",
     "rtt": "RTT",
@@ -78,7 +99,7 @@ LATENCIES = {
     "delivery": "delivery",
     "rejoin": "rejoin",
 }
-"""What is timed of the server, with its title."""
+"""What is timed of the server, with its title; JOURNEY_LATENCIES only in journeys."""
 LAGS = ("schedule_lag", "loop_lag")
 """What is timed of the client itself."""
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9}
@@ -101,7 +122,18 @@ SERIES_COUNTS = (
     "deliveries",
 )
 """The counts of each second of a run."""
-SERIES_LATENCIES = ("connect", "join", "rtt", "rtt_uncorrected", "delivery", *LAGS, "rejoin")
+JOURNEY_SERIES_COUNTS = ("visits", "visits_ok", "visits_failed", "visits_cut")
+"""With SERIES_COUNTS, those of journeys, beside ``steps_ok`` and ``step_errors``."""
+SERIES_LATENCIES = (
+    *JOURNEY_LATENCIES,
+    "connect",
+    "join",
+    "rtt",
+    "rtt_uncorrected",
+    "delivery",
+    *LAGS,
+    "rejoin",
+)
 SERIES_PERCENTILES = {"p50": 50.0, "p99": 99.0, "max": 100.0}
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
@@ -114,13 +146,15 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "alive_at_end",
         "closed_by_script",
     ),
-    "throughput": ("duration_s", "pushes_per_s", "replies_per_s", "deliveries_per_s"),
+    "visits": tuple(VISITS),
+    "throughput": ("duration_s", "pushes_per_s", "replies_per_s", "deliveries_per_s", "visits_per_s"),
     "client": (
         "workers",
         "cpu_s",
         "run_cpu_s",
         "cpu_share_max",
         "cpu_s_per_message",
+        "cpu_s_per_step",
         "rss_bytes",
         "own_rss_bytes",
         "rss_bytes_per_connection",
@@ -143,7 +177,18 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What the sections of a result's figures have."""
 
+STEP_COUNTS = ("attempts", "ok", "errors", "cut", "bytes", "error_rate")
+NAMED_SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "step": (*STEP_COUNTS, *LATENCY_FIGURES[1:]),
+    "check": ("passed", "failed", "rate"),
+}
+"""What each step and each check of a journey has: ``step["push echo"].p95``."""
+
 LOWER_IS_BETTER = (
+    "visit.p50",
+    "visit.p99",
+    "visits.failed",
+    "visits.unsent",
     "rtt.p50",
     "rtt.p99",
     "rtt_uncorrected.p99",
@@ -162,8 +207,13 @@ LOWER_IS_BETTER = (
     "missing_deliveries",
     "decode_errors",
 )
-HIGHER_IS_BETTER = ("throughput.replies_per_s", "throughput.deliveries_per_s")
+HIGHER_IS_BETTER = ("throughput.visits_per_s", "throughput.replies_per_s", "throughput.deliveries_per_s")
 """With LOWER_IS_BETTER, the figures that two results are compared by."""
+STEP_LOWER_IS_BETTER = ("p99", "errors")
+"""The figures of each step that two results have."""
+
+
+_NAMED = re.compile(r'(step|check)\[("(?:[^"\\]|\\.)*")\]\.(\w+)')
 
 
 def names_in(section: str) -> tuple[str, ...] | None:
@@ -171,12 +221,39 @@ def names_in(section: str) -> tuple[str, ...] | None:
     return LATENCY_FIGURES if section in LATENCIES else SECTIONS.get(section)
 
 
+def named(section: str, name: str) -> str:
+    """A step or a check, its name as a JSON string: ``step["push echo"]``; a figure follows after a dot."""
+    return f"{section}[{json.dumps(name, ensure_ascii=False)}]"
+
+
+def parse_named(text: str) -> tuple[str, str, str] | None:
+    """Section, name and figure of ``step["push echo"].p95``; None where it is no such, or the name is no JSON
+    string."""
+    match = _NAMED.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        return match[1], json.loads(match[2]), match[3]
+    except ValueError:
+        return None
+
+
 def figure_of(result: Mapping[str, Any], figure: str) -> float | None:
-    """A figure of a result's mapping by its name: ``LATENCY.FIGURE``, ``SECTION.NAME``, or a total; None
-    where there is none."""
-    section, dot, name = figure.partition(".")
+    """A figure of a result's mapping by its name: ``LATENCY.FIGURE``, ``SECTION.NAME``, ``FIGURE`` of what
+    `named` gives, or a total; None where there is none."""
     found: Any = result
-    path = ("totals", figure) if not dot else (section, name)
-    for key in ("latency", *path) if dot and section in LATENCIES else path:
+    for key in _path(figure):
         found = found.get(key) if isinstance(found, Mapping) else None
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def _path(figure: str) -> tuple[str, ...]:
+    parts = parse_named(figure)
+    if parts is not None:
+        section, name, last = parts
+        is_timed = section == "step" and last not in STEP_COUNTS
+        return (f"{section}s", name, *(("latency",) if is_timed else ()), last)
+    section, dot, name = figure.partition(".")
+    if not dot:
+        return ("totals", figure)
+    return ("latency", section, name) if section in LATENCIES else (section, name)

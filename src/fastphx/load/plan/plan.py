@@ -232,6 +232,8 @@ class Plan:
     """The part of what was due that may not be sent; not in a storm."""
     allow_missing: float = _key(part, 0.1)
     """The part of the expected deliveries that may be missing."""
+    allow_failed: float = _key(part, 0.1)
+    """The part of the visits of a journey that may fail."""
     seed: int = _key(_number, 0)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What must hold of a result: ``rtt.p99<50ms``, ``lost==0``, ``client.cpu_s<20``."""
+"""What must hold of a result: ``rtt.p99<50ms``, ``lost==0``, ``step["push echo"].p95<50ms``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ from typing import Any, Self
 
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.figures import LATENCIES, SECTIONS, figure_of, names_in
+from fastphx.load.plan.figures import (
+    LATENCIES,
+    LATENCY_FIGURES,
+    NAMED_SECTIONS,
+    SECTIONS,
+    figure_of,
+    names_in,
+    parse_named,
+)
 
 _EXPRESSION = re.compile(
-    r"\s*([a-z_][a-z0-9_.]*)\s*(<=|>=|==|!=|<|>)\s*(\d+(?:\.\d+)?(?:e-?\d+)?)\s*"
+    r'\s*([a-z_][a-z0-9_.]*|(?:step|check)\["(?:[^"\\]|\\.)*"\]\.\w+)'
+    r"\s*(<=|>=|==|!=|<|>)\s*(\d+(?:\.\d+)?(?:e-?\d+)?)\s*"
     r"(ns|us|µs|ms|s|m|h|%|KB|MB|GB|KiB|MiB|GiB|/s)?\s*"
 )
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -35,15 +44,20 @@ _SIZES = ("KB", "MB", "GB", "KiB", "MiB", "GiB")
 def _units_of(figure: str) -> tuple[str, ...]:
     """The units that a limit of *figure* may have; a count has none."""
     section, _, name = figure.rpartition(".")
-    if section in LATENCIES:
+    if _is_timed(section, name):
         return () if name == "count" else _TIMES
     if name.endswith("_per_s"):
         return ("/s",)
     if "bytes" in name and section:
         return _SIZES
-    if "share" in name:
+    if "share" in name or (name.endswith("rate") and parse_named(figure)):
         return ("%",)
     return _TIMES if name.endswith("_s") or "_s_per_" in name else ()
+
+
+def _is_timed(section: str, name: str) -> bool:
+    """Whether *name* is a figure of a latency: of *section*, or of the step that *section* names."""
+    return section in LATENCIES or (section.startswith("step[") and name in LATENCY_FIGURES)
 
 
 def _check_unit(text: str, figure: str, number: str, unit: str | None) -> None:
@@ -53,7 +67,8 @@ def _check_unit(text: str, figure: str, number: str, unit: str | None) -> None:
     if unit is not None and unit not in units:
         known = f"{', '.join(units)}" if units else "no unit: it is a count"
         raise PlanError(f"the threshold {clip(text)}: {figure} takes {known}")
-    if unit is None and float(number) and figure.rpartition(".")[0] in LATENCIES and units:
+    section, _, name = figure.rpartition(".")
+    if unit is None and float(number) and _is_timed(section, name) and units:
         raise PlanError(f"the threshold {clip(text)}: {number} has no unit: write {number}ms or {number}s")
     if units == ("%",) and float(number) > (100 if unit else 1):
         raise PlanError(f"the threshold {clip(text)} is above the whole: write it like 95%")
@@ -64,8 +79,9 @@ class Threshold:
     """One expression: a figure of the result, a comparison, and a number with a unit.
 
     A figure is ``LATENCY.FIGURE`` (``rtt.p99``), ``SECTION.NAME`` (``client.rss_bytes_per_connection``,
-    ``throughput.replies_per_s``), or a total (``lost``). ``%`` is a hundredth. A latency's limit needs a
-    unit, unless it is 0.
+    ``throughput.replies_per_s``), of one step or check of a journey, whose name is written as a JSON string
+    (``step["push echo"].p95``, ``check["echoed"].rate``), or a total (``lost``). ``%`` is a hundredth. A
+    latency's limit needs a unit, unless it is 0.
     """
 
     expr: str
@@ -79,20 +95,11 @@ class Threshold:
         """Raises PlanError where it is no such expression."""
         match = _EXPRESSION.fullmatch(text)
         if match is None:
-            raise PlanError(f"the threshold {clip(text)} is not like rtt.p99<50ms or lost==0")
-        figure, comparison, number, unit = match.groups()
-        section, dot, name = figure.partition(".")
-        names = names_in(section)
-        if dot and names is None:
-            known = ", ".join((*LATENCIES, *SECTIONS))
-            raise PlanError(f"the threshold {clip(text)}: there are {known}, and totals by name")
-        if dot and names is not None and name not in names:
-            raise PlanError(f"the threshold {clip(text)}: {section} has {', '.join(names)}")
-        totals = SECTIONS["totals"]
-        if not dot and figure not in totals:
             raise PlanError(
-                f"the threshold {clip(text)}: {figure} is no total: there are {', '.join(totals)}"
+                f'the threshold {clip(text)} is not like rtt.p99<50ms, lost==0 or step["push echo"].p95<50ms'
             )
+        figure, comparison, number, unit = match.groups()
+        (_check_named if "[" in figure else _check_figure)(text, figure)
         _check_unit(text, figure, number, unit)
         return cls(text.strip(), figure, comparison, float(number) * _UNITS[unit], unit)
 
@@ -105,14 +112,48 @@ class Threshold:
 
     @property
     def latency(self) -> tuple[str, str] | None:
-        """The latency and its figure that have an upper limit here; None for any other threshold."""
+        """The latency (``rtt``, ``step["push echo"]``) and its figure that have an upper limit here; None for
+        any other threshold."""
         section, _, name = self.figure.rpartition(".")
-        is_limited = section in LATENCIES and name != "count" and self.comparison in ("<", "<=")
+        is_limited = _is_timed(section, name) and name != "count" and self.comparison in ("<", "<=")
         return (section, name) if is_limited else None
+
+    @property
+    def named(self) -> tuple[str, str] | None:
+        """``step`` or ``check``, and the name of the one that it is about; None for any other threshold."""
+        parts = parse_named(self.figure)
+        return None if parts is None else parts[:2]
 
     def holds_for(self, value: float) -> bool:
         """Whether *value* would hold."""
         return _COMPARE[self.comparison](value, self.limit)
+
+
+def _check_named(text: str, figure: str) -> None:
+    """Raises PlanError where *figure* is none of a step or a check."""
+    parts = parse_named(figure)
+    if parts is None:
+        raise PlanError(
+            f"the threshold {clip(text)}: the name is no JSON string: "
+            'write a quote in it as \\", a backslash as \\\\'
+        )
+    section, _, name = parts
+    if name not in NAMED_SECTIONS[section]:
+        raise PlanError(f"the threshold {clip(text)}: a {section} has {', '.join(NAMED_SECTIONS[section])}")
+
+
+def _check_figure(text: str, figure: str) -> None:
+    """Raises PlanError where there is no such latency, section or total."""
+    section, dot, name = figure.partition(".")
+    names = names_in(section)
+    if dot and names is None:
+        known = ", ".join((*LATENCIES, *SECTIONS, *(f'{each}["NAME"]' for each in NAMED_SECTIONS)))
+        raise PlanError(f"the threshold {clip(text)}: there are {known}, and totals by name")
+    if dot and names is not None and name not in names:
+        raise PlanError(f"the threshold {clip(text)}: {section} has {', '.join(names)}")
+    totals = SECTIONS["totals"]
+    if not dot and figure not in totals:
+        raise PlanError(f"the threshold {clip(text)}: {figure} is no total: there are {', '.join(totals)}")
 
 
 def shown_value(checked: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from fastphx.load.result.result import Result
 
 
 def write_json(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:
-    """Write ``fastphx.load/1``. Raises OSError."""
+    """Write ``fastphx.load/2``. Raises OSError."""
     try:
         text = orjson.dumps(dict(mapping), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     except TypeError:
@@ -24,6 +24,6 @@ def write_json(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of ``fastphx.load/1``, which ships in the package."""
+    """The JSON Schema of ``fastphx.load/2``, which ships in the package."""
     loaded: dict[str, Any] = orjson.loads(files(__package__).joinpath("schema.json").read_bytes())
     return loaded

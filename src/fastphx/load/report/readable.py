@@ -45,11 +45,13 @@ def per_second(value: float) -> str:
 
 def shown(figure: str, value: float) -> str:
     """A figure's value for people."""
-    if figure.endswith("_per_s"):
-        return per_second(value)
-    if "bytes" in figure:
-        return size(value)
     name = figure.rpartition(".")[2]
+    if name.endswith("_per_s"):
+        return per_second(value)
+    if "bytes" in name:
+        return size(value)
+    if name in ("rate", "error_rate"):
+        return f"{100 * value:.4g} %"
     if name.endswith("_s") or "_s_" in name or name in LATENCY_FIGURES[1:]:
         return seconds(value)
     return count(value) if value == int(value) else _digits(value)

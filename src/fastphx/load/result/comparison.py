@@ -12,8 +12,17 @@ import orjson
 
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.figures import HIGHER_IS_BETTER, LOWER_IS_BETTER, figure_of
+from fastphx.load.plan.figures import (
+    HIGHER_IS_BETTER,
+    LOWER_IS_BETTER,
+    STEP_LOWER_IS_BETTER,
+    figure_of,
+    named,
+)
 from fastphx.load.result.result import SCHEMA
+
+SCHEMAS = ("fastphx.load/1", SCHEMA)
+"""What can be compared; the older has no journeys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,7 @@ def read_result(path: Path) -> dict[str, Any]:
         raise PlanError(f"{clip(str(path))} cannot be read ({error.strerror})") from None
     except ValueError:
         raise PlanError(f"{clip(str(path))} is not JSON") from None
-    if not isinstance(result, dict) or result.get("schema") != SCHEMA:
+    if not isinstance(result, dict) or result.get("schema") not in SCHEMAS:
         raise PlanError(f"{clip(str(path))} is not a result of `fastphx load --json` ({SCHEMA})")
     return result
 
@@ -50,7 +59,7 @@ def compare(base: Mapping[str, Any], new: Mapping[str, Any], tolerance: float) -
     """The figures that both results have. One is worse where it is beyond the base by more than *tolerance*
     (0.05: 5 %)."""
     compared = []
-    for figure in LOWER_IS_BETTER + HIGHER_IS_BETTER:
+    for figure in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER, *_of_steps(base, new)):
         before, after = figure_of(base, figure), figure_of(new, figure)
         if before is None or after is None or before == after == 0:
             continue
@@ -60,3 +69,12 @@ def compare(base: Mapping[str, Any], new: Mapping[str, Any], tolerance: float) -
             is_worse = after > before * (1 + tolerance)
         compared.append(Compared(figure, before, after, is_worse))
     return compared
+
+
+def _of_steps(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The figures of the steps that both journeys have."""
+    before, after = base.get("steps"), new.get("steps")
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return []
+    both = [name for name in before if name in after]
+    return [f"{named('step', name)}.{figure}" for name in both for figure in STEP_LOWER_IS_BETTER]

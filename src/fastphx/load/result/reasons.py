@@ -9,8 +9,13 @@ from fastphx.foreign_text import clipped
 MAX_REASONS = 50
 """Different reasons that are kept for each kind of failure; the rest is counted as "other"."""
 MAX_REASON_CHARS = 200
+OTHER = "other"
 LOCAL = "local"
 """The kind of those connect errors that are this machine's own: it ran out of ports, open files or memory."""
+SCRIPT = "script"
+"""The kind of what a script raised by a fault of its own."""
+ROWS = "rows"
+"""The kind of visits that found no row of the data that no other visit had."""
 
 
 class Reasons:
@@ -22,7 +27,7 @@ class Reasons:
     def add(self, kind: str, reason: str) -> None:
         reason = clipped(reason, MAX_REASON_CHARS)
         of_kind = self.counts.setdefault(kind, Counter())
-        of_kind[reason if reason in of_kind or len(of_kind) < MAX_REASONS else "other"] += 1
+        of_kind[reason if reason in of_kind or len(of_kind) < MAX_REASONS else OTHER] += 1
 
     def take(self) -> dict[str, dict[str, int]]:
         taken = {kind: dict(counts) for kind, counts in self.counts.items()}

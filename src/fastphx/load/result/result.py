@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastphx.load.plan.figures import COUNTS, GAUGES, LATENCIES, LOST, MESSAGES, PERCENTILES
+from fastphx.load.plan.figures import (
+    COUNTS,
+    GAUGES,
+    JOURNEY_COUNTS,
+    JOURNEY_GAUGES,
+    JOURNEY_LATENCIES,
+    LATENCIES,
+    LOST,
+    MESSAGES,
+    PERCENTILES,
+    VISITS,
+    named,
+)
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.threshold import Threshold, shown_value
-from fastphx.load.result.goals import missed_goals
+from fastphx.load.result.abstract_histogram import AbstractHistogram
+from fastphx.load.result.goals import missed_goals, missed_visits
 from fastphx.load.result.histogram import Histogram
-from fastphx.load.result.reasons import LOCAL
+from fastphx.load.result.latency import latency_mapping
+from fastphx.load.result.reasons import LOCAL, ROWS
 from fastphx.load.result.series import Second
+from fastphx.load.result.steps import Check, Step, add_checks, add_steps, main_failure, nearest
 from fastphx.load.scenarios import scenario_class
 
-SCHEMA = "fastphx.load/1"
+SCHEMA = "fastphx.load/2"
 EXIT_CODES = {"ok": 0, "thresholds_failed": 99, "invalid": 4, "failed": 5, "interrupted": 130}
 EXIT_NO_CONNECTION = 3
 OPENING = ("connect", "join")
-FROM_DUE = ("rtt", "delivery")
+FROM_DUE = ("rtt", "delivery", "visit")
+MAX_UNSENT_VISITS = 0.01
+"""Visits that were due and could not begin: from more than this part on they are not the plan's load."""
+ANSWERED = "status "
+"""How the reasons of what was answered begin: with the status of a reply or of HTTP."""
+MAX_NOTED = 3
+"""Steps that one note names."""
 LARGE_PART = 0.25
 """From this part of a reported figure on, what else made it is told beside it."""
 MIN_LAG_SHOWN_S = 0.001
@@ -28,20 +50,6 @@ MIN_LAG_SHOWN_S = 0.001
 TAKEN = 0.1
 """From this part of the time without a core on, others had the CPU."""
 BUSY = 0.5
-
-
-def latency_mapping(histogram: Histogram) -> dict[str, float]:
-    """The figures of a histogram in seconds, as HdrHistogram gives them; only ``count`` where it is empty."""
-    if not histogram.count:
-        return {"count": 0}
-    figures: dict[str, float] = {
-        "count": histogram.count,
-        "mean": histogram.mean_ns / 1e9,
-        "min": histogram.min_ns / 1e9,
-    }
-    figures |= {name: histogram.percentile_ns(level) / 1e9 for name, level in PERCENTILES.items()}
-    figures["max"] = histogram.max_ns / 1e9
-    return figures
 
 
 def _shown_s(seconds: float) -> str:
@@ -103,6 +111,16 @@ class Result:
     gauges: dict[str, int] = field(default_factory=lambda: dict.fromkeys(GAUGES, 0))
     """As the last merged second left them."""
     seconds: dict[int, Second] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    """What the users of a journey did, by name."""
+    checks: dict[str, Check] = field(default_factory=dict)
+    """What they found to be so or not, by name."""
+
+    def __post_init__(self) -> None:
+        self.is_journey = scenario_class(self.plan.scenario).is_journey
+        if self.is_journey:
+            self.counts.update(dict.fromkeys(JOURNEY_COUNTS, 0))
+            self.gauges.update(dict.fromkeys(JOURNEY_GAUGES, 0))
 
     # -- merging
 
@@ -114,7 +132,13 @@ class Result:
         for kind, reasons in line["reasons"].items():
             self.reasons.setdefault(kind, Counter()).update(reasons)
         self.cpu_s += line["cpu_s"]
-        self.seconds.setdefault(second, Second(second)).add(line)
+        self.add_steps(line)
+        self.seconds.setdefault(second, Second(second, is_journey=self.is_journey)).add(line)
+
+    def add_steps(self, line: dict[str, Any]) -> None:
+        """Add the steps and checks of a line, which may have nothing else."""
+        add_steps(self.steps, line.get("steps", {}))
+        add_checks(self.checks, line.get("checks", {}))
 
     def add_steps(self, line: dict[str, Any]) -> None:
         """Add what a line of a journey says of its steps and checks."""
@@ -166,15 +190,41 @@ class Result:
 
     @property
     def totals(self) -> dict[str, int]:
-        """Every count by name."""
+        """Every count by name; those of visits stand in `visits`."""
         return {
-            **self.counts,
+            **{name: count for name, count in self.counts.items() if name not in JOURNEY_COUNTS},
             "expected_deliveries": self.expected_deliveries,
             "missing_deliveries": self.missing_deliveries,
             "surplus_deliveries": self.surplus_deliveries,
             "lost": self.lost,
             "alive_at_end": self.alive_at_end,
             "closed_by_script": self.closed_by_script,
+        }
+
+    @property
+    def visits(self) -> dict[str, int]:
+        """What the visits of a journey came to: ``due`` is ``begun`` and ``unsent``, and ``begun`` is ``ok``,
+        ``failed`` and ``cut``."""
+        return {name: self.counts[count] for name, count in VISITS.items()}
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether one connection succeeded, or in a journey one HTTP request."""
+        return bool(
+            self.counts["connections"]
+            or any(
+                step.ok or any(reason.startswith(ANSWERED) for reason in step.reasons)
+                for step in self.steps.values()
+            )
+        )
+
+    @property
+    def latencies(self) -> dict[str, Histogram]:
+        """What is timed in runs of this scenario, by name, empty or not."""
+        return {
+            name: self.histograms.get(name, Histogram())
+            for name in LATENCIES
+            if self.is_journey or name not in JOURNEY_LATENCIES
         }
 
     def storm_mapping(self) -> dict[str, Any]:
@@ -210,8 +260,8 @@ class Result:
         return histogram.percentile_ns(percentile) / 1e9 if histogram is not None else 0.0
 
     def own_lag_s(self, latency: str, figure: str) -> float:
-        """How late this machine itself was, at the same figure as one of *latency*: to wake, and behind its
-        schedule where the latency is timed from when it was due."""
+        """How late this machine itself was, at the same figure as one of *latency* (or of a step): to wake,
+        and behind its schedule where the latency is timed from when it was due."""
         is_before_run = latency in OPENING and scenario_class(self.plan.scenario).holds
         woken = self.opening_lag if is_before_run else self.run_lag
         behind = self.histograms.get("schedule_lag") if latency in FROM_DUE else None
@@ -227,8 +277,8 @@ class Result:
     def own_lag(self) -> dict[str, dict[str, float]]:
         """The own lag by latency and figure, in seconds, where it is a large part of what is reported."""
         found: dict[str, dict[str, float]] = {}
-        for name in LATENCIES:
-            figures = latency_mapping(self.histograms.get(name, Histogram()))
+        for name, histogram in self._timed():
+            figures = latency_mapping(histogram)
             for figure in (*PERCENTILES, "max"):
                 lag_s = self.own_lag_s(name, figure) if figure in figures else 0.0
                 # A wake that was later than the whole figure has not met it.
@@ -237,19 +287,28 @@ class Result:
                     found.setdefault(name, {})[figure] = lag_s
         return found
 
+    def _timed(self) -> Iterator[tuple[str, AbstractHistogram]]:
+        """Every latency, and those of the steps as thresholds name them."""
+        yield from self.latencies.items()
+        for step in self.steps.values():
+            yield named("step", step.name), step.latency
+
     @property
     def notes(self) -> list[str]:
         """What a reader of the figures should know, a sentence each, whatever the outcome is."""
         notes = []
         large = {name: figures["p99"] for name, figures in self.own_lag.items() if "p99" in figures}
         if large:
-            p99s = (
-                f"{LATENCIES[name]} ({_shown_s(self.histograms[name].percentile_ns(99) / 1e9)})"
+            histograms = dict(self._timed())
+            p99s = [
+                f"{LATENCIES.get(name, name)} ({_shown_s(histograms[name].percentile_ns(99) / 1e9)})"
                 for name in large
-            )
+            ]
+            shown = len([name for name in large if name in LATENCIES]) + MAX_NOTED
+            more = f" and {len(p99s) - shown} more steps" if len(p99s) > shown else ""
             notes.append(
                 f"this machine's own lag is {_shown_s(max(large.values()))} at p99, which is a large part of "
-                f"the p99 of {', '.join(p99s)}: the server took less"
+                f"the p99 of {', '.join(p99s[:shown])}{more}: the server took less"
             )
         counts = self.run_counts
         behind = counts["pushes"] - counts["replies"] - counts["error_replies"] - sum(counts[n] for n in LOST)
@@ -278,6 +337,18 @@ class Result:
             reasons.append(
                 f"this machine ran out: {failed}({self.main_reason(LOCAL)}): --source gives more ports, "
                 "ulimit -n more files"
+            )
+        if rows := self.reasons.get(ROWS):
+            reasons.append(
+                f"the data ran out: {rows.total():,} visits found no row that no other visit had: give more "
+                "rows, or fewer users"
+            )
+        due, unsent = self.counts["arrivals"], self.counts["unsent"]
+        if self.is_journey and unsent > MAX_UNSENT_VISITS * due:
+            reasons.append(
+                f"{unsent:,} of {due:,} visits were due and could not begin (the limit is "
+                f"{100 * MAX_UNSENT_VISITS:g} %): as many users as may be were under way: raise --users, or "
+                "lower --arrivals"
             )
         lag_s = self.lag_s("schedule_lag", 99)
         if lag_s > plan.max_schedule_lag_s:
@@ -320,13 +391,14 @@ class Result:
         """A sentence for each latency threshold that failed, and that this machine's own stalls could have
         broken: less the own lag, and where not even the fastest was slower than the limit, it would hold."""
         sentences = []
+        histograms = dict(self._timed())
         for checked in self.thresholds:
             threshold = Threshold.parse(checked["expr"])
             if checked["ok"] or checked["value"] is None or threshold.latency is None:
                 continue
             name, figure = threshold.latency
             lag_s = self.own_lag_s(name, figure)
-            fastest_s = self.histograms[name].min_ns / 1e9
+            fastest_s = histograms[name].min_ns / 1e9
             if lag_s and threshold.holds_for(max(checked["value"] - lag_s, fastest_s)):
                 sentences.append(
                     f"threshold {checked['expr']} says nothing about the server: it is "
@@ -341,14 +413,18 @@ class Result:
     @property
     def missed_goals(self) -> list[str]:
         """What was lost beyond what the plan allows, a sentence each; looked at where the schedule ran."""
-        return missed_goals(self.plan, self.totals, self.reasons) if self.run_s else []
+        if not self.run_s:
+            return []
+        if self.is_journey:
+            return missed_visits(self.plan, self.visits, self.steps)
+        return missed_goals(self.plan, self.totals, self.reasons)
 
     @property
     def outcome(self) -> str:
         """``ok``, ``thresholds_failed``, ``invalid``, ``failed`` or ``interrupted``."""
         if self.interrupted:
             return "interrupted"
-        if self.failures or not (self.counts["connections"] or self.ran_out):
+        if self.failures or not (self.was_answered or self.ran_out):
             return "failed"
         if self.invalid_reasons:
             return "invalid"
@@ -367,7 +443,7 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        if self.outcome == "failed" and not self.failures and not self.counts["connections"]:
+        if self.outcome == "failed" and not self.failures and not self.was_answered:
             return EXIT_NO_CONNECTION
         return EXIT_CODES[self.outcome]
 
@@ -381,22 +457,36 @@ class Result:
     def _reasons(self) -> list[str]:
         if self.failures:
             return self.failures
-        if not (self.counts["connections"] or self.ran_out):
+        if not (self.was_answered or self.ran_out):
             if self.interrupted and not self.counts["connect_errors"]:
                 return []
-            return [
-                f"not one of {self.plan.connections} connections succeeded: {self.main_reason('connect')}"
-            ]
+            return [self._why_not_answered()]
         if self.invalid_reasons:
             return [f"INVALID: {reason}" for reason in self.invalid_reasons]
         excused = self.excused
         failed = [
             f"threshold {each['expr']} failed: "
-            + ("nothing was counted for it" if each["value"] is None else f"it is {shown_value(each)}")
+            + (self._why_no_value(each) if each["value"] is None else f"it is {shown_value(each)}")
             for each in self._failed_thresholds
             if not any(sentence.startswith(f"threshold {each['expr']} ") for sentence in excused)
         ]
         return [*self.missed_goals, *failed, *(f"INVALID: {sentence}" for sentence in excused)]
+
+    def _why_not_answered(self) -> str:
+        if not self.is_journey:
+            return f"not one of {self.plan.connections} connections succeeded: {self.main_reason('connect')}"
+        why = main_failure(self.steps) or self.main_reason("connect")
+        return f"not one connection or HTTP request of {self.counts['visits']:,} visits was answered: {why}"
+
+    def _why_no_value(self, checked: dict[str, Any]) -> str:
+        about = Threshold.parse(checked["expr"]).named
+        if about is None:
+            return "nothing was counted for it"
+        kind, name = about
+        names: dict[str, Any] = self.steps if kind == "step" else self.checks
+        if name in names:
+            return f"none of its {kind}s has ended ok" if kind == "step" else "nothing was counted for it"
+        return f"no {kind} of that name ran: {nearest(name, names) or f'there were no {kind}s'}"
 
     def main_reason(self, kind: str) -> str:
         """The most frequent reason of a kind of failure."""
@@ -404,7 +494,7 @@ class Result:
         return reasons.most_common(1)[0][0] if reasons else "no attempt has ended"
 
     def to_mapping(self) -> dict[str, Any]:
-        """The result as ``fastphx.load/1``."""
+        """The result as ``fastphx.load/2``."""
         return {
             "schema": SCHEMA,
             "outcome": self.outcome,
@@ -438,7 +528,8 @@ class Result:
         """What thresholds and comparisons look at."""
         return {
             "totals": self.totals,
-            "latency": {name: latency_mapping(self.histograms.get(name, Histogram())) for name in LATENCIES},
+            **self._journey_figures(),
+            "latency": {name: latency_mapping(histogram) for name, histogram in self.latencies.items()},
             "throughput": {
                 "duration_s": self.run_s,
                 "pushes_per_s": (self.run_counts["pushes"] + self.run_counts["casts"]) / self.run_s
@@ -446,20 +537,43 @@ class Result:
                 else 0.0,
                 "replies_per_s": self.run_counts["replies"] / self.run_s if self.run_s else 0.0,
                 "deliveries_per_s": self.run_counts["deliveries"] / self.run_s if self.run_s else 0.0,
+                **(
+                    {"visits_per_s": self.run_counts["visits_ok"] / self.run_s if self.run_s else 0.0}
+                    if self.is_journey
+                    else {}
+                ),
             },
-            "client": {
-                "workers": self.workers,
-                "cpu_s": self.cpu_s,
-                "run_cpu_s": self.run_cpu_s,
-                "cpu_share_max": self.run_cpu_share,
-                "cpu_s_per_message": self.run_cpu_s / self.messages if self.messages else 0.0,
-                "rss_bytes": self.rss_bytes,
-                "own_rss_bytes": self.own_rss_bytes,
-                "rss_bytes_per_connection": self.rss_bytes_per_connection,
-                "schedule_lag_p99_s": self.lag_s("schedule_lag", 99),
-                "loop_lag_max_s": self.run_loop_lag_s,
-                "waited_share_max": self.run_waited_share,
-                "stolen_share": self.run_stolen_share,
-            },
+            "client": self._client_mapping(),
             **({"storm": self.storm_mapping()} if scenario_class(self.plan.scenario).has_herd else {}),
         }
+
+    def _journey_figures(self) -> dict[str, Any]:
+        if not self.is_journey:
+            return {}
+        return {
+            "visits": self.visits,
+            "steps": {name: step.to_mapping() for name, step in self.steps.items()},
+            "checks": {name: check.to_mapping() for name, check in self.checks.items()},
+        }
+
+    def _client_mapping(self) -> dict[str, Any]:
+        mapping: dict[str, Any] = {
+            "workers": self.workers,
+            "cpu_s": self.cpu_s,
+            "run_cpu_s": self.run_cpu_s,
+            "cpu_share_max": self.run_cpu_share,
+            "cpu_s_per_message": self.run_cpu_s / self.messages if self.messages else 0.0,
+            "rss_bytes": self.rss_bytes,
+            "own_rss_bytes": self.own_rss_bytes,
+            "rss_bytes_per_connection": self.rss_bytes_per_connection,
+            "schedule_lag_p99_s": self.lag_s("schedule_lag", 99),
+            "loop_lag_max_s": self.run_loop_lag_s,
+            "waited_share_max": self.run_waited_share,
+            "stolen_share": self.run_stolen_share,
+        }
+        if self.is_journey:
+            ended = sum(step.ok + step.errors for step in self.steps.values())
+            mapping["cpu_s_per_step"] = self.run_cpu_s / ended if ended else 0.0
+            # A journey's sockets come and go: the plan has no number of them.
+            del mapping["rss_bytes_per_connection"]
+        return mapping

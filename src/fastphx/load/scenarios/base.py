@@ -23,6 +23,8 @@ class Scenario:
     counts_events: ClassVar[bool] = False
     has_herd: ClassVar[bool] = False
     """The server is disturbed, and how the connections return is timed."""
+    is_journey: ClassVar[bool] = False
+    """Users make visits, which count steps and checks."""
     topic_names: ClassVar[frozenset[str]] = frozenset({"i", "row"})
 
     def __init__(self, plan: Plan) -> None:
