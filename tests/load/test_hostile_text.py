@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from xml.etree import ElementTree as ET
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from fastphx.load.plan.plan import Plan
@@ -20,13 +23,20 @@ from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
 from tests.test_foreign_text import HOSTILE
 
+from .journey_lines import step
+
 MAX_GROWTH_BYTES = 20_000
 
 
+pytestmark = pytest.mark.usefixtures("journeys")
+
+
 def result_that_quotes(text: str) -> Result:
-    """A result in which *text* stands wherever a server's text can."""
-    result = Result(Plan(thresholds=("lost==0",)))
+    """A result in which *text* stands wherever a server's text, or a script's, can."""
+    result = Result(Plan(scenario="journey", thresholds=("lost==0", 'check["x"].rate>1%')))
     result.counts["connections"] = 1
+    steps = {text: step(1.0, reasons={text: 3}), "join room": step(reasons={text: 1})}
+    result.add_steps({"steps": steps, "checks": {text: [1, 1]}})
     result.histograms["rtt"] = Histogram()
     result.histograms["rtt"].record(1_000_000)
     result.failures.append(f"the server said {text}")
@@ -37,12 +47,18 @@ def result_that_quotes(text: str) -> Result:
     return result
 
 
-@pytest.fixture(scope="module")
-def plain_page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("plain") / "r.html"
-    result = result_that_quotes("plain")
-    write_html(result, result.to_mapping(), path)
-    return path.read_text(encoding="utf-8")
+@pytest.fixture
+def plain_page(journeys: None) -> str:
+    return page_that_quotes("plain")
+
+
+@cache
+def page_that_quotes(text: str) -> str:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "r.html")
+        result = result_that_quotes(text)
+        write_html(result, result.to_mapping(), path)
+        return path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -68,7 +84,14 @@ def test_each_report_holds_it_as_text(text: str, plain_page: str, tmp_path: Path
     summary(result.to_mapping(), Console(file=terminal, width=200))
     assert all(line.isprintable() for line in terminal.getvalue().splitlines())
     assert len(terminal.getvalue()) < 20_000
-    assert exposition(result) == exposition(result_that_quotes("plain"))
+
+    figures, plain = exposition(result), exposition(result_that_quotes("plain"))
+    samples, expected = (
+        [len(family.samples) for family in text_string_to_metric_families(each)] for each in (figures, plain)
+    )
+    assert samples == expected
+    assert all(each.isprintable() for each in figures.splitlines())
+    assert len(figures) < len(plain) + MAX_GROWTH_BYTES
 
 
 def test_a_report_that_cannot_be_made_does_not_take_the_others_with_it(

@@ -183,7 +183,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @_file("html", "Write a report that opens offline in a browser.")
 @_file("junit", "Write the thresholds as JUnit XML.")
 @_file("markdown", "Append a summary for a CI step's page.")
-@_file("hgrm", "Write the RTT's (fanout: the delivery's) percentile distribution.")
+@_file("hgrm", "Write the RTT's (fanout: the delivery's) percentile distribution; of a journey the visit's.")
 @click.option(
     "--prometheus",
     type=click.IntRange(0, 65535),
@@ -255,7 +255,7 @@ async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet
             exporter.close()
     mapping = result.to_mapping()
     problems = write_reports(result, mapping, paths)
-    if not quiet and result.counts["connections"]:
+    if not quiet and result.was_answered:
         # The run itself needs no tables, and the worker processes have ended.
         from rich.console import Console
 

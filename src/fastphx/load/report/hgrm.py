@@ -13,7 +13,7 @@ from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
 
 MILLISECOND_NS = 1e6
-PREFERRED = ("rtt", "delivery", "rejoin", "join")
+PREFERRED = ("visit", "rtt", "delivery", "rejoin", "join")
 
 
 def main_latency(result: Result) -> str:

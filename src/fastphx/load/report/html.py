@@ -14,13 +14,23 @@ from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, html_text
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import Threshold
+from fastphx.load.report.journey import (
+    CHECK_COLUMNS,
+    MAX_ROWS_SHOWN,
+    STEP_COLUMNS,
+    check_cells,
+    percent,
+    reasons_of,
+    step_cells,
+    sums,
+)
 from fastphx.load.report.readable import count, latency, per_second, seconds, shown, size
 from fastphx.load.result.hdr import to_hdr
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
 
 TICKS_PER_HALF_DISTANCE = 5
-MAX_ROWS_SHOWN = 100
+MAX_REASONS_CHARS = 700
 
 
 def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
@@ -31,7 +41,7 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
         "distributions": {
             title: distribution(result.histograms[name])
             for name, title in LATENCIES.items()
-            if result.histograms.get(name, Histogram()).count
+            if name in result.histograms and result.histograms[name].count
         },
     }
     parts = {
@@ -44,8 +54,10 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
         + "".join(
             f"<p class=quiet>note: {html_text(note, MAX_SENTENCE_CHARS)}</p>" for note in mapping["notes"]
         ),
+        "RATE": "Visits and steps" if "visits" in mapping else "Messages",
         "TILES": _tiles(mapping),
         "LATENCIES": _latencies(mapping),
+        "JOURNEY": _journey(mapping),
         "TOTALS": _rows((name.replace("_", " "), count(value)) for name, value in mapping["totals"].items()),
         "SCENARIO": _storm(mapping) + _topics(mapping) + _events(mapping),
         "THRESHOLDS": _thresholds(mapping),
@@ -74,6 +86,8 @@ def distribution(histogram: Histogram) -> list[list[float]]:
 
 
 def _tiles(mapping: Mapping[str, Any]) -> str:
+    if "visits" in mapping:
+        return _shown_tiles(_journey_tiles(mapping))
     totals, throughput, client = mapping["totals"], mapping["throughput"], mapping["client"]
     tiles = [("connections", count(totals["connections"]))]
     for name in ("rtt", "delivery", "rejoin", "connect"):
@@ -90,6 +104,26 @@ def _tiles(mapping: Mapping[str, Any]) -> str:
         tiles.append(("lost", count(totals["lost"])))
     tiles.append(("disconnects", count(totals["disconnects"])))
     tiles.append(("memory a socket", size(client["rss_bytes_per_connection"])))
+    return _shown_tiles(tiles)
+
+
+def _journey_tiles(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
+    visits, checks = mapping["visits"], mapping["checks"].values()
+    tiles = [
+        ("visits ok", count(visits["ok"])),
+        ("visits", per_second(mapping["throughput"]["visits_per_s"])),
+        ("visit p99", seconds(mapping["latency"]["visit"].get("p99"))),
+        ("visits failed", count(visits["failed"])),
+        ("visits unsent", count(visits["unsent"])),
+        ("step errors", count(sum(step["errors"] for step in mapping["steps"].values()))),
+    ]
+    if checks:
+        passed, failed = (sum(check[name] for check in checks) for name in ("passed", "failed"))
+        tiles.append(("checks passed", percent(passed / (passed + failed)) if passed + failed else "-"))
+    return tiles
+
+
+def _shown_tiles(tiles: list[tuple[str, str]]) -> str:
     return "".join(
         f"<div><b>{html_text(value)}</b><span>{html_text(name)}</span></div>" for name, value in tiles
     )
@@ -109,6 +143,25 @@ def _latencies(mapping: Mapping[str, Any]) -> str:
         if figures["count"]
     )
     return f"<table class=wide><tr><th></th><th>count</th>{head}</tr>{rows}</table>"
+
+
+def _journey(mapping: Mapping[str, Any]) -> str:
+    if "visits" not in mapping:
+        return ""
+    steps, checks = mapping["steps"], mapping["checks"]
+    why = [(name, reasons_of(step), count(step["errors"])) for name, step in steps.items() if step["errors"]]
+    reasons = "".join(
+        f"<tr><th>{html_text(name)}</th><td>{html_text(reasons, MAX_REASONS_CHARS)}</td>"
+        f"<td>{number}</td></tr>"
+        for name, reasons, number in why[:MAX_ROWS_SHOWN]
+    )
+    totals = "".join(f"<p class=quiet>{html_text(line)}</p>" for line in sums(mapping))
+    return (
+        _wide("Steps", STEP_COLUMNS, {name: step_cells(mapping, name) for name in steps})
+        + (_section("Steps that failed", f"<table class=why>{reasons}</table>") if why else "")
+        + _wide("Checks", CHECK_COLUMNS, {name: check_cells(check) for name, check in checks.items()})
+        + _section("Sums", totals)
+    )
 
 
 def _storm(mapping: Mapping[str, Any]) -> str:
@@ -182,7 +235,10 @@ def _reasons(mapping: Mapping[str, Any]) -> str:
         for kind, reasons in mapping["reasons"].items()
         for reason, number in reasons.items()
     )
-    return f"<table>{rows}</table>" if rows else "<p class=quiet>Nothing failed.</p>"
+    nothing = (
+        "Nothing else" if any(step["errors"] for step in mapping.get("steps", {}).values()) else "Nothing"
+    )
+    return f"<table>{rows}</table>" if rows else f"<p class=quiet>{nothing} failed.</p>"
 
 
 def _rows(pairs: Any) -> str:

@@ -1,4 +1,4 @@
-"""JUnit XML for CI: a test case for the run, and one for each threshold."""
+"""JUnit XML for CI: a test case for the run, one for each check of a journey and one for each threshold."""
 
 from __future__ import annotations
 
@@ -24,12 +24,18 @@ def write_junit(_result: Result, mapping: Mapping[str, Any], path: Path) -> None
     )
     if failed_itself:
         _fail(run, mapping["outcome"], "; ".join(mapping["sentences"]))
+    checks = mapping.get("checks", {})
+    for name, check in checks.items():
+        case = ET.SubElement(suite, "testcase", classname=SUITE, name=xml_text(f"check {name}"), time="0")
+        # A check fails no visit and no run: what must hold of it is a threshold.
+        made = check["passed"] + check["failed"]
+        ET.SubElement(case, "system-out").text = f"{check['failed']} of {made} failed"
     for threshold in mapping["thresholds"]:
         case = ET.SubElement(suite, "testcase", classname=SUITE, name=visible(threshold["expr"]), time="0")
         if not threshold["ok"]:
             failures += 1
             _fail(case, "threshold", f"{threshold['expr']} does not hold: the value is {threshold['value']}")
-    suite.set("tests", str(1 + len(mapping["thresholds"])))
+    suite.set("tests", str(1 + len(checks) + len(mapping["thresholds"])))
     suite.set("failures", str(failures))
     suite.set("time", duration)
     ET.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)

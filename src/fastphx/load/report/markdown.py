@@ -9,6 +9,15 @@ from typing import Any
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, markdown_text, visible
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import shown_value
+from fastphx.load.report.journey import (
+    CHECK_COLUMNS,
+    MAX_ROWS_SHOWN,
+    STEP_COLUMNS,
+    check_cells,
+    reasons_of,
+    step_cells,
+    sums,
+)
 from fastphx.load.report.readable import count, latency, per_second, seconds, size
 from fastphx.load.result.result import Result
 
@@ -44,14 +53,21 @@ def markdown(mapping: Mapping[str, Any]) -> str:
         ("error replies", count(totals["error_replies"])),
         ("lost", count(totals["lost"])),
     ]
-    if totals["expected_deliveries"]:
+    if "visits" in mapping:
+        rows = [*_visits(mapping), ("connections", count(totals["connections"]))]
+    elif totals["expected_deliveries"]:
         received = f"{count(totals['deliveries'])} of {count(totals['expected_deliveries'])}"
         rows.append(("deliveries", received))
-    rows += [
-        ("CPU a message", seconds(client["cpu_s_per_message"])),
-        ("RSS a connection", size(client["rss_bytes_per_connection"])),
-    ]
+    if "visits" in mapping:
+        rows.append(("CPU a step", seconds(client["cpu_s_per_step"])))
+    else:
+        rows += [
+            ("CPU a message", seconds(client["cpu_s_per_message"])),
+            ("RSS a connection", size(client["rss_bytes_per_connection"])),
+        ]
     lines += [f"| {name} | {value} |" for name, value in rows]
+    if "visits" in mapping:
+        lines += _journey(mapping)
     if mapping["thresholds"]:
         lines += ["", "| threshold | value | |", "| --- | --: | --- |"]
         for each in mapping["thresholds"]:
@@ -60,6 +76,38 @@ def markdown(mapping: Mapping[str, Any]) -> str:
                 f"| {markdown_text(each['expr'])} | {value} | {'held' if each['ok'] else '**failed**'} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _visits(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
+    visits = mapping["visits"]
+    return [
+        ("visits ok", f"{count(visits['ok'])}, {per_second(mapping['throughput']['visits_per_s'])}"),
+        ("visits failed", count(visits["failed"])),
+        ("visits unsent", count(visits["unsent"])),
+    ]
+
+
+def _journey(mapping: Mapping[str, Any]) -> list[str]:
+    lines = ["", *(f"- {line}" for line in sums(mapping))]
+    steps = {
+        name: [*step_cells(mapping, name), markdown_text(reasons_of(step))]
+        for name, step in mapping["steps"].items()
+    }
+    lines += _named("step", (*STEP_COLUMNS, "why"), steps)
+    return lines + _named(
+        "check", CHECK_COLUMNS, {name: check_cells(each) for name, each in mapping["checks"].items()}
+    )
+
+
+def _named(what: str, columns: tuple[str, ...], rows: Mapping[str, list[str]]) -> list[str]:
+    if not rows:
+        return []
+    lines = ["", f"| {what} | {' | '.join(columns)} |", f"| --- |{' --: |' * len(columns)}"]
+    for name, cells in list(rows.items())[:MAX_ROWS_SHOWN]:
+        lines.append(f"| {markdown_text(name)} | {' | '.join(cells)} |")
+    if len(rows) > MAX_ROWS_SHOWN:
+        lines += ["", f"and {len(rows) - MAX_ROWS_SHOWN:,} more {what}s"]
+    return lines
 
 
 def write_markdown(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:

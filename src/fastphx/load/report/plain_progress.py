@@ -11,6 +11,8 @@ from fastphx.load.result.result import Result
 
 def progress_text(row: dict[str, Any]) -> str:
     """One second of a run in one line."""
+    if "visiting" in row:
+        return _journey_text(row)
     rtt = row.get("rtt", {})
     parts = [
         f"{count(row['connected'])} connected",
@@ -32,6 +34,25 @@ def progress_text(row: dict[str, Any]) -> str:
         parts.append(f"{count(row['lost'])} lost")
     if row["unsent"]:
         parts.append(f"{count(row['unsent'])} unsent")
+    return ", ".join(parts)
+
+
+def _journey_text(row: dict[str, Any]) -> str:
+    visit = row.get("visit", {})
+    parts = [
+        f"{count(row['visiting'])} visiting",
+        f"{per_second(row['visits_ok'])} visits",
+        f"{per_second(row['steps_ok'])} steps",
+    ]
+    if visit:
+        parts.append(f"visit p50 {seconds(visit['p50'])} p99 {seconds(visit['p99'])}")
+    titles = {
+        "step_errors": "step errors",
+        "visits_failed": "visits failed",
+        "disconnects": "disconnects",
+        "unsent": "unsent",
+    }
+    parts += [f"{count(row[name])} {title}" for name, title in titles.items() if row[name]]
     return ", ".join(parts)
 
 

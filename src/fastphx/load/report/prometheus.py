@@ -7,8 +7,8 @@ import contextlib
 from typing import Self
 
 from fastphx.errors import FastphxError
-from fastphx.load.plan.figures import LATENCIES
-from fastphx.load.result.histogram import Histogram
+from fastphx.foreign_text import label_text
+from fastphx.load.result.abstract_histogram import AbstractHistogram
 from fastphx.load.result.result import Result
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
@@ -23,15 +23,54 @@ def exposition(result: Result) -> str:
         lines += [f"# TYPE fastphx_{name}_total counter", f"fastphx_{name}_total {value}"]
     for name, value in result.gauges.items():
         lines += [f"# TYPE fastphx_{name} gauge", f"fastphx_{name} {value}"]
-    for name in LATENCIES:
-        histogram = result.histograms.get(name, Histogram())
+    for name, histogram in result.latencies.items():
         metric = f"fastphx_{name}_seconds"
-        lines.append(f"# TYPE {metric} summary")
-        for quantile in QUANTILES if histogram.count else ():
-            value_s = histogram.percentile_ns(100 * quantile) / 1e9
-            lines.append(f'{metric}{{quantile="{quantile}"}} {value_s:.9f}')
-        lines += [f"{metric}_sum {histogram.sum_ns / 1e9:.9f}", f"{metric}_count {histogram.count}"]
+        lines += [f"# TYPE {metric} summary", *_summary(metric, histogram)]
+    if result.is_journey:
+        lines += _steps(result) + _checks(result)
     return "\n".join(lines) + "\n"
+
+
+def _summary(metric: str, histogram: AbstractHistogram, label: str = "") -> list[str]:
+    """A summary's samples, with a label like ``step="join room"``."""
+    both, alone = (f",{label}", f"{{{label}}}") if label else ("", "")
+    lines = []
+    for quantile in QUANTILES if histogram.count else ():
+        value_s = histogram.percentile_ns(100 * quantile) / 1e9
+        lines.append(f'{metric}{{quantile="{quantile}"{both}}} {value_s:.9f}')
+    return [
+        *lines,
+        f"{metric}_sum{alone} {histogram.sum_ns / 1e9:.9f}",
+        f"{metric}_count{alone} {histogram.count}",
+    ]
+
+
+def _steps(result: Result) -> list[str]:
+    labels = {name: f'step="{label_text(name)}"' for name in result.steps}
+    lines = []
+    for figure in ("attempts", "ok", "errors", "cut", "bytes"):
+        metric = f"fastphx_step_{figure}_total"
+        lines.append(f"# TYPE {metric} counter")
+        lines += [
+            f"{metric}{{{labels[name]}}} {getattr(step, figure)}" for name, step in result.steps.items()
+        ]
+    metric = "fastphx_step_seconds"
+    lines.append(f"# TYPE {metric} summary")
+    for name, step in result.steps.items():
+        lines += _summary(metric, step.latency, labels[name])
+    return lines
+
+
+def _checks(result: Result) -> list[str]:
+    lines = []
+    for figure in ("passed", "failed"):
+        metric = f"fastphx_check_{figure}_total"
+        lines.append(f"# TYPE {metric} counter")
+        lines += [
+            f'{metric}{{check="{label_text(name)}"}} {getattr(check, figure)}'
+            for name, check in result.checks.items()
+        ]
+    return lines
 
 
 class Exporter:

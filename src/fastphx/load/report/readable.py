@@ -22,9 +22,12 @@ def seconds(value: float | None) -> str:
 
 def latency(mapping: Mapping[str, Any], name: str, figure: str) -> str:
     """A latency's figure, with this machine's own lag beside it where that is a large part of it."""
-    shown_s = seconds(mapping["latency"][name][figure])
-    lag_s = mapping["own_lag"].get(name, {}).get(figure)
-    return shown_s if lag_s is None else f"{shown_s} (own lag {seconds(lag_s)})"
+    return lagged(mapping["latency"][name][figure], mapping["own_lag"].get(name, {}).get(figure))
+
+
+def lagged(value: float | None, own_lag_s: float | None) -> str:
+    """A time, with this machine's own lag beside it where there is one to tell."""
+    return seconds(value) if own_lag_s is None else f"{seconds(value)} (own lag {seconds(own_lag_s)})"
 
 
 def size(value: float) -> str:

@@ -12,6 +12,7 @@ from fastphx.foreign_text import visible
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS, LOST, ODD
 from fastphx.load.plan.threshold import shown_value
 from fastphx.load.report.readable import count, per_second, seconds, size
+from fastphx.load.report.terminal_journey import print_journey, visit_rows
 
 MAX_EVENTS_SHOWN = 20
 
@@ -30,14 +31,13 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
     latencies.add_column("latency", style="bold")
     for title in ("count", *LATENCY_COLUMNS.values()):
         latencies.add_column(title, justify="right")
-    for name, title in LATENCIES.items():
-        figures = mapping["latency"][name]
+    for name, figures in mapping["latency"].items():
         if figures["count"]:
             cells = [
                 seconds(figures[key]) + "*" * (key in mapping["own_lag"].get(name, {}))
                 for key in LATENCY_COLUMNS
             ]
-            latencies.add_row(title, count(figures["count"]), *cells)
+            latencies.add_row(LATENCIES[name], count(figures["count"]), *cells)
     console.print()
     console.print(latencies)
     if mapping["own_lag"]:
@@ -48,6 +48,8 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
         _print_events(mapping["events"], console)
     if "storm" in mapping:
         _print_storm(mapping["storm"], console)
+    if "visits" in mapping:
+        print_journey(mapping, console)
     if mapping["thresholds"]:
         console.print()
     for each in mapping["thresholds"]:
@@ -61,47 +63,61 @@ def _text(text: str) -> str:
 
 
 def _counted(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
-    totals, client, throughput = mapping["totals"], mapping["client"], mapping["throughput"]
-    lost = ", ".join(f"{count(totals[name])} {name[5:]}" for name in LOST if totals[name])
+    if "visits" in mapping:
+        return visit_rows(mapping) + _sockets(mapping, "") + _own(mapping)
+    totals = mapping["totals"]
     ends = f"{count(totals['alive_at_end'])} alive at the end"
     if totals["closed_by_script"]:
         ends += f", {count(totals['closed_by_script'])} closed by the scenario"
-    rows = [
+    why = "no joined socket, or a bound was reached" if totals["unsent"] else ""
+    unsent = ("unsent", count(totals["unsent"]), why)
+    return [*_sockets(mapping, ends), *_messages(mapping), unsent, *_own(mapping)]
+
+
+def _sockets(mapping: dict[str, Any], ends: str) -> list[tuple[str, str, str]]:
+    totals = mapping["totals"]
+    return [
         ("connections", count(totals["connections"]), ends),
         ("connect errors", count(totals["connect_errors"]), _reasons(mapping, "connect")),
         ("disconnects", count(totals["disconnects"]), _reasons(mapping, "disconnect")),
         ("joins", count(totals["joins"]), ""),
         ("join errors", count(totals["join_errors"]), _reasons(mapping, "join")),
     ]
+
+
+def _messages(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
+    totals, throughput = mapping["totals"], mapping["throughput"]
+    deliveries = ("deliveries", count(totals["deliveries"]), per_second(throughput["deliveries_per_s"]))
     if totals["casts"]:
-        rows += [
+        return [
             ("pushes", count(totals["casts"]), per_second(throughput["pushes_per_s"])),
-            ("deliveries", count(totals["deliveries"]), per_second(throughput["deliveries_per_s"])),
+            deliveries,
             ("expected", count(totals["expected_deliveries"]), ""),
             ("missing", count(totals["missing_deliveries"]), ""),
         ]
-    else:
-        rows += [
-            ("pushes", count(totals["pushes"]), per_second(throughput["pushes_per_s"])),
-            ("replies", count(totals["replies"]), per_second(throughput["replies_per_s"])),
-            ("errors", count(totals["error_replies"]), ""),
-            ("lost", count(totals["lost"]), lost),
-        ]
-        if totals["deliveries"]:
-            rows.append(
-                ("deliveries", count(totals["deliveries"]), per_second(throughput["deliveries_per_s"]))
-            )
-    why = "no joined socket, or a bound was reached" if totals["unsent"] else ""
-    rows.append(("unsent", count(totals["unsent"]), why))
-    rows += [(title, count(totals[name]), "") for name, title in ODD.items() if totals[name]]
+    lost = ", ".join(f"{count(totals[name])} {name[5:]}" for name in LOST if totals[name])
+    return [
+        ("pushes", count(totals["pushes"]), per_second(throughput["pushes_per_s"])),
+        ("replies", count(totals["replies"]), per_second(throughput["replies_per_s"])),
+        ("errors", count(totals["error_replies"]), ""),
+        ("lost", count(totals["lost"]), lost),
+        *([deliveries] if totals["deliveries"] else []),
+    ]
+
+
+def _own(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What was odd, and what the run itself took."""
+    totals, client = mapping["totals"], mapping["client"]
     workers = f"{client['workers']} worker{'s' if client['workers'] > 1 else ''}"
     memory = f"{size(client['rss_bytes'])} in {workers}, and {size(client['own_rss_bytes'])} in the run's own"
-    rows += [
-        ("CPU a message", seconds(client["cpu_s_per_message"]), f"{client['run_cpu_s']:.3g} s in {workers}"),
-        ("RSS a connection", size(client["rss_bytes_per_connection"]), memory),
-        ("schedule lag p99", seconds(client["schedule_lag_p99_s"]), ""),
-    ]
-    return rows
+    cpu = f"{client['run_cpu_s']:.3g} s in {workers}"
+    rows = [(title, count(totals[name]), "") for name, title in ODD.items() if totals[name]]
+    if "visits" in mapping:
+        rows.append(("CPU a step", seconds(client["cpu_s_per_step"]), cpu))
+    else:
+        rows.append(("CPU a message", seconds(client["cpu_s_per_message"]), cpu))
+        rows.append(("RSS a connection", size(client["rss_bytes_per_connection"]), memory))
+    return [*rows, ("schedule lag p99", seconds(client["schedule_lag_p99_s"]), "")]
 
 
 def _print_events(events: dict[str, dict[str, int]], console: Console) -> None:
