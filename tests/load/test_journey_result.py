@@ -14,7 +14,7 @@ from fastphx.load.plan.figures import figure_of, named
 from fastphx.load.plan.threshold import Threshold
 from fastphx.load.report.json import schema
 from fastphx.load.result.comparison import compare
-from fastphx.load.result.reasons import MAX_REASONS, ROWS
+from fastphx.load.result.reasons import MAX_REASONS
 from fastphx.load.result.result import Result
 from fastphx.load.result.steps import MAX_NAMES
 
@@ -200,18 +200,15 @@ def test_a_step_that_never_ended_ok_has_no_latency_and_does_not_hold() -> None:
 
 
 def test_too_many_failed_visits_fail_the_run_with_the_likely_cause() -> None:
-    steps = {
-        "push echo": step(1.0, reasons={"timeout": 90, "status error: full": 95}),
-        "join room": step(1.0, reasons={"refused: full": 9}),
-    }
     counts = {"arrivals": 1000, "visits": 1000, "visits_ok": 880, "visits_failed": 120, "connections": 1}
-    cause = (
-        "120 of 1,000 visits failed (--allow-failed is 10%): push echo failed 95 times: status error: full"
-    )
-    assert verdict(journey(line(steps, **counts))) == ("failed", 5, [cause])
-    assert journey(line(steps, **counts), allow_failed="12%").outcome == "ok"
+    why = {"visit": {"push echo: timeout": 90, "join room: refused: full": 30}}
+    cause = "120 of 1,000 visits failed (--allow-failed is 10%): push echo: timeout (90 of them)"
+    assert verdict(journey(line(reasons=why, **counts))) == ("failed", 5, [cause])
+    assert journey(line(reasons=why, **counts), allow_failed="12%").outcome == "ok"
     # A threshold on the same figure takes its place.
-    assert journey(line(steps, **counts), threshold=["visits.failed<200"]).outcome == "ok"
+    assert journey(line(reasons=why, **counts), threshold=["visits.failed<200"]).outcome == "ok"
+    only = journey(line(reasons={"visit": {"script: KeyError at shop.py:2": 120}}, **counts))
+    assert only.sentences[0].endswith("script: KeyError at shop.py:2 (all of them)")
 
 
 @pytest.mark.parametrize(("unsent", "outcome"), [(10, "ok"), (11, "invalid")])
@@ -227,7 +224,7 @@ def test_more_than_a_hundredth_of_the_visits_unsent_is_invalid(unsent: int, outc
 
 
 def test_rows_that_ran_out_are_invalid() -> None:
-    result = journey(line(**SUMS, connections=1, reasons={ROWS: {"no row is left": 3}}))
+    result = journey(line(**SUMS, connections=1, rows_run_out=3))
     assert result.exit_code == 4
     assert result.sentences[0].startswith("INVALID: the data ran out: 3 visits found no row")
 

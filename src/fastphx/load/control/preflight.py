@@ -11,7 +11,6 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.target import Target
 from fastphx.load.result.line import MAX_LINE_BYTES
 from fastphx.load.scenarios import Scenario, scenario_of
-from fastphx.load.scenarios.custom import Custom
 from fastphx.load.scenarios.script_file import shadowed_names
 
 MAX_BINARY_FIELD_BYTES = 255
@@ -24,7 +23,7 @@ def preflight(plan: Plan) -> list[str]:
     is taken, not only the first. Raises PlanError, in one sentence; returns sentences of what is allowed, and
     probably not meant."""
     target, scenario = Target(plan), scenario_of(plan)
-    if isinstance(scenario, Custom) or scenario.name != "journey":
+    if not scenario.is_journey:
         _check_no_journey(plan)
     sources = {
         "payload": scenario.payload(),

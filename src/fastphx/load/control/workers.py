@@ -72,8 +72,7 @@ def workers_for(plan: Plan, cores: int | None = None, most_sockets: int | None =
 
 def _most_sockets(plan: Plan) -> int:
     """No worker has less than one; a user of a journey counts as one."""
-    is_journey = plan.scenario.endswith(".py") and scenario_class(plan.scenario).name == "journey"
-    return plan.max_users if is_journey else plan.connections
+    return plan.max_users if scenario_class(plan.scenario).is_journey else plan.connections
 
 
 def cpu_needed(plan: Plan) -> tuple[str, float]:

@@ -30,6 +30,13 @@ def lagged(value: float | None, own_lag_s: float | None) -> str:
     return seconds(value) if own_lag_s is None else f"{seconds(value)} (own lag {seconds(own_lag_s)})"
 
 
+def main_reasons(mapping: Mapping[str, Any], kind: str) -> str:
+    """The most frequent reasons of a kind of failure, in few words."""
+    reasons = list(mapping["reasons"].get(kind, {}).items())
+    shown = "; ".join(f"{reason} ({count(number)})" for reason, number in reasons[:2])
+    return shown + (f"; {len(reasons) - 2} more" if len(reasons) > 2 else "")
+
+
 def size(value: float) -> str:
     """A size in bytes, in the unit that suits it."""
     for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):

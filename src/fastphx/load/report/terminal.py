@@ -11,7 +11,7 @@ from rich.table import Table
 from fastphx.foreign_text import visible
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS, LOST, ODD
 from fastphx.load.plan.threshold import shown_value
-from fastphx.load.report.readable import count, per_second, seconds, size
+from fastphx.load.report.readable import count, main_reasons, per_second, seconds, size
 from fastphx.load.report.terminal_journey import print_journey, visit_rows
 
 MAX_EVENTS_SHOWN = 20
@@ -78,10 +78,10 @@ def _sockets(mapping: dict[str, Any], ends: str) -> list[tuple[str, str, str]]:
     totals = mapping["totals"]
     return [
         ("connections", count(totals["connections"]), ends),
-        ("connect errors", count(totals["connect_errors"]), _reasons(mapping, "connect")),
-        ("disconnects", count(totals["disconnects"]), _reasons(mapping, "disconnect")),
+        ("connect errors", count(totals["connect_errors"]), main_reasons(mapping, "connect")),
+        ("disconnects", count(totals["disconnects"]), main_reasons(mapping, "disconnect")),
         ("joins", count(totals["joins"]), ""),
-        ("join errors", count(totals["join_errors"]), _reasons(mapping, "join")),
+        ("join errors", count(totals["join_errors"]), main_reasons(mapping, "join")),
     ]
 
 
@@ -142,9 +142,3 @@ def _print_storm(storm: dict[str, Any], console: Console) -> None:
     console.print(
         f"{count(storm['attempts'])} attempts, 90 % of them from {spread}, at most {peak}", highlight=False
     )
-
-
-def _reasons(mapping: dict[str, Any], kind: str) -> str:
-    reasons = list(mapping["reasons"].get(kind, {}).items())
-    shown = "; ".join(f"{reason} ({count(number)})" for reason, number in reasons[:2])
-    return shown + (f"; {len(reasons) - 2} more" if len(reasons) > 2 else "")

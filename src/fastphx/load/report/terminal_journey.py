@@ -19,7 +19,7 @@ from fastphx.load.report.journey import (
     step_cells,
     sums,
 )
-from fastphx.load.report.readable import count, per_second, seconds
+from fastphx.load.report.readable import count, main_reasons, per_second, seconds
 
 MAX_REASONS_CHARS = 400
 
@@ -31,14 +31,22 @@ def visit_rows(mapping: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = [
         ("visits", count(visits["begun"]), ""),
         ("visits ok", count(visits["ok"]), per_second(mapping["throughput"]["visits_per_s"])),
-        ("visits failed", count(visits["failed"]), ""),
+        ("visits failed", count(visits["failed"]), main_reasons(mapping, "visit")),
         ("visits cut", count(visits["cut"]), "by the end of the run" if visits["cut"] else ""),
         ("unsent", count(visits["unsent"]), why),
     ]
     if visits["ticks"]:
         rows.append(("ticks", count(visits["ticks"]), f"{count(visits['late_ticks'])} late"))
-    titles = {"unread_dropped": "unread dropped", "http_retries": "HTTP retries"}
-    return rows + [(title, count(visits[name]), "") for name, title in titles.items() if visits[name]]
+    titles = {
+        "unread_dropped": "unread dropped",
+        "http_retries": "HTTP retries",
+        "rows_run_out": "without a row",
+    }
+    rows += [(title, count(visits[name]), "") for name, title in titles.items() if visits[name]]
+    for kind in ("left open", "stop"):
+        if kind in mapping["reasons"]:
+            rows.append((kind, count(sum(mapping["reasons"][kind].values())), main_reasons(mapping, kind)))
+    return rows
 
 
 def print_journey(mapping: Mapping[str, Any], console: Console) -> None:

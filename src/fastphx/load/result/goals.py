@@ -10,7 +10,6 @@ from fastphx.errors import clip
 from fastphx.load.plan.figures import LOST
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.threshold import Threshold
-from fastphx.load.result.steps import Step, main_failure
 from fastphx.load.scenarios import scenario_class
 from fastphx.load.scenarios.custom import Custom
 
@@ -127,17 +126,15 @@ def missed_goals(plan: Plan, totals: Totals, reasons: Reasons) -> list[str]:
     return sentences
 
 
-def missed_visits(plan: Plan, visits: Mapping[str, int], steps: Mapping[str, Step]) -> list[str]:
+def missed_visits(plan: Plan, visits: Totals, reasons: Reasons) -> list[str]:
     """The one goal of a journey: that its visits do not fail. What else may fail is left to its script."""
     asked = {Threshold.parse(text).figure for text in plan.thresholds}
     failed, begun, allowed = visits["failed"], visits["begun"], plan.allow_failed
     if failed <= allowed * begun or "visits.failed" in asked:
         return []
-    cause = main_failure(steps)
-    return [
-        f"{failed:,} of {begun:,} visits failed (--allow-failed is {100 * allowed:g}%)"
-        + (f": {cause}" if cause else "")
-    ]
+    ((why, number),) = reasons["visit"].most_common(1) if reasons.get("visit") else [("", 0)]
+    cause = f": {why} ({'all of them' if number == failed else f'{number:,} of them'})" if why else ""
+    return [f"{failed:,} of {begun:,} visits failed (--allow-failed is {100 * allowed:g}%){cause}"]
 
 
 def _cause(goal: Goal, plan: Plan, totals: Totals, reasons: Reasons) -> str:

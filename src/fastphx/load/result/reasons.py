@@ -14,8 +14,6 @@ LOCAL = "local"
 """The kind of those connect errors that are this machine's own: it ran out of ports, open files or memory."""
 SCRIPT = "script"
 """The kind of what a script raised by a fault of its own."""
-ROWS = "rows"
-"""The kind of visits that found no row of the data that no other visit had."""
 
 
 class Reasons:

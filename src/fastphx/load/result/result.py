@@ -27,7 +27,7 @@ from fastphx.load.result.abstract_histogram import AbstractHistogram
 from fastphx.load.result.goals import missed_goals, missed_visits
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.latency import latency_mapping
-from fastphx.load.result.reasons import LOCAL, ROWS
+from fastphx.load.result.reasons import LOCAL
 from fastphx.load.result.series import Second
 from fastphx.load.result.steps import Check, Step, add_checks, add_steps, main_failure, nearest
 from fastphx.load.scenarios import scenario_class
@@ -139,9 +139,6 @@ class Result:
         """Add the steps and checks of a line, which may have nothing else."""
         add_steps(self.steps, line.get("steps", {}))
         add_checks(self.checks, line.get("checks", {}))
-
-    def add_steps(self, line: dict[str, Any]) -> None:
-        """Add what a line of a journey says of its steps and checks."""
 
     def add_topics(self, topics: dict[str, list[int]]) -> None:
         """Add what some topics of a worker came to."""
@@ -338,10 +335,10 @@ class Result:
                 f"this machine ran out: {failed}({self.main_reason(LOCAL)}): --source gives more ports, "
                 "ulimit -n more files"
             )
-        if rows := self.reasons.get(ROWS):
+        if without := self.counts["rows_run_out"]:
             reasons.append(
-                f"the data ran out: {rows.total():,} visits found no row that no other visit had: give more "
-                "rows, or fewer users"
+                f"the data ran out: {without:,} visit{'s' if without > 1 else ''} found no row that no other "
+                "had (--data-unique): give more rows, or fewer --users"
             )
         due, unsent = self.counts["arrivals"], self.counts["unsent"]
         if self.is_journey and unsent > MAX_UNSENT_VISITS * due:
@@ -416,7 +413,7 @@ class Result:
         if not self.run_s:
             return []
         if self.is_journey:
-            return missed_visits(self.plan, self.visits, self.steps)
+            return missed_visits(self.plan, self.visits, self.reasons)
         return missed_goals(self.plan, self.totals, self.reasons)
 
     @property
@@ -475,7 +472,7 @@ class Result:
     def _why_not_answered(self) -> str:
         if not self.is_journey:
             return f"not one of {self.plan.connections} connections succeeded: {self.main_reason('connect')}"
-        why = main_failure(self.steps) or self.main_reason("connect")
+        why = main_failure(self.steps) or self.main_reason("visit")
         return f"not one connection or HTTP request of {self.counts['visits']:,} visits was answered: {why}"
 
     def _why_no_value(self, checked: dict[str, Any]) -> str:

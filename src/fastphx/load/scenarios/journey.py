@@ -34,6 +34,7 @@ class Journey(Scenario):
 
     name: ClassVar[str] = "journey"
     holds: ClassVar[bool] = False
+    is_journey: ClassVar[bool] = True
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
