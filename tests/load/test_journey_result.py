@@ -14,6 +14,7 @@ from fastphx.load.plan.figures import figure_of, named
 from fastphx.load.plan.threshold import Threshold
 from fastphx.load.report.json import schema
 from fastphx.load.result.comparison import compare
+from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.reasons import MAX_REASONS
 from fastphx.load.result.result import Result
 from fastphx.load.result.steps import MAX_NAMES
@@ -266,6 +267,14 @@ def test_a_threshold_that_this_machines_own_lag_broke_is_excused(figure: str) ->
     assert result.own_lag[figure.removesuffix(".p99")]["p99"] == pytest.approx(0.06, rel=0.01)
     assert "the p99 of visit (80" in result.notes[0]
     assert 'step["push echo"] (80' in result.notes[0]
+
+
+def test_what_is_pushed_in_a_visit_is_not_behind_the_schedule_of_visits() -> None:
+    result = journey(line({"push echo": step(1.0)}, visits_ms=(90.0,), **SUMS))
+    for name, value_ms in (("rtt", 90), ("schedule_lag", 80)):
+        result.histograms[name] = Histogram()
+        result.histograms[name].record(value_ms * 1_000_000)
+    assert result.own_lag.keys() == {"visit"}
 
 
 def test_a_note_names_a_few_steps_only() -> None:

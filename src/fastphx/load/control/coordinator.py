@@ -351,7 +351,7 @@ class Coordinator:
     def _judge(self) -> None:
         result = self.result
         for reason, number in result.reasons.get(SCRIPT, {}).items():
-            result.failures.append(f"the scenario's {reason} ({number} times)")
+            result.failures.append(f"the scenario's {reason} ({number:,} time{'s' if number > 1 else ''})")
         if self._scenario.is_journey:
             return
         if not self._scenario.holds and result.counts["connections"] and not result.counts["joins"]:

@@ -36,7 +36,9 @@ SCHEMA = "fastphx.load/2"
 EXIT_CODES = {"ok": 0, "thresholds_failed": 99, "invalid": 4, "failed": 5, "interrupted": 130}
 EXIT_NO_CONNECTION = 3
 OPENING = ("connect", "join")
-FROM_DUE = ("rtt", "delivery", "visit")
+FROM_DUE = ("rtt", "delivery")
+FROM_DUE_IN_JOURNEYS = ("visit",)
+"""What the schedule is of: a visit is due there, and not what is pushed in it."""
 MAX_UNSENT_VISITS = 0.01
 """Visits that were due and could not begin: from more than this part on they are not the plan's load."""
 ANSWERED = "status "
@@ -261,7 +263,7 @@ class Result:
         and behind its schedule where the latency is timed from when it was due."""
         is_before_run = latency in OPENING and scenario_class(self.plan.scenario).holds
         woken = self.opening_lag if is_before_run else self.run_lag
-        behind = self.histograms.get("schedule_lag") if latency in FROM_DUE else None
+        behind = self.histograms.get("schedule_lag") if latency in self._from_due else None
         behind = Histogram() if behind is None else behind
         if figure == "mean":
             return max(woken.mean_ns, behind.mean_ns) / 1e9
@@ -269,6 +271,11 @@ class Result:
         if level is None:
             return 0.0
         return max(woken.percentile_ns(level), behind.percentile_ns(level)) / 1e9
+
+    @property
+    def _from_due(self) -> tuple[str, ...]:
+        """What is timed from when the schedule had it due."""
+        return FROM_DUE_IN_JOURNEYS if self.is_journey else FROM_DUE
 
     @property
     def own_lag(self) -> dict[str, dict[str, float]]:
@@ -279,7 +286,7 @@ class Result:
             for figure in (*PERCENTILES, "max"):
                 lag_s = self.own_lag_s(name, figure) if figure in figures else 0.0
                 # A wake that was later than the whole figure has not met it.
-                may_be_part = name in FROM_DUE or lag_s <= figures.get(figure, 0.0)
+                may_be_part = name in self._from_due or lag_s <= figures.get(figure, 0.0)
                 if may_be_part and lag_s >= max(MIN_LAG_SHOWN_S, LARGE_PART * figures.get(figure, 0.0)):
                     found.setdefault(name, {})[figure] = lag_s
         return found
