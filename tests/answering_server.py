@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tests.transports.raw_server import CLOSE, TEXT, Peer, RawServer, frame
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 
 
 class Pushed(NamedTuple):

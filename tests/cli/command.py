@@ -14,7 +14,7 @@ import pytest
 from fastphx.__main__ import main
 
 COMMAND = (sys.executable, "-m", "fastphx")
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":

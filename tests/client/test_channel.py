@@ -29,7 +29,7 @@ from fastphx.protocol.joins import JoinState
 from fastphx.testing import Server, demo_server
 from tests.client.backoff import at_once
 from tests.client.slow_join import SlowJoin
-from tests.client.waiting import until, within
+from tests.client.waiting import LIMIT_S, until, within
 
 OpenClient = Callable[..., Awaitable[Client]]
 
@@ -339,7 +339,7 @@ async def test_a_rejoin_that_is_not_answered_is_left_and_tried_again(
     slow.gate.set()
     async with Server({"slow:*": slow}) as server:
         client = await fast_client(url=server.url, timeout=0.05, rejoin_backoff=lambda attempt: 0.05)
-        room = await client.join("slow:1")
+        room = await client.join("slow:1", timeout=LIMIT_S)
         slow.gate.clear()
         server.cut()
         await until(lambda: "a rejoin was not answered in time" in caplog.text)

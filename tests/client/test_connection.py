@@ -284,7 +284,7 @@ async def test_retry_after_is_honoured_up_to_the_cap(
 async def test_opening_that_takes_too_long_says_with_which_status(server: Server) -> None:
     server.faults.refuse_connects = 503
     with pytest.raises(ConnectError, match="not connected within") as caught:
-        await connect(server.url, open_timeout=0.2, backoff=lambda attempt: 0.01)
+        await connect(server.url, open_timeout=0.5, backoff=lambda attempt: 0.01)
     assert caught.value.status == 503
 
 
@@ -403,14 +403,15 @@ async def test_a_server_that_comes_later(unused_tcp_port: int) -> None:
 
 
 async def test_opening_has_a_limit(unused_tcp_port: int) -> None:
-    client = connect(f"ws://127.0.0.1:{unused_tcp_port}/socket", open_timeout=0.05)
+    client = connect(f"ws://127.0.0.1:{unused_tcp_port}/socket", open_timeout=0.5)
     with pytest.raises(ConnectError, match="refused"):
         await within(client)
     assert client.state == "closed"
 
 
 async def test_giving_up(server: Server) -> None:
-    client = await connect(server.url, give_up_after=0.1, backoff=lambda attempt: 0.02)
+    # The first attempt is refused, and there is no time for a second one.
+    client = await connect(server.url, give_up_after=1.0, backoff=lambda attempt: (0.0, 60.0)[attempt > 1])
     room = await client.join("room:lobby")
     server.faults.refuse_connects = 503
     server.cut()

@@ -9,7 +9,7 @@ import pytest
 from fastphx import ConnectError, Outage, connect
 from fastphx.testing import Server, demo_server
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 
 
 @asynccontextmanager

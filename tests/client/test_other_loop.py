@@ -13,7 +13,7 @@ from fastphx import Client, connect, start_link
 from fastphx.testing import demo_server
 from tests.gen_socket_client.recorder import Recorder
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 
 USES: list[Callable[[Client, Any], Awaitable[object]]] = [
     lambda _, room: room.push("echo", {}, timeout=1.0),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 async def until(reached: Callable[[], Any]) -> None:

@@ -13,7 +13,7 @@ import picows
 from fastphx import connect
 
 ABSINTHE = Path(__file__).parents[2] / "examples" / "absinthe.py"
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 QUERY = "subscription { commentAdded { body } }"
 
 

@@ -8,7 +8,7 @@ from fastphx.protocol.message import Message
 from fastphx.testing import Server, ServerChannel, ServerStop, demo_server
 
 CHAT = Path(__file__).parents[2] / "examples" / "chat.py"
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 class Person:

@@ -12,7 +12,7 @@ from typing import Any
 from fastphx.testing import Server, ServerChannel
 
 FAN_IN = Path(__file__).parents[2] / "examples" / "fan_in.py"
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 TOPICS = [f"fan:{number}" for number in range(12)]
 
 

@@ -7,10 +7,20 @@ from pathlib import Path
 import pytest
 
 from tests.load.processes import serve
-from tests.locust.cluster import locusts, server_stats, worker_processes
+from tests.locust.cluster import LOCUSTFILE, locusts, server_stats, worker_processes
 from tests.locust.page import NO_BROWSER, Page, browser_and_driver, page
 
 pytestmark = pytest.mark.skipif(browser_and_driver() is None, reason=NO_BROWSER)
+
+EAGER = f"""\
+import locust.runners
+import locust.stats
+
+# The charts have a point each five seconds, and workers report each three.
+locust.stats.HISTORY_STATS_INTERVAL_SEC = 1
+locust.runners.WORKER_REPORT_INTERVAL = 1.0
+
+{LOCUSTFILE}"""
 
 
 def count(shown: Page, name: str) -> int:
@@ -28,7 +38,7 @@ def wait_for_sockets(shown: Page, url: str, users: int) -> None:
 
 
 def test_rows_and_charts_move_and_sockets_follow_the_users(tmp_path: Path) -> None:
-    with serve() as (_, url), locusts(tmp_path, url) as cluster:
+    with serve() as (_, url), locusts(tmp_path, url, locustfile=EAGER) as cluster:
         port = cluster.start_cluster_with_page("--host", url, workers=1)
         worker = cluster.processes[1]
         with page(f"http://127.0.0.1:{port}", tmp_path / "profile") as shown:

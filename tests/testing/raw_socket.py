@@ -7,7 +7,7 @@ from typing import Any, Self
 import picows
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 30.0
 
 
 class _Listener(WSListener):

@@ -9,7 +9,7 @@ from aiohttp import web
 from fastphx.errors import DisconnectReason
 from fastphx.protocol.sink import FrameSink, FrameWriter
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 30.0
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -8,7 +8,7 @@ from fastphx.errors import DisconnectReason
 from fastphx.protocol.sink import CallbackSink, FrameWriter
 from fastphx.transports import ConnectOptions, WebSocketLink, WebSocketWriter, connect
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 
 
 class RecordingOwner:

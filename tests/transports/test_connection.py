@@ -26,7 +26,7 @@ from fastphx.transports.connection import Connection
 from tests.protocol.collecting_writer import CollectingWriter
 from tests.transports.raw_server import Peer, RawServer, frame
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 URL = "ws://127.0.0.1:1/socket/websocket"
 
 

@@ -22,7 +22,7 @@ from tests.transports.raw_server import Peer, RawServer
 from tests.transports.recording_owner import RecordingOwner
 
 TEXT, BINARY = 1, 2
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 LONG = b'["1","2","room:a","echo",' + b'"abcdefghij"' * 2000 + b"]"
 
 

@@ -23,7 +23,7 @@ from fastphx.transports.longpoll import MIN_ANSWER_BYTES, LongPollTransport, lon
 from tests.free_port import free_port
 from tests.transports.longpoll_peer import RecordingOwner, ScriptedServer
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 30.0
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "longpoll.json").read_text())["exchanges"]
 OPENED = {"messages": [], "status": 410, "token": "TOKEN"}
 
