@@ -26,6 +26,7 @@ from typing import Any
 
 import bare_server
 import call
+import journey
 import load_node
 import node
 import process_tree
@@ -289,6 +290,25 @@ def trickling(scale: float, rounds: int) -> Iterator[Row]:
     yield row(name, found, at_most=trickle.TARGET, note=note)
 
 
+def journeys(scale: float, rounds: int) -> Iterator[Row]:
+    for in_flight in journey.IN_FLIGHT:
+        count = max(10_000, int(journey.PUSHES * scale)) // (1 if in_flight > 1 else 4)
+        found, rates, note = journey.pushes(in_flight, count, rounds)
+        target = {"at_most": journey.PUSH_TARGET} if in_flight > 1 else {}
+        name = f"journey, awaited push, {in_flight} in flight / the client's, by CPU"
+        yield row(name, found, **target, note=note)
+        if in_flight > 1:
+            steps = Ratio(statistics.median(rates), min(rates), max(rates))
+            yield row("journey, push steps/s of one worker", steps, at_least=journey.STEPS_TARGET)
+    sizes = [journey.users(max(500, int(journey.USERS * scale))) for _ in range(3)]
+    size = Ratio(statistics.median(sizes), min(sizes), max(sizes))
+    yield row("journey, a user that thinks, KB", size, at_most=journey.USER_TARGET_KB)
+    held, lag_s = journey.most_visits(journey.ARRIVALS_TARGET)
+    note = f"schedule lag p99 {1e3 * lag_s:.0f} ms"
+    visits = Ratio(held, held, held)
+    yield row("journey, visits/s that hold", visits, at_least=journey.ARRIVALS_TARGET, note=note)
+
+
 PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
     "receive": hot_connection,
     "sockets": many_sockets,
@@ -298,6 +318,7 @@ PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
     "call": asking,
     "load": load_tests,
     "trickle": trickling,
+    "journey": journeys,
 }
 
 
