@@ -9,13 +9,13 @@ from fastphx.timing.wheel import TimerWheel
 
 @type_check_only
 class SessionHandler(Protocol):
-    """What a CallbackSession calls. Every method must be there; none may be a coroutine function."""
+    """Is called by a CallbackSession. Every method must be there, and none may be a coroutine function."""
 
     def on_joined(self, message: Message, join: Join) -> object: ...
     def on_join_error(self, message: Message, join: Join) -> object: ...
     def on_join_timeout(self, join: Join) -> object: ...
     def on_reply(self, message: Message, waiter: Any, rtt_ns: int) -> object:
-        """*waiter* is None, and rtt_ns -1, for a reply to a push that is not awaited."""
+        """For a reply to a push that nobody awaits, *waiter* is None, and rtt_ns -1."""
     def on_message(self, message: Message) -> object: ...
     def on_closed(self, message: Message | None, join: Join) -> object: ...
     def on_errored(self, message: Message, join: Join) -> object: ...
@@ -31,9 +31,9 @@ class SessionHandler(Protocol):
 class CallbackSession(Session):
     """The Python-facing session: builds a Message and calls *handler*.
 
-    A message whose topic's Join has a callable for its event in ``handlers``, or an ``on_message``, goes
-    there and not to ``handler.on_message``. An exception of a callable goes to
-    ``handler.on_handler_error(error, message)`` where the handler has such a method, else through to the
+    If the topic's Join has a callable for the event in ``handlers``, or an ``on_message``, the message goes
+    there, and not to ``handler.on_message``. An exception of a callable goes to
+    ``handler.on_handler_error(error, message)`` if the handler has this method, otherwise through to the
     transport.
     """
 
@@ -48,7 +48,7 @@ class CallbackSession(Session):
         join_ends_leave: bool = False,
     ) -> None: ...
     def opened(self, writer: FrameWriter, now_ns: int, phase: float, *, heartbeat: bool = True) -> None:
-        """*heartbeat* False: none on this connection (long polling has none)."""
+        """*heartbeat* False: no heartbeats on this connection (long polling has none)."""
     def disconnected(self) -> None: ...
     def use_wheel(self, wheel: TimerWheel) -> None: ...
     def set_reading(self, reading: bool, now_ns: int) -> None: ...
@@ -58,9 +58,9 @@ class CallbackSession(Session):
     @property
     def is_open(self) -> bool: ...
     def join_entry(self, topic: str) -> Join:
-        """The topic's Join, made where there is none: to hang handlers or an owner on."""
+        """The topic's Join, for setting handlers or an owner. It is made if there is none."""
     def forget(self, topic: str) -> None:
-        """Drop the topic's Join, whatever its state; what waits for it fails with ``closed``."""
+        """Drop the topic's Join, whatever its state. Whatever waits for it fails with ``closed``."""
     def topics(self) -> list[str]: ...
     def join(self, topic: str, payload: Any = ..., *, deadline_ns: int | None = None) -> int:
         """Returns the ref. Raises AlreadyJoinedError, DisconnectedError, EncodingError, OverloadedError."""
@@ -72,8 +72,8 @@ class CallbackSession(Session):
         deadline_ns: int | None = None,
         cancel_join: bool = False,
     ) -> int:
-        """Returns the ref. Raises NotJoinedError where the topic is not joined (nor, with cancel_join,
-        joining), DisconnectedError, EncodingError, OverloadedError."""
+        """Returns the ref. Raises NotJoinedError if the topic is not joined (or, with cancel_join, not being
+        joined), DisconnectedError, EncodingError, OverloadedError."""
     def push(self, topic: str, event: str, payload: Any) -> int: ...
     def push_awaited(
         self,
@@ -85,13 +85,13 @@ class CallbackSession(Session):
         now_ns: int | None = None,
         deadline_ns: int | None = ...,
     ) -> int:
-        """Times are readings of time.monotonic_ns(); without now_ns the clock is read here."""
+        """Times are readings of time.monotonic_ns(). Without now_ns, the clock is read here."""
     def abandon(self, ref: int) -> bool:
-        """Nobody waits for *ref* any more (a cancelled push). False where nobody did."""
+        """Stop waiting for *ref*, because its push was cancelled. False if nobody waited."""
     def joined(self, topic: str) -> bool:
         """True from the join's ok reply until the close, as in GenSocketClient."""
     def state(self, topic: str) -> JoinState: ...
     def receive(self, data: bytes, opcode: int, now_ns: int | None = None) -> None:
-        """One whole message, for a transport that is not compiled, and for tests."""
+        """Take one whole message. For transports that are not compiled, and for tests."""
     @property
     def stats(self) -> dict[str, int]: ...

@@ -2,7 +2,7 @@ from typing import Final, final
 
 @final
 class RawJson:
-    """A payload that is JSON already: sent as it is, without being decoded or checked.
+    """A payload that is already JSON. It is sent as it is, without being decoded or checked.
 
     Raises EncodingError for a str that is not valid Unicode.
     """
@@ -12,7 +12,7 @@ class RawJson:
     def data(self) -> bytes: ...
 
 NO_PAYLOAD: Final[RawJson]
-"""What is sent where no payload is given: an empty object. None is JSON's null."""
+"""What is sent if no payload is given: an empty object. None is JSON's null."""
 
 def encode(
     join_ref: str | int | None, ref: str | int | None, topic: str, event: str, payload: bytes, /
@@ -23,7 +23,7 @@ def encode(
 def encode_reply(
     join_ref: str | int | None, ref: str | int | None, topic: str, status: str, response: bytes, /
 ) -> bytes:
-    """A server's text reply; *response* is JSON. Keys are in the order that Phoenix writes."""
+    """A server's text reply; *response* is JSON. Keys are in Phoenix' order."""
 
 def encode_binary_push(join_ref: str, ref: str, topic: str, event: str, data: bytes, /) -> bytes:
     """A client's binary push. Raises EncodingError for a field over 255 bytes."""

@@ -5,7 +5,7 @@ from typing import Any, final
 from fastphx.protocol.message import Message
 
 class JoinState(IntEnum):
-    """States as in phoenix.js' CHANNEL_STATES, and printed as those are: ``str(JoinState.JOINED)`` is
+    """The states of phoenix.js' CHANNEL_STATES, with the same names: ``str(JoinState.JOINED)`` is
     ``"joined"``."""
 
     CLOSED = 0
@@ -19,10 +19,10 @@ class JoinState(IntEnum):
 class Join:
     """One topic on one socket.
 
-    ``owner`` is whatever the session's user hangs on the topic: a Join with an owner outlives its close and
-    a disconnect. ``handlers`` maps an event to a callable, ``on_message`` takes every other event; both are
-    called with the Message, instead of the session's handler. Set another dict to change the handlers: a
-    change within the dict may not be seen.
+    ``owner`` is any object that the session's user sets. A Join with an owner outlives its close and a
+    disconnect. ``handlers`` maps an event to a callable, and ``on_message`` takes every other event. Both are
+    called with the Message, instead of the session's handler. To change the handlers, set another dict: a
+    change within the dict may not be noticed.
     """
 
     owner: Any
@@ -34,11 +34,11 @@ class Join:
     def state(self) -> JoinState: ...
     @property
     def join_ref(self) -> int:
-        """Of the current join; 0 where there is none."""
+        """That of the current join; 0 if there is none."""
 
 @final
 class JoinMap:
-    """Topic join map (compiled; the session uses it). Raises ValueError where max_topics is below 1."""
+    """Topic join map (compiled; the session uses it). Raises ValueError if max_topics is below 1."""
 
     def __init__(self, max_topics: int = 1_000_000) -> None: ...
     def __len__(self) -> int: ...

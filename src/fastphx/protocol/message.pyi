@@ -3,13 +3,13 @@ from typing import Any, Literal, final
 
 @final
 class Message:
-    """One message, decoded as far as somebody read it.
+    """One message. What nobody reads is not decoded.
 
-    ``join_ref`` and ``ref`` are what was on the wire: a string, an integer or None; ``ref_number`` and
-    ``join_ref_number`` are the same as a number, None where they are none. ``raw`` is an owned copy of
-    the payload's bytes (JSON in a text frame, the data in a binary one; empty where a serializer other
-    than JsonV2 decoded the frame). UTF-8 in a payload that nobody reads is not validated.
-    The garbage collector does not look at messages: make none a part of what it refers to itself.
+    ``join_ref`` and ``ref`` are as on the wire: a string, an integer or None. ``ref_number`` and
+    ``join_ref_number`` are the same as numbers; None if they are not numbers. ``raw`` is the payload's bytes,
+    a copy: JSON in a text frame, the data in a binary one, empty if a serializer other than JsonV2 decoded
+    the frame. The UTF-8 of a payload that nobody reads is not checked.
+    The garbage collector does not look at messages: do not store one inside its own payload.
     """
 
     decoder: Callable[[bytes], Any] | None
@@ -35,13 +35,13 @@ class Message:
     @property
     def payload(self) -> Any:
         """The payload, decoded once. A reply's is ``{"status": …, "response": …}``; a binary frame's is
-        ``bytes``. Raises DecodeError, with topic and event, where it is not valid JSON."""
+        ``bytes``. Raises DecodeError, with topic and event, if it is not valid JSON."""
     @property
     def status(self) -> str:
-        """A reply's status. Raises DecodeError where the message is not a reply."""
+        """A reply's status. Raises DecodeError if the message is not a reply."""
     @property
     def response(self) -> Any:
-        """A reply's response. Raises DecodeError where the message is not a reply."""
+        """A reply's response. Raises DecodeError if the message is not a reply."""
 
 def decode(frame: bytes, opcode: Literal[1, 2] = 1, *, from_client: bool = False) -> Message:
-    """A whole message of either side. Raises DecodeError where its header is not what it should be."""
+    """A whole message of either side. Raises DecodeError if its header is invalid."""

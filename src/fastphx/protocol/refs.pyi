@@ -2,9 +2,9 @@ from typing import final
 
 @final
 class RefTable:
-    """Which refs are waited for (compiled; the session uses it).
+    """The refs that somebody waits for (compiled; the session uses it).
 
-    Raises ValueError where max_in_flight is below 1.
+    Raises ValueError if max_in_flight is below 1.
     """
 
     def __init__(self, max_in_flight: int = 65536) -> None: ...

@@ -7,7 +7,7 @@ from fastphx.timing.wheel import Timer
 
 @final
 class SessionTimer(Timer):
-    """Ticks its session when it is due; the session makes it."""
+    """Ticks its session when it is due. The session makes it."""
 
 class Session(FrameSink):
     """One socket's state machine (compiled; subclass it in Cython, or use CallbackSession).
@@ -15,10 +15,10 @@ class Session(FrameSink):
     *serializer*: None is JsonV2, compiled. *heartbeat_interval_s*: 0 (none) to 86400. Raises ValueError
     for a value out of range.
 
-    *join_ends_leave*: a topic that is being left may be joined at once, as LiveView's client does. A leave is
-    then over by its reply, by the close, or by the next join, whichever comes first, and what still comes of
-    the join that is over is stale. Without it the close ends a leave, and a join before that raises
-    AlreadyJoinedError, as GenSocketClient has it.
+    *join_ends_leave*: a topic that is being left may be joined at once, as in LiveView's client. A leave then
+    ends with its reply, the close, or the next join, whichever comes first. What still comes of the earlier
+    join is stale. Without it, only the close ends a leave, and a join before that raises AlreadyJoinedError,
+    as in GenSocketClient.
     """
 
     def __init__(

@@ -25,6 +25,6 @@ def full_jitter(
         raise ValueError(f"the attempt's number counts from 1, not {attempt}")
     if not (0 < base_s <= cap_s and math.isfinite(cap_s)):
         raise ValueError(f"backoff needs 0 < base_s <= cap_s, both finite, not {base_s} and {cap_s}")
-    # Past the cap's own exponent the bound is the cap; 2.0 ** attempt would overflow some 1,000 attempts on.
+    # Past the cap's own exponent, the bound is the cap. 2.0 ** attempt would overflow at 1,000 attempts.
     doublings = min(attempt - 1, math.ceil(math.log2(cap_s / base_s)))
     return random.random() * min(cap_s, base_s * 2.0**doublings)
