@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import ssl
-import sys
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ from fastphx.transports.options import ConnectOptions
 from fastphx.transports.own_limits import ran_out
 from fastphx.transports.redaction import redacted
 from fastphx.transports.retry_after import retry_after_s
+from fastphx.transports.source_address import bind
 from fastphx.transports.unix_socket import open_unix_connection
 from fastphx.transports.websocket.deflate import NegotiationError, agree_as_client
 from fastphx.transports.websocket.link import WebSocketLink
@@ -43,6 +44,7 @@ _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})(?= |\r|$)")
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _LOCATION = re.compile(rb"\r\nlocation:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _RETRY_AFTER = re.compile(rb"\r\nretry-after:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_SET_COOKIE = re.compile(rb"\r\nset-cookie:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
 
@@ -81,7 +83,7 @@ async def connect(
     connection is cut.
     """
     parsed = _parsed(url)
-    options = options or _DEFAULT_OPTIONS
+    options = (options or _DEFAULT_OPTIONS).with_cookies(url)
     proxy = options.proxy_to(parsed.host, parsed.port, secure=parsed.is_secure)
     link = WebSocketLink(
         sink,
@@ -98,6 +100,7 @@ async def connect(
     def accept(_request: WSUpgradeRequest, response: WSUpgradeResponse) -> MessageReader:
         _check_subprotocol(response, offered, url, options)
         _use_extension(response, link, url, options)
+        _store_cookies(response.headers.getall("Set-Cookie", ()), url, options)
         return reader
 
     headers = list(options.extra_headers)
@@ -237,9 +240,7 @@ async def _connected_socket(parsed: WSParsedURL, options: ConnectOptions) -> soc
             for option in options.socket_opts:
                 sock.setsockopt(*option)
             if options.local_addr is not None:
-                if options.local_addr[1] == 0:
-                    _bind_address_only(sock)
-                _bind(sock, options.local_addr)
+                bind(sock, options.local_addr)
             await loop.sock_connect(sock, address)
         except OSError as error:
             failure = failure or error
@@ -261,23 +262,6 @@ def _address_of_literal(host: str, port: int) -> list[tuple[Any, ...]]:
             continue
         return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port, *rest))]
     return []
-
-
-def _bind(sock: socket.socket, local_addr: tuple[str, int]) -> None:
-    """Bind to an address of this machine. Another machine's address must not look like a lack of ports."""
-    try:
-        sock.bind(local_addr)
-    except OSError as error:
-        if error.errno == errno.EADDRNOTAVAIL:
-            raise OSError(errno.ENXIO, f"{local_addr[0]} is not an address of this machine") from None
-        raise
-
-
-def _bind_address_only(sock: socket.socket) -> None:
-    """Let the port be chosen when connecting, which takes it for one destination only (Linux)."""
-    if sys.platform == "linux":
-        # socket.IP_BIND_ADDRESS_NO_PORT has a name only from Python 3.12.
-        sock.setsockopt(socket.IPPROTO_IP, getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
 
 
 def _tls_context(options: ConnectOptions) -> ssl.SSLContext:
@@ -317,6 +301,11 @@ def _use_extension(
         link.use_deflate(agreement.client_stream(options.max_message_size))
 
 
+def _store_cookies(set_cookies: Sequence[str], url: str, options: ConnectOptions) -> None:
+    if set_cookies and options.cookies is not None:
+        options.cookies.store(url, set_cookies)
+
+
 def _cannot_connect(
     url: str,
     what: str,
@@ -347,6 +336,7 @@ def _refused(answer: bytes, url: str, options: ConnectOptions) -> ConnectError:
         quoted = _quoted(head.partition(b"\r\n")[0], url, options)
         return _cannot_connect(url, f"the answer is not HTTP: {quoted}", None, body)
     status = int(status_line[1])
+    _store_cookies([each.decode("latin-1") for each in _SET_COOKIE.findall(head)], url, options)
     what = f"the server answered HTTP {status}{_phrase(status)}"
     location = _LOCATION.search(head)
     if location is not None:

@@ -34,11 +34,7 @@ def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
     *vsn*, because the serializer could not read its frames.
     """
     base = _without_query(url) if isinstance(url, str) else split_url(url).geturl()
-    pairs = [
-        pair
-        for key, value in (params.items() if isinstance(params, Mapping) else params)
-        for pair in _pairs(_checked_key(key), value)
-    ]
+    pairs = param_pairs(params)
     if vsn is not None:
         given = [value for key, value in pairs if key == "vsn"]
         for value in given:
@@ -56,6 +52,16 @@ def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
             f"and servers take {MAX_URL_LENGTH}: send large values in a join's payload"
         )
     return full
+
+
+def param_pairs(params: Params) -> list[tuple[str, str]]:
+    """*params* as Plug reads them: ``a[b]`` for what is in a mapping, ``a[]`` for what is in a list. Raises
+    ``ValueError`` for what is no parameter."""
+    return [
+        pair
+        for key, value in (params.items() if isinstance(params, Mapping) else params)
+        for pair in _pairs(_checked_key(key), value)
+    ]
 
 
 # Many sockets have the same URL, and checking it takes a tenth of the time to connect.

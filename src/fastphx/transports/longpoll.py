@@ -33,6 +33,7 @@ from fastphx.errors import (
 from fastphx.protocol.sink import CallbackWriter
 from fastphx.transports.base import BINARY, TEXT, TransportOwner
 from fastphx.transports.endpoint import MAX_URL_LENGTH, shown_url, split_url
+from fastphx.transports.http_failure import cause_of, what_failed
 from fastphx.transports.options import ConnectOptions
 from fastphx.transports.own_limits import ran_out
 from fastphx.transports.redaction import HIDDEN, redacted
@@ -310,7 +311,7 @@ class LongPollTransport:
             import aiohttp
         except ModuleNotFoundError:
             raise ModuleNotFoundError("long polling needs aiohttp: pip install fastphx[longpoll]") from None
-        options = self._options
+        options = self._options = self._options.with_cookies(self._url)
         target = urlsplit(self._url)
         secure = target.scheme == "https"
         proxy = options.proxy_to(target.hostname or "", target.port or (443 if secure else 80), secure=secure)
@@ -378,6 +379,9 @@ class LongPollTransport:
             async with self._http.request(
                 method, URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
             ) as response:
+                set_cookies = response.headers.getall("Set-Cookie", ())
+                if set_cookies and self._options.cookies is not None:
+                    self._options.cookies.store(self._url, set_cookies)
                 content = bytearray()
                 async for chunk in response.content.iter_any():
                     content += chunk
@@ -387,7 +391,7 @@ class LongPollTransport:
                 retry_after = retry_after_s(response.headers.get("Retry-After", ""))
         except aiohttp.ClientError as error:
             # Not aiohttp's own error, which shows the whole URL.
-            raise _RequestError(_what_failed(error)) from _cause(error)
+            raise _RequestError(what_failed(error)) from cause_of(error)
         if status != 200:
             excerpt = self._excerpt(content)
             what = f"the server answered HTTP {status}" + (f": {clip(excerpt)}" if excerpt else "")
@@ -468,28 +472,3 @@ def _one_line(data: bytes) -> bytes:
     if b"\n" in data or b"\r" in data:
         return data.replace(b"\n", b" ").replace(b"\r", b" ")
     return data
-
-
-def _cause(error: Exception) -> Exception | None:
-    """The error of the operating system or of TLS behind an error of aiohttp's."""
-    import aiohttp
-
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return error.certificate_error
-    return error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
-
-
-def _what_failed(error: Exception) -> str:
-    """What went wrong, without the URL, whose query may hold secrets."""
-    import aiohttp
-
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        cause = error.certificate_error
-        return f"the server's certificate was not accepted ({getattr(cause, 'verify_message', cause)})"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        if isinstance(error.os_error, ConnectionRefusedError):
-            return "the connection was refused"
-        return error.os_error.strerror or clip(str(error.os_error), 160)
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "the server closed the connection before it answered"
-    return f"the request failed ({type(error).__name__})"

@@ -6,10 +6,11 @@ import os
 import ssl as ssl_module
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
 from typing import Any, Literal, Self
 
+from fastphx.transports.cookies import Cookies
 from fastphx.transports.http_token import HTTP_TOKEN
 from fastphx.transports.limits import (
     DEFAULT_MAX_MESSAGE_SIZE,
@@ -96,6 +97,10 @@ class ConnectOptions:
     up for each takes most of the time. A subscriber that can wait some milliseconds reads many at once. At
     most 1, and at most a quarter of ``heartbeat_interval`` and of ``keepalive``: their answers wait, too."""
 
+    cookies: Cookies | None = field(default=None, repr=False)
+    """A jar: what it has for the URL goes with the handshake, after a ``Cookie`` header of ``extra_headers``;
+    what the answer sets, a refusal's too, is put into it."""
+
     validate_utf8: bool = False
     """Close with code 1007 as soon as it is certain that a text message is not UTF-8 (RFC 6455 section 8.1).
     Without this, a payload is checked when it is decoded, and never if nobody reads it."""
@@ -140,6 +145,8 @@ class ConnectOptions:
         self._set("socket_path", _socket_path(self.socket_path))
         if self.socket_path is not None and (isinstance(self.proxy, str) or self.local_addr is not None):
             raise ValueError("socket_path goes with neither proxy nor local_addr: leave them out")
+        if self.cookies is not None and not isinstance(self.cookies, Cookies):
+            raise ValueError(f"cookies has header() and store(), not {type(self.cookies).__name__}")
         if not isinstance(self.compress, bool | DeflateOptions):
             raise ValueError(f"compress is True, False or DeflateOptions, not {self.compress!r}")
 
@@ -163,6 +170,16 @@ class ConnectOptions:
         if self.proxy is not True:
             return self.proxy
         return environment_proxy(host, port, secure=secure) if self.socket_path is None else None
+
+    def with_cookies(self, url: str) -> Self:
+        """These options, whose headers have the cookies for *url*."""
+        value = None if self.cookies is None else self.cookies.header(url)
+        if value is None:
+            return self
+        # RFC 6265 section 5.4: there is at most one such header.
+        own = [each for name, each in self.extra_headers if name.lower() == "cookie"]
+        others = (pair for pair in self.extra_headers if pair[0].lower() != "cookie")
+        return replace(self, extra_headers=(*others, ("Cookie", "; ".join((*own, value)))))
 
     def offered_subprotocols(self) -> tuple[str, ...]:
         """The sub-protocols of the handshake, with Phoenix' own if there is an ``auth_token``."""
