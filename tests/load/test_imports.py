@@ -94,3 +94,13 @@ def test_a_run_imports_no_tables_charts_or_connections(tmp_path: Path) -> None:
 
 def test_before_it_runs_a_run_that_is_shown_has_imported_no_more() -> None:
     assert not modules_after("import fastphx.cli.load") & COORDINATOR_NEVER
+
+
+def test_a_worker_of_journeys_imports_what_they_use() -> None:
+    asked = "import fastphx.load.worker.journey_runner, fastphx.load.journeys.user"
+    unused = modules_after(asked)
+    assert not unused & {"aiohttp", "selectolax"}
+    used = modules_after(f"{asked}, fastphx.load.journeys.http, fastphx.load.journeys.csrf")
+    assert "aiohttp" in used
+    # A page is parsed only where it is asked for.
+    assert "selectolax" not in used

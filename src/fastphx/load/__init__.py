@@ -9,10 +9,12 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "HttpError": "fastphx.load.journeys.failure",
+    "StepError": "fastphx.load.journeys.failure",
     "User": "fastphx.load.journeys.user",
 }
 
-__all__ = ["User"]
+__all__ = ["HttpError", "StepError", "User"]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ from fastphx.errors import (
     PushError,
     PushTimeoutError,
 )
-from fastphx.foreign_text import clipped
+from fastphx.foreign_text import clipped, quoted
 
 MAX_REASON_CHARS = 200
 _STEP = "_fastphx_step"
@@ -32,7 +32,33 @@ class VisitStopped(BaseException):
 
 
 class StepError(FastphxError):
-    """A step did not come to what it should have."""
+    """A step did not come to what it should have. *reason* is what that is counted under, the message where
+    there is none."""
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class RequestError(StepError):
+    """A request has no answer. With ``is_local`` this side ran out of ports, open files or memory."""
+
+    def __init__(self, message: str, *, reason: str | None = None, is_local: bool = False) -> None:
+        self.is_local = is_local
+        super().__init__(message, reason=reason)
+
+
+class RequestTimeoutError(RequestError, TimeoutError):
+    """A request was not answered in time; whether the server handled it is not known."""
+
+
+class HttpError(StepError):
+    """A request was answered with a ``status`` that was not expected. The message quotes the *body*."""
+
+    def __init__(self, request: str, status: int, body: str) -> None:
+        self.status = status
+        shown = f": {quoted(body, MAX_REASON_CHARS)}" if body else ""
+        super().__init__(f"{request} was answered with HTTP {status}{shown}", reason=f"HTTP {status}")
 
 
 class WaitTimeoutError(StepError, TimeoutError):
@@ -57,6 +83,8 @@ def reason_of(error: BaseException) -> str:
         how = f"status {error.reply.status}" if isinstance(error, PushError) else "refused"
         reason = error.shown_reason
         return clipped(how if reason is None else f"{how}: {reason}", MAX_REASON_CHARS)
+    if isinstance(error, StepError) and error.reason is not None:
+        return clipped(error.reason, MAX_REASON_CHARS)
     if isinstance(error, PushTimeoutError | JoinTimeoutError | WaitTimeoutError):
         return "timeout"
     if isinstance(error, ConnectionLostError):

@@ -51,6 +51,12 @@ class Sleeping(Protocol):
     def stop(self) -> object: ...
 
 
+class Closes(Protocol):
+    """Holds connections."""
+
+    async def close(self) -> None: ...
+
+
 class Run:
     """One worker's: its plan, its clock, its counters, and what is to be woken when the run stops."""
 
@@ -67,6 +73,8 @@ class Run:
         self.is_stopping = False
         """No visit begins any more, and steps that are begun now are not counted."""
         self.sleeping: set[Sleeping] = set()
+        self.connectors: dict[str | None, Closes] = {}
+        """What makes and keeps the connections of HTTP, by their source address."""
         self.steps: dict[tuple[str, str], StepCounter] = {}
         """By kind and event: those that need no name of their own to be made."""
 
@@ -75,6 +83,12 @@ class Run:
         self.is_stopping = True
         for each in list(self.sleeping):
             each.stop()
+
+    async def close(self) -> None:
+        """The visits have ended: close what they have shared."""
+        connectors, self.connectors = self.connectors, {}
+        for each in connectors.values():
+            await each.close()
 
     def counter(self, kind: str, what: str) -> StepCounter:
         """The counter of the step ``kind what``."""

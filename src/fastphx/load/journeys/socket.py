@@ -10,6 +10,7 @@ from fastphx.client.client import Client
 from fastphx.client.options import Options
 from fastphx.client.state import ClientState
 from fastphx.errors import ConnectError, DisconnectReason
+from fastphx.load.journeys.http_cookies import UserCookies
 from fastphx.load.journeys.room import Room
 from fastphx.load.journeys.step import UNCOUNTED, end_step
 from fastphx.load.journeys.visit import Visit
@@ -173,6 +174,7 @@ def open_socket(
         "compress": plan.compress,
         "local_addr": own.local_addr,
         "proxy": None,
+        "cookies": UserCookies(visit),
     }
     url = run.app.socket_url(path)
     if url.startswith("wss"):

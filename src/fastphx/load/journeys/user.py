@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 from time import monotonic_ns
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from fastphx.load.journeys.every import Every
 from fastphx.load.journeys.failure import VisitFailed
@@ -14,6 +14,10 @@ from fastphx.load.journeys.socket import JourneySocket, open_socket
 from fastphx.load.journeys.step import NamedStep
 from fastphx.load.journeys.visit import Visit
 from fastphx.transports.endpoint import Params
+
+if TYPE_CHECKING:
+    from fastphx.load.journeys.http import Http
+    from fastphx.load.journeys.http_response import Response
 
 
 class User:
@@ -112,6 +116,22 @@ class User:
             name=name,
             **transport_opts,
         )
+
+    @property
+    def http(self) -> Http:
+        """The user's HTTP session: ``await self.http.get("/")``, see
+        :class:`~fastphx.load.journeys.http.Http`. Needs aiohttp (extra ``load``)."""
+        # A journey without requests has no use for aiohttp.
+        from fastphx.load.journeys.http import http_of
+
+        return http_of(self._visit)
+
+    def csrf(self, response: Response) -> str:
+        """The CSRF token of the page that *response* is: for ``_csrf_token`` of a form or of a socket's
+        parameters. Raises StepError where it has none."""
+        from fastphx.load.journeys.csrf import csrf_token
+
+        return csrf_token(response)
 
     def step(self, name: str) -> NamedStep:
         """``async with self.step("checkout"):`` all that is in it as one step; what is in it counts too."""

@@ -30,6 +30,7 @@ class Visit:
     __slots__ = (
         "_random",
         "_shortened",
+        "http",
         "index",
         "is_cut",
         "kept",
@@ -57,6 +58,8 @@ class Visit:
         """What the visit has opened and not closed."""
         self.kept: list[Closes] = []
         """What the user has opened before its first visit."""
+        self.http: Closes | None = None
+        """The HTTP session, where it has made a request."""
         self.tick: tuple[int, int] | None = None
         self.is_cut = False
         """Whether the run's end has cancelled it, or cut one of its waits."""
@@ -134,7 +137,8 @@ class Visit:
         opened, self.opened = self.opened, []
         for each in opened:
             await each.close()
-        return len(opened)
+        # No script closes its session.
+        return len(opened) - self._forget_session(opened)
 
     async def _end_tasks(self) -> None:
         tasks = [task for task in self.tasks if not task.done()]
@@ -150,6 +154,14 @@ class Visit:
         kept, self.kept = self.kept, []
         for each in kept:
             await each.close()
+        self._forget_session(kept)
+
+    def _forget_session(self, closed: list[Closes]) -> bool:
+        """Whether the session is one of those that were *closed*."""
+        if self.http is None or self.http not in closed:
+            return False
+        self.http = None
+        return True
 
     def abort(self) -> None:
         """Cut everything."""

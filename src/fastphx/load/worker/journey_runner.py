@@ -138,11 +138,13 @@ class JourneyRunner:
         self._end_schedule()
         await self._ended(self.plan.graceful_stop_s)
         await self._cancel()
+        await self._run.close()
 
     async def abort(self) -> None:
         """Cut everything."""
         self._end_schedule()
         await self._cancel()
+        await self._run.close()
 
     def _end_schedule(self) -> None:
         self._timer.cancel()
