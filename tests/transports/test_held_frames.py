@@ -2,15 +2,28 @@
 
 import asyncio
 import contextlib
+import ssl
 import zlib
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import Any
 
 import pytest
+import trustme
 
 from fastphx.errors import ConnectionClosed, TransportDown
 from fastphx.transports import WebSocketLink
-from tests.transports.raw_server import BINARY, PING, PONG, TEXT, Peer, RawServer, close_frame, frame
+from tests.transports.raw_server import (
+    BINARY,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    Peer,
+    RawServer,
+    close_frame,
+    frame,
+)
 from tests.transports.recording_owner import TIMEOUT_S, RecordingOwner
 from tests.transports.test_close_before_reset import closing_server, end_with_fin, send_until_it_fails
 
@@ -66,7 +79,7 @@ async def until(condition: Callable[[], object]) -> None:
 @pytest.mark.parametrize("read_interval", [0.0, 0.001])
 async def test_one_message_arrives_a_pause_and_all_in_order(read_interval: float) -> None:
     messages = numbered(200)
-    fragments = frame(TEXT, b"frag", fin=False) + frame(PING, b"between") + frame(0, b"ments")
+    fragments = frame(TEXT, b"frag", fin=False) + frame(PING, b"between") + frame(CONTINUATION, b"ments")
     data = b"".join(frame(TEXT, message) for message in messages) + fragments + frame(TEXT, b"last")
     async with RawServer(sending_when_asked(data)) as server:
         owner = RecordingOwner()
@@ -82,6 +95,64 @@ async def test_one_message_arrives_a_pause_and_all_in_order(read_interval: float
         assert seen == [*messages, b"fragments", b"last"]
         link.abort()
         await owner.reason()
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_any_pauses_lose_and_reorder_nothing(seed: int) -> None:
+    random = Random(seed)
+    sizes = [random.choice((0, 5, 125, 300, 3000)) for _ in range(400)] + [300_000, 10, 400_000]
+    random.shuffle(sizes)
+    messages = [random.randbytes(size) for size in sizes]
+    data = b"".join(any_frames(message, random) for message in messages)
+
+    async def serve(peer: Peer) -> None:
+        await peer.accept(headers=DEFLATE)
+        await peer.frame()
+        at = 0
+        while at < len(data):
+            size = random.choice((1, 50, 5000, 200_000))
+            peer.send(data[at : at + size])
+            at += size
+            await asyncio.sleep(0)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                await peer.frame()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url, compress=True)
+        seen: list[bytes] = []
+
+        def take(message: bytes) -> None:
+            assert not link.reading_paused
+            seen.append(message)
+            if random.random() < 0.3:
+                link.pause_reading()
+                if random.random() < 0.3:
+                    link.resume_reading()
+
+        owner.on_message = take
+        link.writer.write(b"go", TEXT)
+        async with asyncio.timeout(TIMEOUT_S):
+            while len(seen) < len(messages):
+                await asyncio.sleep(0)
+                if random.random() < 0.5:
+                    link.resume_reading()
+        assert seen == messages
+        link.abort()
+        await owner.reason()
+
+
+def any_frames(message: bytes, random: Random) -> bytes:
+    """*message* in one frame or two, compressed or not, with a ping somewhere."""
+    match random.randrange(4):
+        case 0:
+            return deflated_frame(message)
+        case 1:
+            cut = random.randrange(len(message) + 1)
+            first = frame(BINARY, message[:cut], fin=False)
+            return first + frame(PING, b"between") + frame(CONTINUATION, message[cut:])
+    return frame(BINARY, message)
 
 
 async def test_what_is_held_stays_compressed() -> None:
@@ -101,6 +172,27 @@ async def test_what_is_held_stays_compressed() -> None:
         link.resume_reading()
         await until(lambda: owner.messages.qsize() == 100)
         assert link.read_buffer_bytes == 0
+        link.abort()
+        await owner.reason()
+
+
+async def test_messages_over_tls_are_held_too() -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    messages = [bytes([number]) * 5000 for number in range(100)]
+    data = b"".join(frame(BINARY, message) for message in messages)
+    async with RawServer(sending_when_asked(data), ssl=context) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url, ssl_verify=False)
+        seen = pausing(owner, link)
+        link.writer.write(b"go", TEXT)
+        for count in range(1, len(messages) + 1):
+            await until(lambda count=count: len(seen) == count)
+            await some_turns()
+            assert len(seen) == count
+            link.resume_reading()
+        assert seen == messages
         link.abort()
         await owner.reason()
 
