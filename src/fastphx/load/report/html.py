@@ -24,7 +24,7 @@ from fastphx.load.report.journey import (
     step_cells,
     sums,
 )
-from fastphx.load.report.readable import count, latency, per_second, seconds, shown, size
+from fastphx.load.report.readable import OWN_LAG, count, latency, per_second, seconds, shown, size
 from fastphx.load.result.hdr import to_hdr
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
@@ -137,7 +137,7 @@ def _latencies(mapping: Mapping[str, Any]) -> str:
     head = "".join(f"<th>{title}</th>" for title in LATENCY_COLUMNS.values())
     rows = "".join(
         f"<tr><th>{html_text(LATENCIES[name])}</th><td>{count(figures['count'])}</td>"
-        + "".join(f"<td>{latency(mapping, name, key)}</td>" for key in LATENCY_COLUMNS)
+        + "".join(_cell(latency(mapping, name, key)) for key in LATENCY_COLUMNS)
         + "</tr>"
         for name, figures in mapping["latency"].items()
         if figures["count"]
@@ -197,12 +197,19 @@ def _events(mapping: Mapping[str, Any]) -> str:
     return _wide("Events", ("count", "bytes", "bytes each"), rows)
 
 
+def _cell(text: str) -> str:
+    """A cell of a table; the own lag beside a latency stands below it."""
+    value, _, lag = text.partition(OWN_LAG)
+    below = f"<span>own lag {html_text(lag.removesuffix(')'))}</span>" if lag else ""
+    return f"<td>{html_text(value)}{below}</td>"
+
+
 def _wide(title: str, names: tuple[str, ...], rows: Mapping[str, list[str]]) -> str:
     if not rows:
         return ""
     head = "".join(f"<th>{name}</th>" for name in names)
     body = "".join(
-        f"<tr><th>{html_text(name)}</th>" + "".join(f"<td>{html_text(cell)}</td>" for cell in cells) + "</tr>"
+        f"<tr><th>{html_text(name)}</th>" + "".join(map(_cell, cells)) + "</tr>"
         for name, cells in list(rows.items())[:MAX_ROWS_SHOWN]
     )
     more = f"<p class=quiet>and {len(rows) - MAX_ROWS_SHOWN:,} more</p>" if len(rows) > MAX_ROWS_SHOWN else ""

@@ -7,6 +7,8 @@ from typing import Any
 
 from fastphx.load.plan.figures import LATENCY_FIGURES
 
+OWN_LAG = " (own lag "
+
 
 def seconds(value: float | None) -> str:
     """A time, in the unit that suits it."""
@@ -27,7 +29,7 @@ def latency(mapping: Mapping[str, Any], name: str, figure: str) -> str:
 
 def lagged(value: float | None, own_lag_s: float | None) -> str:
     """A time, with this machine's own lag beside it where there is one to tell."""
-    return seconds(value) if own_lag_s is None else f"{seconds(value)} (own lag {seconds(own_lag_s)})"
+    return seconds(value) if own_lag_s is None else f"{seconds(value)}{OWN_LAG}{seconds(own_lag_s)})"
 
 
 def main_reasons(mapping: Mapping[str, Any], kind: str) -> str:
