@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from fastphx.load.report import write_reports
 from fastphx.load.report.journey import MAX_ROWS_SHOWN, percent, sums
+from fastphx.load.report.json import schema
 from fastphx.load.report.plain_progress import progress_text
 from fastphx.load.report.prometheus import exposition
 from fastphx.load.report.terminal import summary
@@ -20,6 +22,7 @@ from fastphx.load.result.result import Result
 
 from .browser import browser, open_page
 from .journey_lines import journey, line, shop, step
+from .processes import load
 
 pytestmark = pytest.mark.usefixtures("journeys")
 
@@ -59,6 +62,15 @@ def test_own_lag_is_marked_at_the_steps() -> None:
     result.run_lag.record(1_500_000)
     (row,) = (text for text in printed(result) if text.startswith("connect /socket"))
     assert "2 ms*" in row
+
+
+def test_a_name_is_no_markup() -> None:
+    names = ("[red]a[/red]", "[/nope]")
+    counted = {name: step(1.0, reasons={name: 1}) for name in names}
+    lines = printed(journey(line(counted, {name: [1, 0] for name in names}, connections=1)))
+    for name in names:
+        assert sum(text.startswith(f"{name} ") for text in lines) == 2
+        assert f"{name}: {name} (1)" in lines
 
 
 def test_more_steps_than_are_shown_are_told() -> None:
@@ -166,3 +178,45 @@ def test_a_journey_of_nothing_can_be_reported_on(tmp_path: Path) -> None:
     assert result.exit_code == 3
     printed(result)
     exposition(result)
+
+
+SHOP = """
+from fastphx.load import User
+
+
+class Buyer(User):
+    async def run(self):
+        async with self.socket("/socket") as socket:
+            room = await socket.join("room:lobby")
+            reply = await room.push("echo", {"body": "hi"})
+            self.check("echoed", reply.response == {"body": "hi"})
+            async with self.step("checkout"):
+                await room.push("echo", {"n": self.number})
+"""
+
+
+def test_a_real_journey_has_exact_sums_in_every_report(tmp_path: Path) -> None:
+    script = tmp_path / "shop.py"
+    script.write_text(SHOP)
+    run = load(
+        tmp_path,
+        str(script),
+        *("--users", "4", "--iterations", "10", "--workers", "2"),
+        *("--threshold", 'step["push echo"].ok==80', "--threshold", 'check["echoed"].rate==100%'),
+        *("--html", str(tmp_path / "r.html"), "--markdown", str(tmp_path / "r.md")),
+    )
+    assert run.code == 0, run.err
+    assert run.result is not None
+    jsonschema.validate(run.result, schema())
+    assert {name: step["ok"] for name, step in run.result["steps"].items()} == {
+        "connect /socket": 40,
+        "join room": 40,
+        "push echo": 80,
+        "checkout": 40,
+    }
+    assert run.result["latency"]["visit"]["count"] == run.result["visits"]["ok"] == 40
+    for line_ in sums(run.result):
+        assert line_ in run.out
+        assert line_ in (tmp_path / "r.md").read_text()
+        assert line_ in (tmp_path / "r.html").read_text()
+        assert "not known" not in line_

@@ -34,12 +34,9 @@ def check_cells(check: Mapping[str, Any]) -> list[str]:
 
 
 def percent(part: float) -> str:
-    """A part of a whole; 100 % and 0 % are never rounded to."""
-    for digits in (4, 6, 9):
-        shown = f"{100 * part:.{digits}g}"
-        if shown not in ("0", "100") or part in (0.0, 1.0):
-            return f"{shown} %"
-    return f"{100 * part:.12g} %"
+    """A part of a whole, which is only told as 100 % where it is all of it."""
+    shown = f"{100 * part:.4g}"
+    return f"{100 * part:.12g} %" if shown == "100" else f"{shown} %"
 
 
 def reasons_of(step: Mapping[str, Any]) -> str:

@@ -59,7 +59,7 @@ def compare(base: Mapping[str, Any], new: Mapping[str, Any], tolerance: float) -
     """The figures that both results have. One is worse where it is beyond the base by more than *tolerance*
     (0.05: 5 %)."""
     compared = []
-    for figure in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER, *_of_steps(base, new)):
+    for figure in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER, *_of_steps(base)):
         before, after = figure_of(base, figure), figure_of(new, figure)
         if before is None or after is None or before == after == 0:
             continue
@@ -71,10 +71,8 @@ def compare(base: Mapping[str, Any], new: Mapping[str, Any], tolerance: float) -
     return compared
 
 
-def _of_steps(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """The figures of the steps that both journeys have."""
-    before, after = base.get("steps"), new.get("steps")
-    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
-        return []
-    both = [name for name in before if name in after]
-    return [f"{named('step', name)}.{figure}" for name in both for figure in STEP_LOWER_IS_BETTER]
+def _of_steps(result: Mapping[str, Any]) -> list[str]:
+    """The figures of the steps of a journey."""
+    steps = result.get("steps")
+    names = steps if isinstance(steps, Mapping) else ()
+    return [f"{named('step', name)}.{figure}" for name in names for figure in STEP_LOWER_IS_BETTER]
