@@ -16,6 +16,7 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.worker.exponential_gaps import ExponentialGaps
 from fastphx.load.worker.meter import Meter
 from fastphx.load.worker.pacer import Pacer
+from fastphx.load.worker.random_bits import RandomBits
 from fastphx.timing.wheel import wheel_for
 
 from .processes import load
@@ -68,7 +69,7 @@ def kolmogorov_smirnov(sample: list[float]) -> float:
 
 @pytest.mark.parametrize(("seed", "stream"), [(0, 0), (0, 1), (-1, 0), (7, 3), (2**63 - 1, 1023)])
 def test_gaps_are_exponential_and_independent(seed: int, stream: int) -> None:
-    gaps = ExponentialGaps(seed, stream)
+    gaps = ExponentialGaps(RandomBits(seed, stream))
     sample = [gaps.take() for _ in range(SAMPLE)]
     # Four standard errors each; of an exponential distribution mean and variance are 1, the fourth central
     # moment is 9.
@@ -81,14 +82,17 @@ def test_gaps_are_exponential_and_independent(seed: int, stream: int) -> None:
 
 
 def test_streams_of_a_seed_and_seeds_of_a_stream_have_nothing_in_common() -> None:
-    streams = [ExponentialGaps(seed, stream) for seed, stream in ((0, 0), (0, 1), (1, 0), (1, 1), (-1, 0))]
+    streams = [
+        ExponentialGaps(RandomBits(seed, stream))
+        for seed, stream in ((0, 0), (0, 1), (1, 0), (1, 1), (-1, 0))
+    ]
     samples = [[gaps.take() for _ in range(10_000)] for gaps in streams]
     for number, sample in enumerate(samples):
         for other in samples[:number]:
             assert abs(statistics.correlation(sample, other)) < 0.04
 
 
-def test_the_generator_is_xoshiro256_plus_plus() -> None:
+def test_the_bits_are_those_of_xoshiro256_plus_plus() -> None:
     # The published algorithm, in Python's integers.
     mask = 2**64 - 1
 
@@ -105,7 +109,7 @@ def test_the_generator_is_xoshiro256_plus_plus() -> None:
     for _ in range(4):
         seeded = (seeded + golden) & mask
         state.append(mixed(seeded))
-    gaps = ExponentialGaps(-5, 3)
+    drawn, gaps = RandomBits(-5, 3), ExponentialGaps(RandomBits(-5, 3))
     for _ in range(100):
         bits = (rotated((state[0] + state[3]) & mask, 23) + state[0]) & mask
         shifted = state[1] << 17 & mask
@@ -115,6 +119,7 @@ def test_the_generator_is_xoshiro256_plus_plus() -> None:
         state[0] ^= state[3]
         state[2] ^= shifted
         state[3] = rotated(state[3], 45)
+        assert drawn.take() == bits
         assert gaps.take() == pytest.approx(-math.log(((bits >> 11) + 1) / 2**53), rel=1e-12)
 
 
@@ -127,15 +132,15 @@ async def test_without_poisson_arrivals_are_evenly_spaced() -> None:
 
 async def test_the_seed_decides_a_poisson_schedule() -> None:
     steps = [(300.0, SECOND_NS)]
-    first = await schedule_of(steps, ExponentialGaps(1, 0))
-    assert await schedule_of(steps, ExponentialGaps(1, 0)) == first
-    assert await schedule_of(steps, ExponentialGaps(1, 1)) != first
-    assert await schedule_of(steps, ExponentialGaps(2, 0)) != first
+    first = await schedule_of(steps, ExponentialGaps(RandomBits(1, 0)))
+    assert await schedule_of(steps, ExponentialGaps(RandomBits(1, 0))) == first
+    assert await schedule_of(steps, ExponentialGaps(RandomBits(1, 1))) != first
+    assert await schedule_of(steps, ExponentialGaps(RandomBits(2, 0))) != first
 
 
 async def test_a_poisson_schedule_has_the_rates_of_its_steps() -> None:
     rates = (2_000.0, 0.0, 20_000.0, 500.0)
-    due_ns = await schedule_of([(rate, 2 * SECOND_NS) for rate in rates], ExponentialGaps(3))
+    due_ns = await schedule_of([(rate, 2 * SECOND_NS) for rate in rates], ExponentialGaps(RandomBits(3)))
     assert due_ns == sorted(due_ns)
     assert all(due % TICK_NS == 0 for due in due_ns)
     for number, rate in enumerate(rates):
@@ -154,7 +159,7 @@ async def test_a_poisson_schedule_has_the_rates_of_its_steps() -> None:
 
 async def test_a_rate_that_is_hardly_any_brings_nothing() -> None:
     assert await schedule_of([(1e-300, SECOND_NS)]) == []
-    assert await schedule_of([(1e-300, SECOND_NS)], ExponentialGaps(0)) == []
+    assert await schedule_of([(1e-300, SECOND_NS)], ExponentialGaps(RandomBits(0))) == []
 
 
 async def test_a_run_follows_the_schedules_of_its_workers(tmp_path: Path) -> None:
@@ -163,7 +168,9 @@ async def test_a_run_follows_the_schedules_of_its_workers(tmp_path: Path) -> Non
         *("--poisson", "--seed", "3", "--rate", "300", "--duration", "1s", "-c", "4", "--workers", "2", "-q"),
     )
     assert run.code == 0, run.err
-    schedules = [await schedule_of([(150.0, SECOND_NS)], ExponentialGaps(3, index)) for index in (0, 1)]
+    schedules = [
+        await schedule_of([(150.0, SECOND_NS)], ExponentialGaps(RandomBits(3, index))) for index in (0, 1)
+    ]
     assert run.totals["arrivals"] == sum(map(len, schedules)) != 300
     assert run.totals["replies"] == run.totals["arrivals"]
     assert run.result is not None

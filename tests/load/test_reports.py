@@ -16,6 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.pushed_event import PushedEvent
 from fastphx.load.report.hgrm import write_hgrm
 from fastphx.load.report.html import write_html
 from fastphx.load.report.json import schema
@@ -136,7 +137,9 @@ def test_the_html_has_what_only_one_scenario_counts(tmp_path: Path) -> None:
 
 
 def hostile_result() -> tuple[Result, dict[str, Any]]:
-    result = Result(Plan(event="</script><script>alert(1)</script>", topics=("room:<b>\x07",)))
+    event = "</script><script>alert(1)</script>"
+    result = Result(Plan(events=(PushedEvent(event),), topics=("room:<b>\x07",)))
+    result.pushed_events[event] = 3
     result.reasons = {}
     result.failures.append("the server said </script><img src=x onerror=alert(1)> | \x07")
     result.counts["connections"] = 1

@@ -68,13 +68,30 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "--topic",
     multiple=True,
     metavar="T",
-    help="A topic that each joins; {i} is its number.  [default: room:{i}]",
+    help="A topic that each joins, of any number; {i} is the socket's number.  [default: room:{i}]",
 )
-@click.option("--event", metavar="E", help="The event that is pushed.  [default: echo]")
+@click.option(
+    "--push-topic",
+    multiple=True,
+    metavar="T",
+    help="Which of them is pushed to; of several, each in turn.  [default: all in turn]",
+)
+@click.option(
+    "--event",
+    multiple=True,
+    metavar="E[=WEIGHT]",
+    help="The event that is pushed; of several, each as often as its weight says.  [default: echo]",
+)
 @click.option(
     "--payload",
     metavar="JSON|@FILE",
     help='Its payload; {i}, {n} and {row.column} are filled in.  [default: {"body":"hello"}]',
+)
+@click.option(
+    "--event-payload",
+    multiple=True,
+    metavar="E=JSON|@FILE",
+    help="The payload of one of several events, where it has its own.",
 )
 @click.option("--binary", is_flag=True, default=None, help="Send the payload as a binary frame, as it is.")
 @click.option("--join-payload", metavar="JSON|@FILE", help="The payload of the join.  [default: {}]")

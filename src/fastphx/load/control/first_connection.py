@@ -38,11 +38,17 @@ def first_connection(plan: Plan) -> dict[str, Any]:
         return value if is_open else f"[{len(value)} characters]"
 
     options = target.options(0)
+    payloads = {
+        event: rendered(plan.payload_of(event), scenario.payload(event), is_binary=plan.is_binary)
+        for event in plan.event_names
+    }
+    has_one = len(payloads) == 1
     return {
         "topics": list(map(conceal, scenario.topics(0, row))),
+        "push_topics": list(map(conceal, scenario.push_topics(0, row) or scenario.topics(0, row))),
         "join_payload": rendered(plan.join_payload, read_payload(plan.join_payload, "join payload")),
-        "event": plan.event,
-        "payload": rendered(plan.payload, scenario.payload(), is_binary=plan.is_binary),
+        "event": plan.event_names[0] if has_one else list(map(str, plan.events)),
+        "payload": payloads[plan.event_names[0]] if has_one else payloads,
         "params": [[name, shown(value)] for name, value in target.params(0)],
         "headers": [[name, shown(value)] for name, value in options.extra_headers],
         "auth_token": None if options.auth_token is None else shown(options.auth_token),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import orjson
 
 from fastphx.errors import clip
@@ -14,6 +16,7 @@ from fastphx.load.scenarios import Scenario, scenario_of
 from fastphx.load.scenarios.script_file import shadowed_names
 
 MAX_BINARY_FIELD_BYTES = 255
+MAX_TOPICS_NAMED = 5
 MAX_TOPICS_CHECKED = 200_000
 """Topics that are rendered before the run to see whether two of a connection coincide: half a second."""
 
@@ -25,14 +28,12 @@ def preflight(plan: Plan) -> list[str]:
     target, scenario = Target(plan), scenario_of(plan)
     if not scenario.is_journey:
         _check_no_journey(plan)
-    sources = {
-        "payload": scenario.payload(),
-        "join payload": read_payload(plan.join_payload, "join payload"),
-    }
+    sources = {scenario.payload_name(event): scenario.payload(event) for event in plan.event_names}
     if plan.is_binary:
-        del sources["payload"]
+        sources = {}
         if plan.vsn == "1.0.0":
             raise PlanError("binary payloads need vsn 2.0.0")
+    sources["join payload"] = read_payload(plan.join_payload, "join payload")
     if len(orjson.dumps(plan.to_mapping())) > MAX_LINE_BYTES:
         raise PlanError(f"the plan has more than {MAX_LINE_BYTES} bytes: put the payload into a file, @FILE")
     templates = {what: payload_template(source, what) for what, source in sources.items()}
@@ -53,7 +54,7 @@ def preflight(plan: Plan) -> list[str]:
             # A number is JSON or not by its sign and its first digit.
             for n in (0, 1, 10) if i in (0, 1, last) else (0,) if "row" in template.uses else ():
                 json_value(template.render({"i": i, "n": n, "row": row}), what)
-    _check_distinct(plan, scenario, target)
+    _check_topics(plan, scenario, target)
     if scenario.has_herd and plan.url is not None and plan.storm_command is None:
         raise PlanError("a storm on a server of yours needs --storm-command, which disturbs it")
     if not plan.scenario.endswith(".py"):
@@ -71,12 +72,14 @@ def _check_no_journey(plan: Plan) -> None:
             raise PlanError(f"{flag} is of journeys: a scenario file with a subclass of fastphx.load.User")
 
 
-def _check_distinct(plan: Plan, scenario: Scenario, target: Target) -> None:
-    """Raises PlanError where two topics of one connection are the same: a socket can join a topic once. All
-    connections are looked at, or as many as MAX_TOPICS_CHECKED topics allow."""
-    if len(plan.topics) < 2:
+def _check_topics(plan: Plan, scenario: Scenario, target: Target) -> None:
+    """Raises PlanError where two topics of one connection are the same: a socket can join a topic once; and
+    where it would push to a topic that it does not join. All connections are looked at, or as many as
+    MAX_TOPICS_CHECKED topics allow."""
+    number = len(plan.topics) + len(plan.push_topics)
+    if number < 2:
         return
-    for i in range(min(plan.connections, MAX_TOPICS_CHECKED // len(plan.topics))):
+    for i in range(min(plan.connections, MAX_TOPICS_CHECKED // number)):
         seen: dict[str, str] = {}
         for source, topic in zip(plan.topics, scenario.topics(i, target.row(i)), strict=False):
             if topic in seen:
@@ -85,3 +88,9 @@ def _check_distinct(plan: Plan, scenario: Scenario, target: Target) -> None:
                     f"connection {i}, and a socket joins a topic once"
                 )
             seen[topic] = source
+        for topic in scenario.push_topics(i, target.row(i)) or ():
+            if topic not in seen:
+                raise PlanError(
+                    f"connection {i} would push to {clip(topic)}, which it does not join: its topics are "
+                    f"{', '.join(map(clip, islice(seen, MAX_TOPICS_NAMED)))}"
+                )

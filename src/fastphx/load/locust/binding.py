@@ -198,7 +198,7 @@ class Binding:
 
     def _count(self, sockets: Sockets, line: dict[str, Any]) -> None:
         assert sockets.plan is not None
-        merge(self.environment, rows_of(line, sockets.plan.event), line["at_ns"])
+        merge(self.environment, rows_of(line, ", ".join(sockets.plan.event_names)), line["at_ns"])
 
     def own_gauges(self) -> dict[str, int]:
         """How things stand in this process, over all of its sockets."""

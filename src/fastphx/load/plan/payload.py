@@ -16,6 +16,14 @@ PAYLOAD_NAMES = frozenset({"i", "n", "row"})
 MAX_FILE_BYTES = 64 << 20
 
 
+def json_text(value: object) -> str:
+    """A payload: JSON as text, or the value itself (from a plan file). Raises PlanError."""
+    try:
+        return value if isinstance(value, str) else orjson.dumps(value).decode()
+    except TypeError as error:
+        raise PlanError(f"it cannot be written as JSON ({error})") from None
+
+
 def payload_template(source: bytes, what: str) -> Template:
     """*source*, JSON with placeholders in it. Raises PlanError."""
     try:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
-import orjson
-
 from fastphx.errors import clip
 from fastphx.load.plan.defaults import defaults_of
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.payload import json_text
+from fastphx.load.plan.pushed_event import PushedEvent, event_payloads, pushed_events
 from fastphx.load.plan.secret import hidden
 from fastphx.load.plan.threshold import Threshold
 from fastphx.load.plan.units import RateStep, duration_s, lag_s, part, rate_per_s, rate_steps, share_above_0
@@ -60,14 +60,6 @@ def _text(value: object) -> str:
 
 def _optional_text(value: object) -> str | None:
     return None if value is None else _text(value)
-
-
-def _json_text(value: object) -> str:
-    """A payload: JSON as text, or the value itself (from a plan file)."""
-    try:
-        return value if isinstance(value, str) else orjson.dumps(value).decode()
-    except TypeError as error:
-        raise PlanError(f"it cannot be written as JSON ({error})") from None
 
 
 def _flag(value: object) -> bool:
@@ -130,9 +122,14 @@ class Plan:
     connections: int = _key(_number, 100)
     topics: tuple[str, ...] = _key(_texts, ("room:{i}",), "topic")
     """The topics that each connection joins; ``{i}`` is the connection's number, from 0."""
-    event: str = _key(_text, "echo")
-    payload: str = _key(_json_text, '{"body":"hello"}')
-    join_payload: str = _key(_json_text, "{}")
+    push_topics: tuple[str, ...] = _key(_texts, (), "push_topic")
+    """Those of them that are pushed to, in turn; empty: all."""
+    events: tuple[PushedEvent, ...] = _key(pushed_events, (PushedEvent("echo"),), "event")
+    """What is pushed; several come as often as their weights say."""
+    payload: str = _key(json_text, '{"body":"hello"}')
+    event_payloads: tuple[tuple[str, str], ...] = _key(event_payloads, (), "event_payload")
+    """The payloads of events that have another than ``payload``."""
+    join_payload: str = _key(json_text, "{}")
     rate: tuple[RateStep, ...] = field(default=DEFAULT_RATE, metadata={"parse": None, "key": None})
     """Pushes a second in total, not a connection, in steps; they go to the joined sockets in turn."""
     poisson: bool = _key(_flag, False)
@@ -253,8 +250,14 @@ class Plan:
             raise PlanError("give either a pause or a pace between two visits of a user")
         if not self.topics or len(self.topics) > 1000:
             raise PlanError("give 1 to 1000 topics a connection")
-        if not self.event:
-            raise PlanError("the event is empty")
+        if len(self.push_topics) > 1000:
+            raise PlanError("give up to 1000 topics that are pushed to")
+        for name, _ in self.event_payloads:
+            if name not in self.event_names:
+                raise PlanError(
+                    f"there is a payload for {clip(name)}, which is not pushed: the events are "
+                    f"{', '.join(map(clip, self.event_names))}"
+                )
         if self.poisson and self.think_time_s:
             raise PlanError("give either poisson or a think time: with a think time the replies set the pace")
         if self.vsn not in VSNS:
@@ -287,6 +290,15 @@ class Plan:
     def max_users(self) -> int:
         """Users at once (journeys)."""
         return self.users or (MOST_USERS if self.arrivals else DEFAULT_USERS)
+
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """The events that are pushed."""
+        return tuple(event.name for event in self.events)
+
+    def payload_of(self, event: str) -> str:
+        """What is pushed with *event*, as the plan names it."""
+        return dict(self.event_payloads).get(event, self.payload)
 
     @property
     def max_stop_s(self) -> float:
@@ -334,6 +346,8 @@ class Plan:
             value = getattr(self, each.name)
             if each.name in ("rate", "arrivals"):
                 value = value[0].rate if len(value) == 1 else ",".join(map(str, value))
+            elif each.name == "events":
+                value = str(value[0]) if len(value) == 1 else list(map(str, value))
             elif isinstance(value, tuple):
                 value = [list(item) if isinstance(item, tuple) else item for item in value]
             mapping[each.metadata["key"] or each.name] = value
@@ -346,7 +360,7 @@ class Plan:
         mapping = self.to_mapping()
         if self.show_secrets:
             return mapping
-        for key in ("param", "header"):
+        for key in ("param", "header", "event_payload"):
             mapping[key] = [[name, hidden(value)] for name, value in mapping[key]]
         for each in fields(self):
             value = getattr(self, each.name)

@@ -11,7 +11,7 @@ from fastphx.load.plan.secret import FILE
 
 _FILES = ("data", "ca", "cert", "key")
 _MAY_NAME_FILES = ("payload", "join_payload", "auth_token")
-_PAIRS = ("param", "header")
+_PAIRS = ("param", "header", "event_payload")
 
 
 def read_plan(path: str) -> dict[str, Any]:

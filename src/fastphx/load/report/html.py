@@ -59,7 +59,7 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
         "LATENCIES": _latencies(mapping),
         "JOURNEY": _journey(mapping),
         "TOTALS": _rows((name.replace("_", " "), count(value)) for name, value in mapping["totals"].items()),
-        "SCENARIO": _storm(mapping) + _topics(mapping) + _events(mapping),
+        "SCENARIO": _storm(mapping) + _pushed_events(mapping) + _topics(mapping) + _events(mapping),
         "THRESHOLDS": _thresholds(mapping),
         "REASONS": _reasons(mapping),
         "PLAN": _rows(
@@ -179,6 +179,11 @@ def _storm(mapping: Mapping[str, Any]) -> str:
         ("peak of the herd", per_second(storm["peak_attempts_per_s"])),
     ]
     return _section("Storm", _rows(pairs))
+
+
+def _pushed_events(mapping: Mapping[str, Any]) -> str:
+    rows = {event: [count(number)] for event, number in mapping["pushed_events"].items()}
+    return _wide("Pushes by event", ("pushes",), rows)
 
 
 def _topics(mapping: Mapping[str, Any]) -> str:

@@ -49,6 +49,7 @@ def markdown(mapping: Mapping[str, Any]) -> str:
         ("joins", count(totals["joins"])),
         ("join errors", count(totals["join_errors"])),
         ("pushes", f"{count(totals['pushes'] + totals['casts'])}, {per_second(throughput['pushes_per_s'])}"),
+        *((f"push {markdown_text(event)}", count(sent)) for event, sent in mapping["pushed_events"].items()),
         ("replies", f"{count(totals['replies'])}, {per_second(throughput['replies_per_s'])}"),
         ("error replies", count(totals["error_replies"])),
         ("lost", count(totals["lost"])),

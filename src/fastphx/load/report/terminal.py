@@ -98,6 +98,10 @@ def _messages(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
     lost = ", ".join(f"{count(totals[name])} {name[5:]}" for name in LOST if totals[name])
     return [
         ("pushes", count(totals["pushes"]), per_second(throughput["pushes_per_s"])),
+        *(
+            (f"push {event}", count(number), "")
+            for event, number in list(mapping["pushed_events"].items())[:MAX_EVENTS_SHOWN]
+        ),
         ("replies", count(totals["replies"]), per_second(throughput["replies_per_s"])),
         ("errors", count(totals["error_replies"]), ""),
         ("lost", count(totals["lost"]), lost),

@@ -91,6 +91,8 @@ class Counted:
     """Published, received, and subscribers when the schedule started, where pushes are stamped."""
     events: dict[str, list[int]] = field(default_factory=dict)
     """Count and bytes, where events are counted."""
+    pushed_events: Counter[str] = field(default_factory=Counter)
+    """Pushes of the schedule by event, where there are several."""
     herd: Counter[int] = field(default_factory=Counter)
     """Connection attempts in each tenth of a second since the storm."""
     gauges: dict[str, int] = field(default_factory=lambda: dict.fromkeys(GAUGES, 0))
@@ -132,6 +134,7 @@ class Counted:
     def add_final(self, line: dict[str, Any]) -> None:
         """Add what only a worker's final line has."""
         _add_each(self.events, line["events"])
+        self.pushed_events.update(line.get("pushed_events", {}))
         self.herd.update({int(number): count for number, count in line["herd"].items()})
 
     def close_seconds(self, before: int, workers: int) -> list[dict[str, Any]]:

@@ -176,7 +176,7 @@ def _event(plan: Plan) -> str:
     return (
         "what the scenario pushes"
         if issubclass(scenario_class(plan.scenario), Custom)
-        else (f"the event {clip(plan.event)}")
+        else f"the event{'s' if len(plan.events) > 1 else ''} {' or '.join(map(clip, plan.event_names))}"
     )
 
 

@@ -242,6 +242,7 @@ class Result(Counted):
             "own_lag": self.own_lag,
             "plan": self.plan.public_mapping(),
             **self.figures(),
+            "pushed_events": dict(self.pushed_events),
             "topics": self.topics_mapping(),
             "events": {
                 event: {"count": count, "bytes": size} for event, (count, size) in self.events.items()

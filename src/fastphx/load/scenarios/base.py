@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.payload import read_payload
 from fastphx.load.plan.plan import Plan
@@ -30,8 +31,8 @@ class Scenario:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._topics = [Template(topic, self.topic_names) for topic in plan.topics]
-        self.event = plan.event.encode()
-        if plan.is_binary and len(self.event) > 255:
+        self._push_topics = [Template(topic, self.topic_names) for topic in plan.push_topics]
+        if plan.is_binary and max(len(name.encode()) for name in plan.event_names) > 255:
             raise PlanError("the event of a binary push has at most 255 bytes")
 
     @property
@@ -48,10 +49,20 @@ class Scenario:
         """The topics of connection *i*."""
         return tuple(topic.render({"i": i, "row": row}) for topic in self._topics)
 
+    def push_topics(self, i: int, row: Row) -> tuple[str, ...] | None:
+        """Those of them that connection *i* pushes to, in turn; None: all."""
+        if not self._push_topics:
+            return None
+        return tuple(topic.render({"i": i, "row": row}) for topic in self._push_topics)
+
     def pushes(self, i: int) -> bool:
         """Whether connection *i* takes part in the schedule of pushes."""
         return True
 
-    def payload(self) -> bytes:
-        """What a push carries, before placeholders are filled in."""
-        return read_payload(self.plan.payload, "payload")
+    def payload(self, event: str) -> bytes:
+        """What a push of *event* carries, before placeholders are filled in."""
+        return read_payload(self.plan.payload_of(event), self.payload_name(event))
+
+    def payload_name(self, event: str) -> str:
+        """What the payload of *event* is called in messages."""
+        return f"{clip(event)} payload" if event in dict(self.plan.event_payloads) else "payload"

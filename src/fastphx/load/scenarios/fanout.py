@@ -58,7 +58,11 @@ class Fanout(Scenario):
             raise PlanError("with more than one topic the topic needs a {t}")
         if plan.vsn != "2.0.0" or plan.is_binary:
             raise PlanError("fanout stamps JSON payloads of vsn 2.0.0 only")
-        self._stamped = self._stamp(super().payload())
+        if plan.push_topics:
+            raise PlanError("fanout pushes to the topics that it spreads: leave the push topic out")
+        if len(plan.events) > 1:
+            raise PlanError("fanout pushes one event, which its subscribers time")
+        self._stamped = self._stamp(super().payload(plan.event_names[0]))
 
     def topics(self, i: int, row: Row) -> tuple[str, ...]:
         count, publishers = self.plan.topic_count, self.plan.publishers
@@ -73,7 +77,7 @@ class Fanout(Scenario):
     def pushes(self, i: int) -> bool:
         return i < self.plan.publishers
 
-    def payload(self) -> bytes:
+    def payload(self, event: str) -> bytes:
         return self._stamped
 
     def _stamp(self, payload: bytes) -> bytes:

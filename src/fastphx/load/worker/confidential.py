@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 from fastphx.load.plan.plan import Plan
@@ -15,14 +15,18 @@ class Confidential:
     """Takes the parameters, headers, token and payloads of one connection out of a text, unless the plan
     shows secrets. What the plan has by default is no secret."""
 
-    def __init__(self, plan: Plan, target: Target, join_payload: Payload, payload: Payload) -> None:
+    def __init__(
+        self, plan: Plan, target: Target, join_payload: Payload, payloads: Sequence[Payload]
+    ) -> None:
         self._target = target
         defaults = {each.name: each.default for each in fields(Plan)}
         self._payloads = [
             payload
-            for name, payload in (("join_payload", join_payload), ("payload", payload))
-            if getattr(plan, name) != defaults[name]
+            for name, payload in zip(plan.event_names, payloads, strict=True)
+            if plan.payload_of(name) != defaults["payload"]
         ]
+        if plan.join_payload != defaults["join_payload"]:
+            self._payloads.append(join_payload)
         self._of_all: Callable[[str], str] | None = None
         if plan.show_secrets:
             self._of_all = str

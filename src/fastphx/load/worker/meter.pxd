@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from fastphx.load.result.histogram cimport Histogram
 from fastphx.load.worker.backlog cimport Backlog
+from fastphx.load.worker.event_mix cimport EventMix
 from fastphx.load.worker.lost_refs cimport LostRefs
 from fastphx.load.worker.stamp cimport Stamp
 from fastphx.protocol.frame_scan cimport Header
@@ -78,8 +79,9 @@ cdef class Meter:
     cdef Py_ssize_t cursor
     cdef readonly object owner
     cdef TimerWheel wheel
-    cdef bytes event
-    cdef bytes payload                      # None: the owner renders each
+    cdef bytes event                        # of the push that is being sent
+    cdef bytes payload                      # None: not all pushes have the same
+    cdef EventMix mix                       # None: all pushes have the same event
     cdef bint is_binary
     cdef bint expects_reply
     cdef Stamp stamp                        # None: pushes carry none
@@ -116,11 +118,14 @@ cdef class MeterSession(Session):
     cdef readonly uint64_t pushed           # how often it has
     cdef bytes join_payload
     cdef bytes payload                      # its own, where it is the same for each of its pushes
+    cdef tuple payloads                     # its own by event; of None: not the same for each of its pushes
+    cdef tuple push_topics                  # None: it pushes to all of its topics
     cdef Py_ssize_t leaving                 # topics
     cdef ThinkTimer think
     cdef readonly bint is_connected
     cdef object link
     cdef list joined                    # Joins
+    cdef list pushed_to                 # Joins, in turn; there where it is ready
     cdef Py_ssize_t ready_at                # in meter.ready; -1: not there
     cdef Py_ssize_t turn
     cdef int64_t joining_since_ns
@@ -129,6 +134,8 @@ cdef class MeterSession(Session):
 
     cdef int push(self, int64_t due_ns, int64_t now_ns) except -1
     cdef int _send_due(self, Join join, int64_t due_ns, int64_t now_ns) except -1
+    cdef bytes _next_payload(self)
+    """Where it is not the same for each push: where there are several events, of the one that is drawn."""
     cdef int _send_foreign(self, Join join, bytes payload, int64_t due_ns, int64_t now_ns) except -1
     cdef int _count_subscriber(self, Join join, int change) except -1
     cdef int _think(self, int64_t due_ns) except -1

@@ -2,6 +2,7 @@ from typing import Any, Final, final
 
 from fastphx.errors import DisconnectReason
 from fastphx.load.result.histogram import Histogram
+from fastphx.load.worker.event_mix import EventMix
 from fastphx.load.worker.stamp import Stamp
 from fastphx.protocol.session import Session
 from fastphx.timing.wheel import Timer, TimerWheel
@@ -46,6 +47,7 @@ class Meter:
         counts_events: bool = False,
         opens: bool = False,
         think_time_s: float = 0.0,
+        mix: EventMix | None = None,
     ) -> None: ...
     measure_from_ns: int
     @property
@@ -70,6 +72,9 @@ class Meter:
     def in_flight(self) -> int: ...
     @property
     def owner(self) -> Any: ...
+    @property
+    def pushed_events(self) -> dict[str, int]:
+        """How often each event has been pushed; empty where there is one alone."""
     @property
     def ready_count(self) -> int: ...
     @property
@@ -100,7 +105,9 @@ class MeterSession(Session):
         *,
         join_payload: bytes = b"{}",
         payload: bytes | None = None,
+        payloads: tuple[bytes | None, ...] | None = None,
         pushes: bool = True,
+        push_topics: tuple[str, ...] | None = None,
         heartbeat_interval_s: float = 30.0,
         serializer: Any = None,
     ) -> None: ...

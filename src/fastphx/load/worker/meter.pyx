@@ -6,6 +6,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from fastphx.load.result.histogram cimport Histogram
 from fastphx.load.worker.backlog cimport Backlog
+from fastphx.load.worker.event_mix cimport EventMix
 from fastphx.load.worker.lost_refs cimport LostRefs
 from fastphx.load.worker.stamp cimport STAMPED_FOREIGN, STAMPED_NOT, Stamp, Stamped
 from fastphx.protocol.frame_scan cimport REF_NUMBER, Header, is_reply
@@ -47,7 +48,7 @@ cdef class Meter:
     def __init__(self, owner, TimerWheel wheel not None, *, bytes event not None, bytes payload,
                  double timeout_s, double join_timeout_s, Py_ssize_t max_in_flight=0, bint is_binary=False,
                  bint expects_reply=True, Stamp stamp=None, bint counts_events=False, bint opens=False,
-                 double think_time_s=0.0):
+                 double think_time_s=0.0, EventMix mix=None):
         self.owner = owner
         self.wheel = wheel
         self.connect = Histogram()
@@ -59,6 +60,9 @@ cdef class Meter:
         self.ready = []
         self.event = event
         self.payload = payload
+        if mix is not None and payload is not None:
+            raise ValueError("with several events the payloads are theirs")
+        self.mix = mix
         self.is_binary = is_binary
         self.expects_reply = expects_reply
         self.opens = opens
@@ -78,6 +82,10 @@ cdef class Meter:
     def counts(self):
         cdef dict counts = self.counts
         return counts
+
+    @property
+    def pushed_events(self):
+        return {} if self.mix is None else self.mix.pushed
 
     @property
     def ready_count(self):
@@ -246,12 +254,15 @@ cdef class MeterSession(Session):
         self.ready_at = -1
 
     def __init__(self, Meter meter not None, int64_t i, tuple topics not None, *,
-                 bytes join_payload not None=b"{}", bytes payload=None, bint pushes=True,
+                 bytes join_payload not None=b"{}", bytes payload=None, tuple payloads=None, bint pushes=True,
+                 tuple push_topics=None,
                  double heartbeat_interval_s=30.0, serializer=None):
         Session.__init__(self, heartbeat_interval_s=heartbeat_interval_s, serializer=serializer)
         self.join_payload = join_payload
         self.payload = payload
+        self.payloads = payloads
         self.pushes = pushes
+        self.push_topics = push_topics
         self.meter = meter
         self.i = i
         self.topics = topics
@@ -296,6 +307,7 @@ cdef class MeterSession(Session):
                 self._count_subscriber(join, -1)
             self.meter.joined -= len(self.joined)
             self.joined = None
+            self.pushed_to = None
         self.leaving = 0
         self.disconnect()
         self.lost = None
@@ -389,12 +401,14 @@ cdef class MeterSession(Session):
         if meter.max_in_flight and self.refs.size >= meter.max_in_flight:
             return self._hold_back(due_ns)
         self.turn += 1
-        if self.turn >= len(self.joined):
+        if self.turn >= len(self.pushed_to):
             self.turn = 0
         try:
-            self._send_due(<Join>self.joined[self.turn], due_ns, now_ns)
+            self._send_due(<Join>self.pushed_to[self.turn], due_ns, now_ns)
         except (OverloadedError, DisconnectedError):
             meter.counts.unsent += 1
+            if meter.mix is not None:
+                meter.mix.give_back()
             return 0 if not meter.thinking or meter.pace_ns else self._think(now_ns + meter.think_ns)
         self.pushed += 1
         if meter.expects_reply:
@@ -412,7 +426,7 @@ cdef class MeterSession(Session):
         if payload is None:
             payload = self.payload
             if payload is None:
-                payload = meter.owner.render_payload(self)
+                payload = self._next_payload()
         if self.serializer is not None:
             return self._send_foreign(join, payload, due_ns, now_ns)
         data = PyBytes_AS_STRING(payload)
@@ -433,6 +447,19 @@ cdef class MeterSession(Session):
         if join.owner is not None:
             (<TopicCount>join.owner).published += 1
         return 0
+
+    cdef bytes _next_payload(self):
+        cdef EventMix mix = self.meter.mix
+        cdef bytes payload
+        cdef Py_ssize_t event
+        if mix is None:
+            return self.meter.owner.render_payload(self, 0)
+        event = mix.draw()
+        self.meter.event = mix.names[event]
+        payload = mix.payloads[event]
+        if payload is None and self.payloads is not None:
+            payload = self.payloads[event]
+        return self.meter.owner.render_payload(self, event) if payload is None else payload
 
     cdef int _send_foreign(self, Join join, bytes payload, int64_t due_ns, int64_t now_ns) except -1:
         """A push through a serializer that is not compiled."""
@@ -556,6 +583,8 @@ cdef class MeterSession(Session):
         meter.joined += 1
         self._count_subscriber(join, 1)
         if len(self.joined) == len(self.topics):
+            self.pushed_to = self.joined if self.push_topics is None else [
+                self.check_joined(topic) for topic in self.push_topics]
             self.attempts = 0
             if self.pushes:
                 meter._add_ready(self)

@@ -21,6 +21,7 @@ from fastphx.load.scenarios.custom import Custom
 from fastphx.load.scenarios.fanout import STAMP_KEY
 from fastphx.load.scenarios.script import end_script, make_script
 from fastphx.load.worker.confidential import Confidential
+from fastphx.load.worker.event_mix import EventMix
 from fastphx.load.worker.exponential_gaps import ExponentialGaps
 from fastphx.load.worker.herd import Herd
 from fastphx.load.worker.loop_lag import LoopLag
@@ -28,9 +29,10 @@ from fastphx.load.worker.meter import Meter, MeterSession
 from fastphx.load.worker.opener import Opener
 from fastphx.load.worker.pacer import Pacer
 from fastphx.load.worker.payload import Payload
+from fastphx.load.worker.random_bits import RandomBits
 from fastphx.load.worker.scripted import ScriptedSession
 from fastphx.load.worker.stamp import Stamp
-from fastphx.load.worker.stats import Stats
+from fastphx.load.worker.stats import Stats, bounded_name
 from fastphx.load.worker.timeouts import ABORT_TIMEOUT_S, QUIET_S, STATS_INTERVAL_S
 from fastphx.serializers import JsonV1
 from fastphx.timing.backoff import DEFAULT_BASE_S, full_jitter
@@ -53,26 +55,28 @@ class Runner:
         self._wheel = wheel_for(self._loop)
         self._random = Random(f"{plan.seed}/{share.index}")
         self._target = Target(plan)
-        payload = self.scenario.payload()
-        self._payload = Payload(payload, is_verbatim=plan.is_binary or self.scenario.is_stamped)
+        sources = [self.scenario.payload(event) for event in plan.event_names]
+        is_verbatim = plan.is_binary or self.scenario.is_stamped
+        self._payloads = [Payload(source, is_verbatim=is_verbatim) for source in sources]
         self._join_payload = Payload(read_payload(plan.join_payload, "join payload"))
-        self._confidential = Confidential(plan, self._target, self._join_payload, self._payload)
+        self._confidential = Confidential(plan, self._target, self._join_payload, self._payloads)
         self._serializer = JsonV1() if plan.vsn == "1.0.0" else None
         own = share.connections(plan)
         self.meter = Meter(
             self,
             self._wheel,
-            event=self.scenario.event,
-            payload=self._payload.constant,
+            event=plan.event_names[0].encode(),
+            payload=self._payloads[0].constant if len(plan.events) == 1 else None,
             timeout_s=plan.timeout_s,
             join_timeout_s=plan.join_timeout_s,
             max_in_flight=plan.in_flight,
             is_binary=plan.is_binary,
             expects_reply=self.scenario.expects_reply,
-            stamp=Stamp(payload, STAMP_KEY) if self.scenario.is_stamped else None,
+            stamp=Stamp(sources[0], STAMP_KEY) if self.scenario.is_stamped else None,
             counts_events=self.scenario.counts_events,
             opens=not self.scenario.holds,
             think_time_s=plan.think_time_s,
+            mix=self._event_mix() if len(plan.events) > 1 else None,
         )
         pace = self._share_of_rate(own)
         self.pacer = Pacer(
@@ -81,7 +85,7 @@ class Runner:
             (share.index + 0.5) / share.workers,
             self._schedule_ended,
             # Poisson processes together are one again, whose rate is the sum of theirs.
-            ExponentialGaps(plan.seed, share.index) if plan.poisson else None,
+            ExponentialGaps(RandomBits(plan.seed, share.index)) if plan.poisson else None,
         )
         self.opener = Opener(plan.connect_rate * len(own) / plan.connections, self._attempt)
         self._max_sessions = len(own)
@@ -96,6 +100,15 @@ class Runner:
         self._started_ns = 0
         self._closed_by_script = 0
         self._stopping = False
+
+    def _event_mix(self) -> EventMix:
+        """The plan's events, for each of its pushes; in each worker in another order."""
+        events = [
+            (event.name.encode(), payload.constant, event.weight)
+            for event, payload in zip(self.plan.events, self._payloads, strict=True)
+        ]
+        # The streams from 0 on are those of the schedules.
+        return EventMix(events, RandomBits(self.plan.seed, -1 - self.share.index))
 
     def _share_of_rate(self, own: range) -> float:
         """The part of the plan's rate that is this share's: that of the sockets that push."""
@@ -145,13 +158,16 @@ class Runner:
     def _session(self, i: int) -> MeterSession:
         scenario, row = self.scenario, self._target.row(i)
         kind = ScriptedSession if isinstance(scenario, Custom) else MeterSession
+        payloads = tuple(payload.of_connection(i, row) for payload in self._payloads)
         session = kind(
             self.meter,
             i,
             scenario.topics(i, row),
             join_payload=self._join_payload.of_push(i, 0, row),
-            payload=self._payload.of_connection(i, row),
+            payload=payloads[0] if len(payloads) == 1 else None,
+            payloads=payloads if len(payloads) > 1 else None,
             pushes=scenario.pushes(i),
+            push_topics=scenario.push_topics(i, row),
             heartbeat_interval_s=self.plan.heartbeat_s,
             serializer=self._serializer,
         )
@@ -414,9 +430,9 @@ class Runner:
         if not session.is_connected:
             self._loop.call_soon(self._forget, session)
 
-    def render_payload(self, session: MeterSession) -> bytes:
-        """The payload of a session's next push, where each is different."""
-        return self._payload.of_push(session.i, session.pushed, self._target.row(session.i))
+    def render_payload(self, session: MeterSession, event: int) -> bytes:
+        """The payload of a session's next push, of the plan's event of that number, where they differ."""
+        return self._payloads[event].of_push(session.i, session.pushed, self._target.row(session.i))
 
     # -- stats
 
@@ -425,7 +441,8 @@ class Runner:
         for session in self._sessions.values():
             session.settle()
         yield from self.stats.topics()
-        yield self.stats.final()
+        pushed = {bounded_name(event): count for event, count in self.meter.pushed_events.items()}
+        yield {**self.stats.final(), "pushed_events": pushed}
 
     async def report(self, from_ns: int) -> None:
         """Write a line a second from *from_ns* on, until cancelled."""

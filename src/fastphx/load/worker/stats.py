@@ -20,11 +20,12 @@ from fastphx.load.worker.meter import HISTOGRAMS
 MAX_TOPICS_A_LINE = 10_000
 
 
-def _name(topic: str) -> str:
-    """A topic in at most a few more than MAX_SHOWN_CHARS characters, in which it still is no other."""
-    if len(topic) <= MAX_SHOWN_CHARS:
-        return topic
-    return f"{clipped(topic)}{blake2s(topic.encode(), digest_size=8).hexdigest()}"
+def bounded_name(name: str) -> str:
+    """A topic, or an event that is pushed, in at most a few more than MAX_SHOWN_CHARS characters, in which it
+    still is no other."""
+    if len(name) <= MAX_SHOWN_CHARS:
+        return name
+    return f"{clipped(name)}{blake2s(name.encode(), digest_size=8).hexdigest()}"
 
 
 class Measuring(Protocol):
@@ -151,7 +152,7 @@ class Stats:
             yield {
                 "type": "topics",
                 "topics": {
-                    _name(topic): [count.published, count.received, self.subscribers.get(topic, 0)]
+                    bounded_name(topic): [count.published, count.received, self.subscribers.get(topic, 0)]
                     for topic, count in some
                 },
             }
