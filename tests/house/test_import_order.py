@@ -20,6 +20,7 @@ ORDER = (
     "transports",
     "gen_socket_client",
     "client",
+    "liveview",
     "testing",
     "load",
     "cli",

@@ -1,0 +1,1 @@
+"""LiveView: a client for LiveView pages without a browser."""
