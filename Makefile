@@ -17,9 +17,10 @@ demo: build
 
 test: lint types stubs annotations pytest
 
-# Three at a time on two cores: they mostly wait.
+# Three files at a time on two cores: they mostly wait. Those of a file share their load runs. In order, so that
+# the slow ones, load and locust, are not the last.
 pytest: build
-	@$(BIN)/python -m pytest -q -p no:benchmark -n 3 --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -p no:benchmark -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: build
 	@$(BIN)/ruff check --quiet --output-format concise $(CHECKED)

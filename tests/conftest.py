@@ -14,18 +14,6 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("fastphx", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fastphx")
 
-WHOLE = ("load", "locust")
-"""Folders whose tests start many processes: those of one file run one after the other, in one worker, which
-shares their runs. xdist begins with them, so that what is quick fills the end."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.parent.name in WHOLE:
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.stem}"))
-
-
 # What a test connects to is on this machine, whatever proxy the machine goes through.
 for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
     del os.environ[name]

@@ -183,7 +183,7 @@ def test_a_report_that_cannot_be_written_is_one_sentence_and_exit_2(tmp_path: Pa
 def test_prometheus_serves_live_figures(tmp_path: Path) -> None:
     process = start_load("-c", "5", "--rate", "100", "--duration", "60s", "--prometheus", "0")
     url = wait_for_line(process, "live figures on ").split()[-1]
-    wait_for_line(process, "5 joined")
+    wait_for_line(process, "  1s ")
     with urllib.request.urlopen(url, timeout=10) as answer:
         text = answer.read().decode()
     kill(process, signal.SIGINT)
