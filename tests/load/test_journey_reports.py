@@ -39,7 +39,7 @@ def test_the_terminal_shows_steps_checks_and_sums(width: int) -> None:
     rows = {tuple(text.split()) for text in lines}
     assert ("visits", "ok", "90", "9/s") in rows
     assert ("step", "attempts", "ok/s", "errors", "p50", "p95", "p99", "max") in rows
-    assert ("push", "echo", "294", "28.2/s", "10", "1", "ms", "1", "ms", "1", "ms", "50", "ms") in rows
+    assert ("push", "echo", "294", "28.2", "10", "1", "ms", "1", "ms", "1", "ms", "50", "ms") in rows
     assert "push echo: timeout (7); status error (3)" in lines
     assert ("echoed", "278", "4", "98.58", "%") in rows
     assert lines[-3:] == [
@@ -145,7 +145,7 @@ def test_junit_tells_each_check_and_fails_by_thresholds_alone(reports: Path) -> 
 
 def test_markdown_and_hgrm_have_the_steps_and_the_visit(reports: Path) -> None:
     lines = (reports / "r.markdown").read_text().splitlines()
-    row = "| `push echo` | 294 | 28.2/s | 10 | 1 ms | 1 ms | 1 ms | 50 ms | `timeout (7); status error (3)` |"
+    row = "| `push echo` | 294 | 28.2 | 10 | 1 ms | 1 ms | 1 ms | 50 ms | `timeout (7); status error (3)` |"
     assert row in lines
     assert "| `echoed` | 278 | 4 | 98.58 % |" in lines
     assert "- visits: 100 begun = 90 ok + 8 failed + 2 cut" in lines
@@ -154,7 +154,7 @@ def test_markdown_and_hgrm_have_the_steps_and_the_visit(reports: Path) -> None:
 
 def test_the_page_has_the_steps_with_their_reasons(reports: Path) -> None:
     page = (reports / "r.html").read_text().split("<script")[0]
-    assert "<th>push echo</th><td>294</td><td>28.2/s</td><td>10</td>" in page
+    assert "<th>push echo</th><td>294</td><td>28.2</td><td>10</td>" in page
     assert "<th>push echo</th><td>timeout (7); status error (3)</td><td>10</td>" in page
     assert "<th>echoed</th><td>278</td><td>4</td><td>98.58 %</td>" in page
     assert "visits: 100 due = 100 begun + 0 unsent" in page

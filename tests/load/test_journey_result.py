@@ -225,9 +225,10 @@ def test_more_than_a_hundredth_of_the_visits_unsent_is_invalid(unsent: int, outc
 
 
 def test_rows_that_ran_out_are_invalid() -> None:
-    result = journey(line(**SUMS, connections=1, rows_run_out=3))
+    result = journey(line(**SUMS, connections=1, rows_run_out=3, unsent=3))
     assert result.exit_code == 4
-    assert result.sentences[0].startswith("INVALID: the data ran out: 3 visits found no row")
+    (sentence,) = result.sentences
+    assert sentence.startswith("INVALID: the data ran out: 3 visits found no row")
 
 
 def test_a_journey_without_a_socket_is_judged_by_its_requests() -> None:

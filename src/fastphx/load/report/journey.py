@@ -22,7 +22,7 @@ def step_cells(
     own_lag = mapping["own_lag"].get(named("step", name), {})
     return [
         count(step["attempts"]),
-        per_second(step["ok"] / duration_s) if duration_s else "-",
+        per_second(step["ok"] / duration_s).removesuffix("/s") if duration_s else "-",
         count(step["errors"]),
         *(time(step["latency"].get(figure), own_lag.get(figure)) for figure in STEP_COLUMNS[3:]),
     ]

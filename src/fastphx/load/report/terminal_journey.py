@@ -27,7 +27,7 @@ MAX_REASONS_CHARS = 400
 def visit_rows(mapping: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """What the visits came to: title, figure, and what there is to say of it."""
     visits = mapping["visits"]
-    why = "as many users as may be were under way" if visits["unsent"] else ""
+    why = "users were under way, or no row was left" if visits["unsent"] else ""
     rows = [
         ("visits", count(visits["begun"]), ""),
         ("visits ok", count(visits["ok"]), per_second(mapping["throughput"]["visits_per_s"])),

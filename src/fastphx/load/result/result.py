@@ -81,11 +81,12 @@ class Result(Counted):
                 f"the data ran out: {without:,} visit{'s' if without > 1 else ''} found no row that no other "
                 "had (--data-unique): give more rows, or fewer --users"
             )
-        due, unsent = self.counts["arrivals"], self.counts["unsent"]
+        # Those without a row are told above.
+        due, unsent = self.counts["arrivals"], self.counts["unsent"] - without
         if self.is_journey and unsent > MAX_UNSENT_VISITS * due:
             reasons.append(
                 f"{unsent:,} of {due:,} visits were due and could not begin (the limit is "
-                f"{100 * MAX_UNSENT_VISITS:g} %): as many users as may be were under way: raise --users, or "
+                f"{100 * MAX_UNSENT_VISITS:g} %): {plan.max_users:,} users were under way: raise --users, or "
                 "lower --arrivals"
             )
         lag_s = self.lag_s("schedule_lag", 99)
