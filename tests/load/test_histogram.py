@@ -78,6 +78,9 @@ def test_reset_leaves_nothing_behind(kind: Kind) -> None:
     histogram.reset()
     assert histogram.export() == kind().export()
     assert histogram.percentile_ns(99) == 0
+    for value in (0, 10_001, HIGHEST_NS):
+        histogram.record(value)
+    assert histogram.export() == recorded([0, 10_001, HIGHEST_NS], kind).export()
 
 
 def test_a_steps_histogram_takes_memory_for_what_it_was_hit_by() -> None:
