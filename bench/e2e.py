@@ -27,6 +27,7 @@ from typing import Any
 import bare_server
 import call
 import journey
+import journey_http
 import load_node
 import node
 import process_tree
@@ -303,6 +304,13 @@ def journeys(scale: float, rounds: int) -> Iterator[Row]:
     sizes = [journey.users(max(500, int(journey.USERS * scale))) for _ in range(3)]
     size = Ratio(statistics.median(sizes), min(sizes), max(sizes))
     yield row("journey, a user that thinks, KB", size, at_most=journey.USER_TARGET_KB)
+    sizes = [journey_http.users(max(500, int(journey_http.USERS * scale))) for _ in range(3)]
+    size = Ratio(statistics.median(sizes), min(sizes), max(sizes))
+    yield row("journey, a user with an HTTP session, KB", size, at_most=journey_http.USER_TARGET_KB)
+    for in_flight in journey.IN_FLIGHT:
+        count = max(1000, int(journey_http.REQUESTS * scale))
+        found, note = journey_http.requests(in_flight, count, rounds)
+        yield row(f"journey, GET, {in_flight} in flight / aiohttp's, by CPU", found, note=note)
     held, lag_s = journey.most_visits(journey.ARRIVALS_TARGET)
     note = f"schedule lag p99 {1e3 * lag_s:.0f} ms"
     visits = Ratio(held, held, held)

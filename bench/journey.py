@@ -133,14 +133,14 @@ class Thinker(User):
             await self.think(TIMEOUT_S)
 
 
-async def measure_users(url: str, count: int) -> float:
+async def measure_users(url: str, count: int, user_class: type[User] = Thinker) -> float:
     """Bytes of a user that thinks."""
     run = new_run(url)
     tasks: list[asyncio.Task[None]] = []
 
     async def add(number: int) -> None:
         for at in range(len(tasks), len(tasks) + number):
-            user = Thinker.__new__(Thinker)
+            user = user_class.__new__(user_class)
             user._visit = Visit(run, at, at, {})
             tasks.append(asyncio.create_task(user.run()))
             user._visit.task = tasks[-1]
@@ -157,6 +157,7 @@ async def measure_users(url: str, count: int) -> float:
     taken = (rss_bytes() - before) / count
     run.stop()
     await asyncio.wait(tasks, timeout=10)
+    await run.close()
     return taken
 
 

@@ -134,20 +134,21 @@ class Http:
         body = body_of(data, json)
         given = CIMultiDict(headers)
         limit_s = run.plan.timeout_s if timeout is None else timeout
+        if not limit_s > 0:
+            raise ValueError(f"timeout is {limit_s}: give seconds, above 0")
         step: Step = UNCOUNTED
         if not run.is_stopping:
             counter = run.recorder.step(name) if name else run.counter(method, self._shown(url, path))
             step = visit.begin_step(counter)
-        asked = f"{method} {shown_url(str(url))}"
         try:
             async with asyncio.timeout(limit_s) as deadline:
                 pending = Pending(visit, deadline)
                 response = await self._answer(pending, method, url, given, body, follow)
             if not _is_expected(response.status, expect):
                 shown = Redaction(data, json, list(params), list(given.values()), self._headers)
-                raise HttpError(asked, response.status, shown(response.text))
+                raise HttpError(_shown_request(method, url), response.status, shown(response.text))
         except BaseException as error:
-            end_step(step, failed := _failure(error, asked, limit_s), visit)
+            end_step(step, failed := _failure(error, method, url, limit_s), visit)
             if failed is error:
                 raise
             raise failed from failed.__cause__
@@ -297,11 +298,15 @@ def _redirected(url: URL, location: str) -> URL:
     raise RequestError(f"a redirect leads to {shown_url(location)}", reason="a redirect to no HTTP URL")
 
 
-def _failure(error: BaseException, asked: str, limit_s: float) -> BaseException:
+def _shown_request(method: str, url: URL) -> str:
+    return f"{method} {shown_url(str(url))}"
+
+
+def _failure(error: BaseException, method: str, url: URL, limit_s: float) -> BaseException:
     """*error* in our words."""
+    asked = _shown_request(method, url)
     if isinstance(error, TimeoutError) and not isinstance(error, RequestError):
-        failed: RequestError = RequestTimeoutError(f"{asked} was not answered within {limit_s:g} s")
-        return failed
+        return RequestTimeoutError(f"{asked} was not answered within {limit_s:g} s")
     if not isinstance(error, aiohttp.ClientError):
         return error
     if isinstance(error, (*_DISCONNECTED, aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
