@@ -86,6 +86,8 @@ class Coordinator:
             await self._clean_up(plan)
             self._progress.close()
             await asyncio.gather(*(server.stop() for server in self._servers))
+        if not all(worker.has_final for worker in self._workers):
+            self.result.settle()
         self._judge()
         return self.result
 

@@ -137,6 +137,22 @@ class Counted:
         self.pushed_events.update(line.get("pushed_events", {}))
         self.herd.update({int(number): count for number, count in line["herd"].items()})
 
+    def settle(self) -> None:
+        """A worker died: what it had under way ended with it, and nobody has counted how."""
+        counts = self.counts
+        lost = sum(counts[name] for name in LOST)
+        for whole, ended, end in (
+            ("connect_attempts", counts["connections"] + counts["connect_errors"], "connect_errors"),
+            ("connections", counts["disconnects"] + counts["closed"], "disconnects"),
+            ("join_attempts", counts["joins"] + counts["join_errors"], "join_errors"),
+            ("pushes", counts["replies"] + counts["error_replies"] + lost, "lost_disconnected"),
+            ("visits", counts["visits_ok"] + counts["visits_failed"] + counts["visits_cut"], "visits_cut"),
+        ):
+            if counts[whole] > ended:
+                counts[end] += counts[whole] - ended
+        for step in self.steps.values():
+            step.cut = step.attempts - step.ok - step.errors
+
     def close_seconds(self, before: int, workers: int) -> list[dict[str, Any]]:
         """Turn into rows the seconds that all *workers* have reported, or that end before *before*."""
         rows = []
