@@ -73,7 +73,7 @@ async def run_journey(
     *,
     shared: Any = None,
     share: Share | None = None,
-    during: Callable[[], Awaitable[object]] | None = None,
+    during: Callable[[JourneyRunner], Awaitable[object]] | None = None,
     **plan: Any,
 ) -> Ran:
     """Run the *script* with the *plan* against *url*, and *during* it what is given; stop when the schedule
@@ -95,7 +95,7 @@ async def run_journey(
         runner.connect(0)
         runner.start(time.monotonic_ns())
         if during is not None:
-            await during()
+            await during(runner)
         else:
             async with asyncio.timeout(30):
                 await scheduled.wait()

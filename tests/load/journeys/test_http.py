@@ -399,7 +399,7 @@ async def test_at_the_stop_requests_are_cut_and_those_begun_later_not_counted(vi
             finally:
                 await self.http.get("/bye")
             """,
-            during=asked.wait,
+            during=lambda _: asked.wait(),
             graceful_stop="10ms",
         )
     assert ran.steps["GET /stall"] == {"attempts": 1, "cut": 1}

@@ -22,7 +22,7 @@ async def until(path: Path) -> None:
 async def test_thinking_clocks_and_waits_end_at_once(run: Run, tmp_path: Path) -> None:
     there = [tmp_path / name for name in ("thinks", "ticks", "waits")]
 
-    async def during() -> None:
+    async def during(_: object) -> None:
         for each in there:
             await until(each)
 
@@ -73,7 +73,7 @@ class Visitor(User):
             self.check("not counted any more", True)
 """,
         iterations=0,
-        during=lambda: until(there),
+        during=lambda _: until(there),
         graceful_stop="30s",
     )
     assert ran.totals["visits_cut"] == 1
@@ -99,7 +99,7 @@ class Visitor(User):
         Path({str(cleaned)!r}).touch()
 """,
         iterations=0,
-        during=lambda: until(there),
+        during=lambda _: until(there),
         graceful_stop="10ms",
     )
     assert ran.totals["visits_cut"] == 1
@@ -129,7 +129,7 @@ class Visitor(User):
                 pass
 """,
         iterations=0,
-        during=lambda: until(there),
+        during=lambda _: until(there),
         graceful_stop="10ms",
     )
     assert ran.totals["visits_cut"] == 1
@@ -150,7 +150,7 @@ class Visitor(User):
             await room.push("slow", {{"ms": 200}})
 """,
         iterations=0,
-        during=lambda: until(there),
+        during=lambda _: until(there),
         graceful_stop="30s",
     )
     assert ran.totals["visits_ok"] == 1
