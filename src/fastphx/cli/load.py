@@ -102,7 +102,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "[default: echo 1000, without a URL 15000; fanout 10; churn 50; others 0]",
 )
 @click.option(
-    "--poisson", is_flag=True, default=None, help="Push at exponential gaps, from --seed, not evenly spaced."
+    "--poisson", is_flag=True, default=None, help="Arrivals at exponential gaps, drawn from --seed."
 )
 @click.option("--arrivals", metavar="R", help="journeys: visits that begin a second, or steps as for --rate.")
 @click.option(
