@@ -21,6 +21,7 @@ from fastphx.load.journeys.failure import (
     user_traceback,
     where_it_waits,
 )
+from fastphx.load.journeys.preload import preload
 from fastphx.load.journeys.run import Run
 from fastphx.load.journeys.user import User
 from fastphx.load.journeys.visit import Visit
@@ -65,6 +66,7 @@ class JourneyRunner:
         scenario = scenario_of(plan)
         assert isinstance(scenario, Journey)
         self.scenario = scenario
+        preload(scenario.module)
         self._write = write
         self._loop = asyncio.get_running_loop()
         self.crashed: asyncio.Future[None] = self._loop.create_future()
