@@ -26,7 +26,17 @@ ORDER = (
     "cli",
     "__main__",
 )
-ORDER_IN_LOAD = ("plan", "journeys", "scenarios", "result", "worker", "control", "report", "locust")
+ORDER_IN_LOAD = (
+    "plan",
+    "journeys",
+    "scenarios",
+    "result",
+    "worker",
+    "control",
+    "report",
+    "library",
+    "locust",
+)
 ABOVE_ALL = {"__init__"}
 """The public names may come from everywhere, and nothing inside asks for them."""
 

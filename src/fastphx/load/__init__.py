@@ -1,4 +1,4 @@
-"""Load runs: ``from fastphx.load import User`` for the journeys of a scenario file.
+"""Load runs: ``User`` for the journeys of a scenario file, and ``run`` for a program that runs one.
 
 The public names are imported when they are first asked for: a plain worker has no use for them.
 """
@@ -10,11 +10,16 @@ from typing import Any
 
 _HOMES = {
     "HttpError": "fastphx.load.journeys.failure",
+    "Plan": "fastphx.load.plan.plan",
+    "PlanError": "fastphx.load.plan.error",
+    "Result": "fastphx.load.result.result",
     "StepError": "fastphx.load.journeys.failure",
     "User": "fastphx.load.journeys.user",
+    "run": "fastphx.load.library.run",
+    "run_sync": "fastphx.load.library.run",
 }
 
-__all__ = ["HttpError", "StepError", "User"]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -39,13 +39,16 @@ class EmbeddedServer:
             start_new_session=True,
         )
         assert process.stdout is not None
-        url = b""
-        with contextlib.suppress(TimeoutError):
-            url = await asyncio.wait_for(process.stdout.readline(), START_TIMEOUT_S)
-        server = cls(process, url.decode().strip())
-        if not server.url:
+        server = cls(process, "")
+        try:
+            with contextlib.suppress(TimeoutError):
+                line = await asyncio.wait_for(process.stdout.readline(), START_TIMEOUT_S)
+                server.url = line.decode().strip()
+            if not server.url:
+                raise FastphxError("the embedded server did not start")
+        except BaseException:
             await server.stop()
-            raise FastphxError("the embedded server did not start")
+            raise
         return server
 
     @property

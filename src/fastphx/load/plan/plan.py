@@ -234,6 +234,9 @@ class Plan:
     seed: int = _key(_number, 0)
 
     def __post_init__(self) -> None:
+        if self.arrivals and self.rate == DEFAULT_RATE:
+            # Visits arrive, and pushes do not: the rate only says how long.
+            object.__setattr__(self, "rate", tuple(replace(step, rate=0.0) for step in self.arrivals))
         self._between("connections", 1, MAX_CONNECTIONS)
         self._between("workers", 0, 1024)
         self._between("in_flight", 0, 65536)

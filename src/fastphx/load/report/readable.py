@@ -8,6 +8,7 @@ from typing import Any
 from fastphx.load.plan.figures import LATENCY_FIGURES
 
 OWN_LAG = " (own lag "
+STAR = "*: this machine's own lag is a quarter of it or more"
 
 
 def seconds(value: float | None) -> str:
@@ -30,6 +31,11 @@ def latency(mapping: Mapping[str, Any], name: str, figure: str) -> str:
 def lagged(value: float | None, own_lag_s: float | None) -> str:
     """A time, with this machine's own lag beside it where there is one to tell."""
     return seconds(value) if own_lag_s is None else f"{seconds(value)}{OWN_LAG}{seconds(own_lag_s)})"
+
+
+def starred(value: float | None, own_lag_s: float | None) -> str:
+    """As :func:`lagged`, with no more than a star, which STAR explains."""
+    return seconds(value) + "*" * (own_lag_s is not None)
 
 
 def main_reasons(mapping: Mapping[str, Any], kind: str) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from fastphx.foreign_text import visible
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS, LOST, ODD
 from fastphx.load.plan.threshold import shown_value
-from fastphx.load.report.readable import count, main_reasons, per_second, seconds, size
+from fastphx.load.report.readable import STAR, count, main_reasons, per_second, seconds, size, starred
 from fastphx.load.report.terminal_journey import print_journey, visit_rows
 
 MAX_EVENTS_SHOWN = 20
@@ -33,15 +33,13 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
         latencies.add_column(title, justify="right")
     for name, figures in mapping["latency"].items():
         if figures["count"]:
-            cells = [
-                seconds(figures[key]) + "*" * (key in mapping["own_lag"].get(name, {}))
-                for key in LATENCY_COLUMNS
-            ]
+            own_lag = mapping["own_lag"].get(name, {})
+            cells = [starred(figures[key], own_lag.get(key)) for key in LATENCY_COLUMNS]
             latencies.add_row(LATENCIES[name], count(figures["count"]), *cells)
     console.print()
     console.print(latencies)
     if mapping["own_lag"]:
-        console.print("*: this machine's own lag is a quarter of it or more", highlight=False)
+        console.print(STAR, markup=False, highlight=False)
     for note in mapping["notes"]:
         console.print(f"note: {note}", markup=False, highlight=False)
     if mapping["events"]:

@@ -19,7 +19,7 @@ from fastphx.load.report.journey import (
     step_cells,
     sums,
 )
-from fastphx.load.report.readable import count, main_reasons, per_second, seconds
+from fastphx.load.report.readable import count, main_reasons, per_second, starred
 
 MAX_REASONS_CHARS = 400
 
@@ -52,7 +52,7 @@ def visit_rows(mapping: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def print_journey(mapping: Mapping[str, Any], console: Console) -> None:
     """Print the steps, the checks and the sums."""
     steps, checks = mapping["steps"], mapping["checks"]
-    _print_named(console, "step", STEP_COLUMNS, {name: step_cells(mapping, name, _starred) for name in steps})
+    _print_named(console, "step", STEP_COLUMNS, {name: step_cells(mapping, name, starred) for name in steps})
     for name, step in list(steps.items())[:MAX_ROWS_SHOWN]:
         if step["reasons"]:
             why = visible(reasons_of(step), MAX_REASONS_CHARS)
@@ -61,10 +61,6 @@ def print_journey(mapping: Mapping[str, Any], console: Console) -> None:
     console.print()
     for line in sums(mapping):
         console.print(line, highlight=False)
-
-
-def _starred(value: float | None, own_lag_s: float | None) -> str:
-    return seconds(value) + "*" * (own_lag_s is not None)
 
 
 def _print_named(console: Console, what: str, columns: tuple[str, ...], rows: dict[str, list[str]]) -> None:
