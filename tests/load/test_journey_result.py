@@ -9,6 +9,7 @@ import jsonschema
 import orjson
 import pytest
 
+from fastphx.load.journeys.failure import HttpError, reason_of
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.figures import figure_of, named
 from fastphx.load.plan.threshold import Threshold
@@ -233,10 +234,10 @@ def test_rows_that_ran_out_are_invalid() -> None:
 
 def test_a_journey_without_a_socket_is_judged_by_its_requests() -> None:
     assert verdict(journey(line({"GET /": step(1.0)}, **SUMS))) == ("ok", 0, [])
-    # A status is an answer, if no good one.
     failing = {"arrivals": 5, "visits": 5, "visits_failed": 5}
-    refused = journey(line({"GET /": step(reasons={"status 500": 5})}, **failing))
-    assert refused.exit_code == 5
+    # A status is an answer, if no good one.
+    reason = reason_of(HttpError("GET /", 500, "no"))
+    assert journey(line({"GET /": step(reasons={reason: 5})}, **failing)).exit_code == 5
     assert verdict(journey(line({"GET /": step(reasons={"connection refused": 5})}, **failing))) == (
         "failed",
         3,

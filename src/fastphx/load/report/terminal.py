@@ -36,8 +36,9 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
             own_lag = mapping["own_lag"].get(name, {})
             cells = [starred(figures[key], own_lag.get(key)) for key in LATENCY_COLUMNS]
             latencies.add_row(LATENCIES[name], count(figures["count"]), *cells)
-    console.print()
-    console.print(latencies)
+    if latencies.row_count:
+        console.print()
+        console.print(latencies)
     if mapping["own_lag"]:
         console.print(STAR, markup=False, highlight=False)
     for note in mapping["notes"]:

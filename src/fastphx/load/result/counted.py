@@ -25,6 +25,7 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.result.abstract_histogram import AbstractHistogram
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.latency import latency_mapping
+from fastphx.load.result.reasons import ANSWERED
 from fastphx.load.result.series import Second
 from fastphx.load.result.steps import Check, Step, add_checks, add_steps
 from fastphx.load.scenarios import scenario_class
@@ -33,8 +34,6 @@ OPENING = ("connect", "join")
 FROM_DUE = ("rtt", "delivery")
 FROM_DUE_IN_JOURNEYS = ("visit",)
 """What the schedule is of: a visit is due there, and not what is pushed in it."""
-ANSWERED = "status "
-"""How the reasons of what was answered begin: with the status of a reply or of HTTP."""
 LARGE_PART = 0.25
 """From this part of a reported figure on, what else made it is told beside it."""
 MIN_LAG_SHOWN_S = 0.001

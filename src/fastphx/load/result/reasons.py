@@ -12,6 +12,8 @@ MAX_REASON_CHARS = 200
 OTHER = "other"
 LOCAL = "local"
 """The kind of those connect errors that are this machine's own: it ran out of ports, open files or memory."""
+ANSWERED = ("status ", "HTTP ", "too many redirects", "a redirect ", "the answer is ")
+"""How the reasons begin of steps that the server has answered: with a reply's status, or over HTTP."""
 SCRIPT = "script"
 """The kind of what a script raised by a fault of its own."""
 
