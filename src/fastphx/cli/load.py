@@ -119,7 +119,9 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 )
 @click.option("--think-time", metavar="TIME", help="In place of a rate: wait so long after each reply.")
 @click.option("--duration", metavar="TIME", help="How long the schedule runs.  [default: 10s; storm 20s]")
-@click.option("--ramp", metavar="TIME", help="Open the connections evenly over this time.")
+@click.option(
+    "--ramp", metavar="TIME", help="Open the connections, or let users or arrivals rise, over this time."
+)
 @click.option("--connect-rate", metavar="R", help="New connections a second, at most.  [default: 1000]")
 @click.option(
     "--in-flight",

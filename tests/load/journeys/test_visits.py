@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import statistics
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from fastphx.load.control.preflight import preflight
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
+from fastphx.load.plan.units import rate_steps
 from fastphx.load.worker import journey_runner
+from fastphx.load.worker.arrivals import arrivals
 from fastphx.testing import Server
 from tests.load.journeys.conftest import Run
 from tests.load.journeys.running import run_journey
@@ -83,6 +90,55 @@ async def test_arrivals_are_numbered_and_seeded_whatever_the_number_of_workers(
     assert [visit[0] for visit in seen[0]] == list(range(30))
     assert [visit[3] for visit in seen[0][:5]] == ["ann", "bob", "cat", "dan", "ann"]
     assert sum(visit[1] == "A" for visit in seen[0]) == 20
+
+
+def test_arrivals_of_steps_and_a_ramp_are_due_where_the_rate_says() -> None:
+    steps = rate_steps("100/s:10s,20/s:5s", None)
+    due_s = [due_ns / 1e9 for _, due_ns in arrivals(steps, 0, Share())]
+    assert len(due_s) == 1100
+    assert due_s[0] == pytest.approx(0.005)
+    assert due_s[-1] == pytest.approx(15 - 0.025)
+    ramped_s = [due_ns / 1e9 for _, due_ns in arrivals(steps, 0, Share(), ramp_s=4.0)]
+    # Over a ramp half of the visits are due, the more the later.
+    assert sum(each < 4 for each in ramped_s) == 200
+    assert sum(each < 2 for each in ramped_s) == 50
+    assert len(ramped_s) == 900
+    assert ramped_s == sorted(ramped_s)
+
+
+def test_arrivals_at_exponential_gaps_are_those_of_the_seed_for_any_number_of_workers() -> None:
+    steps = rate_steps("1000/s", "20s")
+    whole = list(arrivals(steps, 0, Share(), seed=7))
+    shared = sorted(each for index in range(3) for each in arrivals(steps, 0, Share(index, 3), seed=7))
+    assert whole == shared
+    gaps = [(b - a) / 1e6 for (_, a), (_, b) in pairwise(whole)]
+    assert statistics.mean(gaps) == pytest.approx(1.0, rel=0.05)
+    assert statistics.stdev(gaps) == pytest.approx(1.0, rel=0.05)
+    assert whole != list(arrivals(steps, 0, Share(), seed=8))
+
+
+@pytest.mark.parametrize(
+    ("plan", "why"),
+    [
+        ({"connections": 5}, "--connections is not of journeys"),
+        ({"topic": "room:a"}, "--topic is not of journeys"),
+        ({"rate": 5}, "no rate of pushes"),
+        ({"poisson": True}, "--poisson is of arrivals"),
+        ({"arrivals": 5, "pause": "1s"}, "iterations, pause and pace"),
+        ({"pause": "1s", "pace": "1s"}, "either a pause or a pace"),
+        ({"max_steps": 501}, "max-steps is 501"),
+    ],
+)
+def test_what_is_not_of_journeys_is_refused(tmp_path: Path, plan: dict[str, object], why: str) -> None:
+    script = tmp_path / "shop.py"
+    script.write_text(f"from fastphx.load import User\n{SHOP}")
+    with pytest.raises(PlanError, match=why):
+        preflight(Plan.from_mapping({"scenario": str(script), **plan}))
+
+
+def test_what_is_of_journeys_is_refused_elsewhere() -> None:
+    with pytest.raises(PlanError, match="--users is of journeys"):
+        preflight(Plan.from_mapping({"users": 5}))
 
 
 async def test_a_failed_assertion_a_failed_step_and_a_fail_are_failed_visits(run: Run) -> None:

@@ -39,7 +39,8 @@ class User:
     """
 
     weight: ClassVar[int] = 1
-    """How many of the visits are this class's, beside those of the file's other classes."""
+    """How many of the visits are this class's, beside those of the file's other classes; 0: none, as of a
+    class that others are made of."""
 
     _visit: Visit
 

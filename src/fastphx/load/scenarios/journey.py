@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import fields
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -15,6 +16,28 @@ from fastphx.load.scenarios.base import Scenario
 from fastphx.load.scenarios.script_file import load_module
 
 MAX_WEIGHT = 1000
+_OF_OTHERS = frozenset(
+    (
+        "binary",
+        "connect_rate",
+        "connections",
+        "event_payloads",
+        "events",
+        "in_flight",
+        "is_binary",
+        "join_payload",
+        "payload",
+        "publishers",
+        "push_topics",
+        "stay_s",
+        "storm_command",
+        "think_time_s",
+        "topic_count",
+        "topics",
+        "warm_up_s",
+    )
+)
+"""What a plan says of the scenarios that hold sockets."""
 
 
 def users_in(module: ModuleType) -> list[type[User]]:
@@ -38,8 +61,7 @@ class Journey(Scenario):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
-        if plan.rate != DEFAULT_RATE and any(step.rate for step in plan.rate):
-            raise PlanError("a journey has no rate of pushes: give --arrivals (visits a second) or --users")
+        _check_plan(plan)
         self.module = load_module(plan.scenario)
         self.users = users_in(self.module)
         if not self.users:
@@ -47,6 +69,8 @@ class Journey(Scenario):
         for each in self.users:
             _check(each)
         self._turns = _turns([each.weight for each in self.users])
+        if not self._turns:
+            raise PlanError(f"all users of {clip(plan.scenario)} have the weight 0: none would visit")
 
     def user_class(self, number: int) -> type[User]:
         """Whose turn *number* is: of each visit (arrivals), or of each user."""
@@ -70,13 +94,25 @@ class Journey(Scenario):
         return False
 
 
+def _check_plan(plan: Plan) -> None:
+    """Raises PlanError for what a plan says of scenarios that hold sockets and push on a schedule."""
+    if plan.rate != DEFAULT_RATE and any(step.rate for step in plan.rate):
+        raise PlanError("a journey has no rate of pushes: give --arrivals (visits a second) or --users")
+    if plan.poisson and not plan.arrivals:
+        raise PlanError("--poisson is of arrivals: users begin their visits one after the other")
+    for each in fields(Plan):
+        if each.name in _OF_OTHERS and getattr(plan, each.name) != each.default:
+            flag = (each.metadata["key"] or each.name).replace("_", "-")
+            raise PlanError(f"--{flag} is not of journeys: their users say themselves what they do")
+
+
 def _check(user: type[User]) -> None:
     for name in ("run", "start", "stop"):
         if not inspect.iscoroutinefunction(getattr(user, name)):
             raise PlanError(f"{user.__name__}.{name} is no coroutine function: write async def {name}(self)")
     weight: object = user.weight
-    if isinstance(weight, bool) or not isinstance(weight, int) or not 1 <= weight <= MAX_WEIGHT:
-        raise PlanError(f"the weight of {user.__name__} is {clip(repr(weight))}: give 1 to {MAX_WEIGHT}")
+    if isinstance(weight, bool) or not isinstance(weight, int) or not 0 <= weight <= MAX_WEIGHT:
+        raise PlanError(f"the weight of {user.__name__} is {clip(repr(weight))}: give 0 to {MAX_WEIGHT}")
 
 
 def _turns(weights: list[int]) -> list[int]:

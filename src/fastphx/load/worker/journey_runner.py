@@ -102,7 +102,8 @@ class JourneyRunner:
         self.stats.start_schedule()
         self._started_ns = at_ns
         if plan.arrivals:
-            self._due = arrivals(plan.arrivals, at_ns, self.share, plan.seed if plan.poisson else None)
+            seed = plan.seed if plan.poisson else None
+            self._due = arrivals(plan.arrivals, at_ns, self.share, seed, plan.ramp_s)
         else:
             between_ns = plan.ramp_s * 1e9 / plan.max_users
             own = range(self.share.index, plan.max_users, self.share.workers)
