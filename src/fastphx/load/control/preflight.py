@@ -11,6 +11,7 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.payload import json_value, payload_template, read_payload
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.target import Target
+from fastphx.load.plan.threshold import Threshold
 from fastphx.load.result.line import MAX_LINE_BYTES
 from fastphx.load.scenarios import Scenario, scenario_of
 from fastphx.load.scenarios.script_file import shadowed_names
@@ -66,10 +67,14 @@ def preflight(plan: Plan) -> list[str]:
 
 
 def _check_no_journey(plan: Plan) -> None:
+    what = "a scenario file with a subclass of fastphx.load.User"
+    for text in plan.thresholds:
+        if Threshold.parse(text).is_of_journeys:
+            raise PlanError(f"the threshold {clip(text)} is of journeys: {what}")
     for key in ("arrivals", "users", "iterations", "pause_s", "pace_s", "data_unique"):
         if getattr(plan, key):
             flag = f"--{key.removesuffix('_s').replace('_', '-')}"
-            raise PlanError(f"{flag} is of journeys: a scenario file with a subclass of fastphx.load.User")
+            raise PlanError(f"{flag} is of journeys: {what}")
 
 
 def _check_topics(plan: Plan, scenario: Scenario, target: Target) -> None:

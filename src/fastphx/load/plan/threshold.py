@@ -11,6 +11,7 @@ from typing import Any, Self
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.figures import (
+    JOURNEY_LATENCIES,
     LATENCIES,
     LATENCY_FIGURES,
     NAMED_SECTIONS,
@@ -123,6 +124,12 @@ class Threshold:
         """``step`` or ``check``, and the name of the one that it is about; None for any other threshold."""
         parts = parse_named(self.figure)
         return None if parts is None else parts[:2]
+
+    @property
+    def is_of_journeys(self) -> bool:
+        """Whether only a journey has its figure."""
+        section, _, _ = self.figure.partition(".")
+        return self.named is not None or section in ("visits", *JOURNEY_LATENCIES)
 
     def holds_for(self, value: float) -> bool:
         """Whether *value* would hold."""
