@@ -21,6 +21,7 @@ from fastphx.testing import demo_server
 from fastphx.transports import BINARY, TEXT, Transport, TransportOwner
 from fastphx.transports.longpoll import MIN_ANSWER_BYTES, LongPollTransport, longpoll_url
 from tests.free_port import free_port
+from tests.transports.cookie_jar import RecordingJar
 from tests.transports.longpoll_peer import RecordingOwner, ScriptedServer
 
 TIMEOUT_S = 30.0
@@ -446,6 +447,24 @@ async def test_headers_cookies_and_the_auth_token() -> None:
         "application/json",
     )
     assert second["Cookie"] == "node=b"
+
+
+async def test_the_cookies_of_a_jar_go_with_it_and_come_into_it() -> None:
+    jar = RecordingJar()
+
+    async def give(request: web.Request) -> web.StreamResponse:
+        answer = json_answer(OPENED if len(server.requests) == 1 else {"status": 410})
+        answer.headers.add("Set-Cookie", f"seen={len(server.requests)}")
+        return answer
+
+    owner = RecordingOwner()
+    async with ScriptedServer(give) as server:
+        opts = {"cookies": jar, "extra_headers": {"cookie": "own=1"}}
+        await LongPollTransport.start(server.url, owner, opts)
+        await owner.next("connected")
+        await owner.next("disconnected")
+    assert server.headers[0].getall("Cookie") == ["own=1; user=ann"]
+    assert jar.stored == ["seen=1", "seen=2"]
 
 
 class Chat(GenSocketClient):

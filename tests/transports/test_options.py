@@ -73,6 +73,7 @@ def test_an_unknown_key_lists_the_known_ones() -> None:
         ("proxy", "http://"),
         ("proxy", "http://secret@host:x"),
         ("proxy", 3),
+        ("cookies", {"a": "b"}),
     ],
 )
 def test_a_wrong_value_is_refused_and_named(name: str, value: Any) -> None:

@@ -61,8 +61,8 @@ class Http:
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=False,
-            # By default it keeps no cookies of an IP address.
-            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            # By default it keeps no cookies of an IP address, and writes a=b== back as a="b==".
+            cookie_jar=aiohttp.CookieJar(unsafe=True, quote_cookie=False),
             timeout=_NO_TIMEOUT,
         )
         # It would send again on a new connection too, and say nothing of it.
@@ -159,8 +159,10 @@ class Http:
 
     def cookie_header(self, url: str) -> str | None:
         """What goes as ``Cookie`` with a request of *url* (``ws`` is ``http`` here); None for nothing."""
-        found = self._session.cookie_jar.filter_cookies(_http_url(url))
-        return "; ".join(f"{each.key}={each.coded_value}" for each in found.values()) or None
+        found = self._session.cookie_jar.filter_cookies(_http_url(url)).values()
+        # What a server has written must be nothing but a value.
+        shown = [f"{each.key}={each.value}" for each in found if each.value.isprintable()]
+        return "; ".join(shown) or None
 
     def store_cookies(self, url: str, set_cookies: Sequence[str]) -> None:
         """Keep what an answer from *url* sets."""
