@@ -43,13 +43,19 @@ def first_connection(plan: Plan) -> dict[str, Any]:
         for event in plan.event_names
     }
     has_one = len(payloads) == 1
+    connection = {
+        "params": [[name, shown(value)] for name, value in target.params(0)],
+        "headers": [[name, shown(value)] for name, value in options.extra_headers],
+        "auth_token": None if options.auth_token is None else shown(options.auth_token),
+    }
+    if scenario.is_journey:
+        # Its users say themselves what they do.
+        return connection
     return {
         "topics": list(map(conceal, scenario.topics(0, row))),
         "push_topics": list(map(conceal, scenario.push_topics(0, row) or scenario.topics(0, row))),
         "join_payload": rendered(plan.join_payload, read_payload(plan.join_payload, "join payload")),
         "event": plan.event_names[0] if has_one else list(map(str, plan.events)),
         "payload": payloads[plan.event_names[0]] if has_one else payloads,
-        "params": [[name, shown(value)] for name, value in target.params(0)],
-        "headers": [[name, shown(value)] for name, value in options.extra_headers],
-        "auth_token": None if options.auth_token is None else shown(options.auth_token),
+        **connection,
     }

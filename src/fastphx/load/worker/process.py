@@ -133,8 +133,8 @@ def _runner(plan: Plan, share: Share, output: Output, shared: Any) -> Runner | J
         return Runner(plan, share, output.write)
     from fastphx.load.worker.journey_runner import JourneyRunner
 
-    # What is expected to happen to a client under load is counted, and not logged.
-    logging.getLogger("fastphx").setLevel(logging.ERROR)
+    # What happens to a client under load is counted; only what the script's own callables raise is told.
+    logging.getLogger("fastphx.client").addFilter(lambda record: record.exc_info is not None)
     return JourneyRunner(plan, share, output.write, shared)
 
 
