@@ -25,7 +25,7 @@ from fastphx.protocol.sink import FrameSink
 from fastphx.transports.base import ConnectionOwner
 from fastphx.transports.endpoint import shown_url, split_url
 from fastphx.transports.options import ConnectOptions
-from fastphx.transports.own_limits import ran_out
+from fastphx.transports.own_limits import os_error_text, ran_out
 from fastphx.transports.redaction import redacted
 from fastphx.transports.retry_after import retry_after_s
 from fastphx.transports.source_address import bind
@@ -391,7 +391,7 @@ def _failed_connection(error: Exception, options: ConnectOptions, sent: bool) ->
         # Both loops raise it without a text if the other side leaves during the TLS handshake.
         return "the connection was closed while TLS started"
     if isinstance(error, OSError):
-        return _os_error(error, options)
+        return os_error_text(error, None if options.local_addr is None else options.local_addr[0])
     return f"{type(error).__name__}: {clip(str(error), 160)}"
 
 
@@ -399,13 +399,3 @@ def _same_of_all_addresses(error: OSError) -> OSError:
     """The error of every address of a host name, if the loop lists them in one text and all are the same."""
     numbers = set(_ERRNO.findall(str(error))) if error.errno is None else set()
     return OSError(number := int(numbers.pop()), os.strerror(number)) if len(numbers) == 1 else error
-
-
-def _os_error(error: OSError, options: ConnectOptions) -> str:
-    if error.errno == errno.EADDRNOTAVAIL:
-        if options.local_addr is not None:
-            return f"no port is left on {options.local_addr[0]}"
-        return "no local port is left: connect from several addresses (local_addr)"
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return "too many open files: raise the limit (ulimit -n)"
-    return error.strerror or clip(str(error), 160)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from fastphx.errors import clip
+from fastphx.transports.own_limits import os_error_text
 
 
 def cause_of(error: Exception) -> Exception | None:
@@ -16,8 +16,9 @@ def cause_of(error: Exception) -> Exception | None:
     return error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
 
 
-def what_failed(error: Exception) -> str:
-    """What went wrong, without the URL, whose query may hold secrets."""
+def what_failed(error: Exception, source: str | None = None) -> str:
+    """What went wrong, without the URL, whose query may hold secrets; *source* is the address that was
+    connected from."""
     import aiohttp
 
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -28,7 +29,7 @@ def what_failed(error: Exception) -> str:
             return "the connection was refused"
         if isinstance(error.os_error, socket.gaierror):
             return f"the host name cannot be resolved ({error.os_error.strerror})"
-        return error.os_error.strerror or clip(str(error.os_error), 160)
+        return os_error_text(error.os_error, source)
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection before it answered"
     return f"the request failed ({type(error).__name__})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 import textwrap
@@ -356,6 +357,18 @@ async def test_why_there_is_no_answer(visit: Visit, monkeypatch: pytest.MonkeyPa
     origin = refused.removesuffix("/none")
     assert ran.reasons["connect"] == {f"cannot connect to {origin}: the connection was refused": 2}
     assert ran.reasons["visit"] == {"connect HTTP: refused": 1}
+
+
+async def test_ports_that_are_used_up_are_this_sides_own_fault(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_port(*_: Any) -> Any:
+        raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+
+    monkeypatch.setattr(http_connector, "bind", no_port)
+    ran = await visit("http://127.0.0.1:9", "await self.http.get('/')", source=["127.0.0.2"])
+    told = {"cannot connect to http://127.0.0.1:9: no port is left on 127.0.0.2": 1}
+    assert ran.reasons["connect"] == ran.reasons["local"] == told
 
 
 async def test_what_the_plan_says_of_tls_holds(visit: Visit, tmp_path: Path) -> None:

@@ -313,8 +313,10 @@ def _failure(error: BaseException, method: str, url: URL, limit_s: float) -> Bas
         return error
     if isinstance(error, (*_DISCONNECTED, aiohttp.ClientPayloadError, aiohttp.ClientConnectionError)):
         what, reason = "the connection was lost", "disconnected"
+    elif isinstance(error, aiohttp.ClientResponseError):
+        what, reason = "the answer is not HTTP", "the answer is not HTTP"
     else:
-        what, reason = what_failed(error), "no HTTP answer"
+        what, reason = what_failed(error), "no answer"
     failed = RequestError(f"{asked}: {what}", reason=reason)
     failed.__cause__ = cause_of(error)
     return failed

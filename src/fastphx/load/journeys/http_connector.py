@@ -63,6 +63,7 @@ class HttpConnector(aiohttp.TCPConnector):
             socket_factory=None if local_addr is None else _bound_to(local_addr),
         )
         self._run = run
+        self._source = None if local_addr is None else local_addr[0]
         self._of_task: dict[asyncio.Task[Any] | None, Pending] = {}
 
     def begin(self, pending: Pending) -> None:
@@ -106,7 +107,7 @@ class HttpConnector(aiohttp.TCPConnector):
             raise RequestError(f"cannot connect to {where}: {why}", reason=why) from None
         except (aiohttp.ClientError, OSError) as error:
             cause = cause_of(error) or error
-            why = what_failed(error)
+            why = what_failed(error, self._source)
             reason = "refused" if isinstance(cause, ConnectionRefusedError) else why
             raise RequestError(
                 f"cannot connect to {where}: {why}", reason=reason, is_local=ran_out(cause)
