@@ -44,14 +44,18 @@ class AbsintheSocket(picows.WSListener):  # type: ignore[misc]
             transport.disconnect()
             return
         join_ref, ref, topic, event, payload = json.loads(frame.get_payload_as_bytes())
-        response: dict[str, Any] = {}
+        response = self.answer(event, payload)
+        self.send([join_ref, ref, topic, "phx_reply", {"status": "ok", "response": response}])
+
+    def answer(self, event: str, payload: dict[str, Any]) -> dict[str, Any]:
         if event == "doc":
             self.documents.append(payload)
-            response = {"subscriptionId": f"__absinthe__:doc:{len(self.sockets)}:{len(self.documents)}"}
-            self.publish("first", response["subscriptionId"])
-        elif event == "unsubscribe":
+            subscription_id = f"__absinthe__:doc:{len(self.sockets)}:{len(self.documents)}"
+            self.publish("first", subscription_id)
+            return {"subscriptionId": subscription_id}
+        if event == "unsubscribe":
             self.ended.append(payload["subscriptionId"])
-        self.send([join_ref, ref, topic, "phx_reply", {"status": "ok", "response": response}])
+        return {}
 
     def publish(self, body: str, subscription_id: str) -> None:
         result = {"data": {"commentAdded": {"body": body}}}

@@ -43,7 +43,8 @@ class Result(Counted):
                 for name in large
             ]
             shown = len([name for name in large if name in LATENCIES]) + MAX_NOTED
-            more = f" and {len(p99s) - shown} more steps" if len(p99s) > shown else ""
+            rest = len(p99s) - shown
+            more = f" and {rest} more step{'s' if rest > 1 else ''}" if rest > 0 else ""
             notes.append(
                 f"this machine's own lag is {_shown_s(max(large.values()))} at p99, which is a large part of "
                 f"the p99 of {', '.join(p99s[:shown])}{more}: the server took less"
