@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Sequence
 from time import monotonic_ns
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import aiohttp
 from multidict import CIMultiDict
@@ -14,6 +14,7 @@ from yarl import URL
 from fastphx.load.journeys.failure import HttpError, RequestError, RequestTimeoutError
 from fastphx.load.journeys.http_body import NO_BODY, Body, body_of
 from fastphx.load.journeys.http_connector import HttpConnector, Pending
+from fastphx.load.journeys.http_options import Expected, Headers, RequestOptions, is_expected
 from fastphx.load.journeys.http_response import Response
 from fastphx.load.journeys.run import Run
 from fastphx.load.journeys.step import UNCOUNTED, Step, end_step
@@ -35,9 +36,6 @@ _DISCONNECTED = (
     aiohttp.ServerDisconnectedError,
     aiohttp.ClientConnectionResetError,
 )
-
-Expected = int | Container[int] | Callable[[int], bool]
-"""A status, a set or range of them, or what says of a status whether it is one."""
 
 
 class Http:
@@ -68,31 +66,31 @@ class Http:
         # It would send again on a new connection too, and say nothing of it.
         self._session._retry_connection = False
 
-    async def get(self, path: str, **options: Any) -> Response:
+    async def get(self, path: str, **options: Unpack[RequestOptions]) -> Response:
         """:meth:`request` with GET."""
         return await self.request("GET", path, **options)
 
-    async def post(self, path: str, **options: Any) -> Response:
+    async def post(self, path: str, **options: Unpack[RequestOptions]) -> Response:
         """:meth:`request` with POST."""
         return await self.request("POST", path, **options)
 
-    async def put(self, path: str, **options: Any) -> Response:
+    async def put(self, path: str, **options: Unpack[RequestOptions]) -> Response:
         """:meth:`request` with PUT."""
         return await self.request("PUT", path, **options)
 
-    async def patch(self, path: str, **options: Any) -> Response:
+    async def patch(self, path: str, **options: Unpack[RequestOptions]) -> Response:
         """:meth:`request` with PATCH."""
         return await self.request("PATCH", path, **options)
 
-    async def delete(self, path: str, **options: Any) -> Response:
+    async def delete(self, path: str, **options: Unpack[RequestOptions]) -> Response:
         """:meth:`request` with DELETE."""
         return await self.request("DELETE", path, **options)
 
-    async def head(self, path: str, **options: Any) -> Response:
+    async def head(self, path: str, **options: Unpack[RequestOptions]) -> Response:
         """:meth:`request` with HEAD."""
         return await self.request("HEAD", path, **options)
 
-    async def options(self, path: str, **options: Any) -> Response:
+    async def options(self, path: str, **options: Unpack[RequestOptions]) -> Response:
         """:meth:`request` with OPTIONS."""
         return await self.request("OPTIONS", path, **options)
 
@@ -104,7 +102,7 @@ class Http:
         params: Params = (),
         data: Any = None,
         json: Any = None,
-        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        headers: Headers = (),
         expect: Expected | None = None,
         name: str | None = None,
         timeout: float | None = None,
@@ -144,7 +142,7 @@ class Http:
             async with asyncio.timeout(limit_s) as deadline:
                 pending = Pending(visit, deadline)
                 response = await self._answer(pending, method, url, given, body, follow)
-            if not _is_expected(response.status, expect):
+            if not is_expected(response.status, expect):
                 shown = Redaction(data, json, list(params), list(given.values()), self._headers)
                 raise HttpError(_shown_request(method, url), response.status, shown(response.text))
         except BaseException as error:
@@ -280,14 +278,6 @@ async def _whole(answer: aiohttp.ClientResponse) -> Response:
         raise
     content = parts[0] if len(parts) == 1 else b"".join(parts)
     return Response(answer.status, str(answer.url), answer.headers, content, answer.charset)
-
-
-def _is_expected(status: int, expect: Expected | None) -> bool:
-    if expect is None:
-        return status < 400
-    if isinstance(expect, int):
-        return status == expect
-    return expect(status) if callable(expect) else status in expect
 
 
 def _redirected(url: URL, location: str) -> URL:
