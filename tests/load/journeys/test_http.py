@@ -279,6 +279,26 @@ async def test_a_wait_for_a_connection_is_not_the_steps(
     assert timed[1].max_ns < timed[0].min_ns
 
 
+async def test_no_request_waits_for_the_connection_of_another(visit: Visit) -> None:
+    all_here = asyncio.Barrier(101)
+
+    async def meet(_: web.Request) -> web.Response:
+        await all_here.wait()
+        return web.Response()
+
+    async with Web({"GET /": meet}) as server:
+        ran = await visit(
+            server.url,
+            """
+            import asyncio
+            await asyncio.gather(*(self.http.get("/") for _ in range(101)))
+            await self.http.get("/", timeout=0.01, name="alone")
+            """,
+        )
+    assert ran.steps["GET /"]["ok"] == ran.steps["connect HTTP"]["ok"] == 101
+    assert ran.steps["alone"]["reasons"] == {"timeout": 1}
+
+
 @asynccontextmanager
 async def closing_server(*answers: bytes) -> AsyncIterator[str]:
     """Answers each connection's first request, and closes it at its second; the last one's at once."""

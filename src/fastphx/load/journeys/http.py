@@ -22,7 +22,7 @@ from fastphx.load.journeys.visit import Visit
 from fastphx.transports.endpoint import Params, param_pairs, shown_url
 from fastphx.transports.http_failure import cause_of, what_failed
 from fastphx.transports.options import ConnectOptions
-from fastphx.transports.redaction import Redaction
+from fastphx.transports.redaction import MAX_LOOKED_AT, Redaction
 
 MAX_REDIRECTS = 10
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -143,8 +143,9 @@ class Http:
                 pending = Pending(visit, deadline)
                 response = await self._answer(pending, method, url, given, body, follow)
             if not is_expected(response.status, expect):
-                shown = Redaction(data, json, list(params), list(given.values()), self._headers)
-                raise HttpError(_shown_request(method, url), response.status, shown(response.text))
+                conceal = Redaction(data, json, list(params), list(given.values()), self._headers)
+                shown = conceal(response.content[:MAX_LOOKED_AT].decode("utf-8", "replace"))
+                raise HttpError(_shown_request(method, url), response.status, shown)
         except BaseException as error:
             end_step(step, failed := _failure(error, method, url, limit_s), visit)
             if failed is error:
