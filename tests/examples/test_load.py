@@ -43,7 +43,8 @@ def test_the_chat_runs_without_a_server_of_ones_own(tmp_path: Path) -> None:
         "echoed": 1.0,
         "every message has words": 1.0,
     }
-    assert "steps: " in ran.out
+    steps = ran.result["steps"].values()
+    assert sum(row["steps_ok"] for row in ran.result["series"]) == sum(step["ok"] for step in steps)
 
 
 async def test_the_game_is_played_on_its_clock() -> None:

@@ -56,7 +56,7 @@ def test_a_load_example_runs(line: str, phoenix_server: Server, tmp_path: Path) 
 
 
 def test_the_readme_has_its_examples() -> None:
-    assert len(PYTHON) == 3
+    assert len(PYTHON) == 4
     assert SHELL.count("fastphx load ") == 2
 
 

@@ -174,7 +174,8 @@ class Coordinator:
             return
         if "loop_lag" in self.result.histograms:
             self.result.opening_lag.add(self.result.histograms["loop_lag"])
-        self._progress.phase(f"running {plan.scenario} for {plan.duration_s:g}s")
+        at_most = "at most " if plan.iterations else ""
+        self._progress.phase(f"running {plan.scenario} for {at_most}{plan.duration_s:g}s")
         self._expect("scheduled")
         start_ns = time.monotonic_ns() + LEAD_NS
         self.result.run_s = plan.duration_s
@@ -290,7 +291,7 @@ class Coordinator:
             self.result.alive_at_end += line["alive"]
             self.result.closed_by_script += line["closed_by_script"]
         elif kind == "steps":
-            self.result.add_steps(line)
+            self.result.add_rest(line)
         elif kind == "failed":
             self.result.failures.append(line["why"])
             self._changed.set()

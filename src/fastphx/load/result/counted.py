@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +103,7 @@ class Counted:
     """What they found to be so or not, by name."""
 
     def __post_init__(self) -> None:
+        self._rest: list[Mapping[str, Mapping[str, Any]]] = []
         self.is_journey = scenario_class(self.plan.scenario).is_journey
         if self.is_journey:
             self.counts.update(dict.fromkeys(JOURNEY_COUNTS, 0))
@@ -119,7 +120,17 @@ class Counted:
             self.reasons.setdefault(kind, Counter()).update(reasons)
         self.cpu_s += line["cpu_s"]
         self.add_steps(line)
-        self.seconds.setdefault(second, Second(second, is_journey=self.is_journey)).add(line)
+        row = self.seconds.setdefault(second, Second(second, is_journey=self.is_journey))
+        row.add(line)
+        for steps in self._rest:
+            row.add_steps(steps)
+        self._rest.clear()
+
+    def add_rest(self, line: dict[str, Any]) -> None:
+        """Add a line of steps and checks that did not fit into the one which comes next: its second is
+        theirs."""
+        self.add_steps(line)
+        self._rest.append(line.get("steps", {}))
 
     def add_steps(self, line: dict[str, Any]) -> None:
         """Add the steps and checks of a line, which may have nothing else."""

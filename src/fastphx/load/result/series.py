@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from fastphx.load.plan.figures import (
@@ -41,7 +42,11 @@ class Second:
         self.cpu_s += line["cpu_s"]
         for name, exported in line["histograms"].items():
             self.histograms.setdefault(name, Histogram()).add_export(exported)
-        for step in line.get("steps", {}).values():
+        self.add_steps(line.get("steps", {}))
+
+    def add_steps(self, steps: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add the steps of a line."""
+        for step in steps.values():
             self._steps["steps_ok"] += step.get("ok", 0)
             self._steps["step_errors"] += sum(step.get("reasons", {}).values())
 
