@@ -16,6 +16,7 @@ from fastphx.load import Plan, PlanError, Result, User, run, run_sync
 from fastphx.load.library.run import plan_of
 from fastphx.load.plan.plan_keys import PlanKeys
 from fastphx.load.plan.units import RateStep
+from fastphx.load.scenarios.script_file import shadowed_names
 from fastphx.testing import demo_server
 
 from .processes import children_of, command_of
@@ -189,6 +190,15 @@ def test_a_plan_file_and_keywords_make_a_plan(tmp_path: Path) -> None:
     assert plan.scenario == str(tmp_path / "shop.py")
     assert (plan.users, plan.data) == (5, str(tmp_path / "rows.csv"))
     assert plan_of(None, {}) == Plan()
+
+
+def test_a_script_in_the_programs_own_folder_can_import_what_is_beside_it(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop.parent / "beside_the_shop.py").touch()
+    monkeypatch.chdir(shop.parent)
+    monkeypatch.syspath_prepend("")
+    assert shadowed_names("shop.py") == []
 
 
 def test_every_key_of_a_plan_is_a_keyword() -> None:

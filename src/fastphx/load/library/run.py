@@ -33,7 +33,8 @@ async def run(what: What = None, /, *, progress: bool | Progress = False, **keys
 
     *what* is a scenario (``"shop.py"``, ``"echo"``), a plan file (``"plan.toml"``), or a whole
     :class:`~fastphx.load.plan.plan.Plan`, to which nothing is added. *keys* are the flags of ``fastphx load``
-    with their units, and go over what the plan file says; without a ``url`` the embedded server is started.
+    with their units, and go over what the plan file says; without a ``url`` the embedded server is started. A
+    script is imported here too, to look at it; what it does is done in other processes.
 
     It prints nothing, unless *progress* is True, or an object of yours with the methods of
     :class:`~fastphx.load.control.progress.Progress`. The load comes from worker processes, so that this loop

@@ -59,7 +59,8 @@ def shadowed_names(path: str) -> list[str]:
     name; of the first MAX_NEIGHBOURS of its folder."""
     script = Path(path).absolute()
     neighbours = (each for each in script.parent.glob("*.py") if each.name != script.name)
-    elsewhere = [each for each in sys.path if each != str(script.parent)]
+    # An empty entry is the current folder.
+    elsewhere = [each for each in sys.path if os.path.abspath(each) != str(script.parent)]
     return [
         each.stem
         for each in sorted(itertools.islice(neighbours, MAX_NEIGHBOURS))
