@@ -1,0 +1,22 @@
+"""What a rendered tree is made of."""
+
+cdef enum:
+    CELL_BYTES = 64         # what a cell of a tree is reckoned at, beside its text
+
+cdef class Statics:
+    cdef readonly tuple parts       # of str: the template's fixed text
+    cdef readonly Py_ssize_t slots  # between two parts: one cell each
+    cdef readonly tuple pinned      # of tags.Region: elements whose first content stays
+
+cdef class Node:
+    cdef Statics statics
+    cdef list cells                 # each a str, a Node, Rows, or an int: the component with this cid
+
+cdef class Rows:
+    cdef Statics statics
+    cdef list rows                  # of lists of cells; empty where the table has them
+    cdef object table               # StreamRows, or None
+
+cdef Statics statics_of(object parts)
+cdef object copied(object value)
+cdef Py_ssize_t weight_of(object value) except -1

@@ -1,0 +1,70 @@
+from collections.abc import Iterable
+from typing import Any, final
+
+from fastphx.liveview.lasting import ElementKey, Sticky
+
+MAX_DEPTH: int
+"""So many templates may be nested in each other, in a view or a component."""
+MAX_HEIGHT: int
+"""So many levels may a view have, with the components in it."""
+MAX_COMPONENTS: int
+MAX_ROWS: int
+"""So many rows may a comprehension have."""
+MAX_TREE_BYTES: int
+"""So much may a tree take, about, without the statics that it shares with others."""
+
+@final
+class Changed:
+    """What a message changed (compiled; `Rendered.merge` returns it)."""
+
+    @property
+    def dom(self) -> bool:
+        """Whether the HTML may be another now."""
+
+    @property
+    def events_before(self) -> tuple[tuple[str, Any], ...]:
+        """The events that the page gets before it is patched, with their payloads."""
+
+    @property
+    def events(self) -> tuple[tuple[str, Any], ...]:
+        """The events that the page gets after it is patched, with their payloads."""
+
+    @property
+    def title(self) -> str | None: ...
+    @property
+    def reply(self) -> dict[str, Any] | None:
+        """The reply to the event that this message answers."""
+
+    @property
+    def new_cids(self) -> tuple[int, ...]: ...
+    @property
+    def removed_cids(self) -> tuple[int, ...]:
+        """The components that are no longer part of the view. The server keeps them until it is told."""
+
+@final
+class Rendered:
+    """The tree of a view, merged from the join's answer and each diff, as LiveView's own client does.
+
+    *served* is the HTML of the view in the page that the join takes over, *previous* the tree that a rejoin
+    takes over: what a browser keeps over a patch is taken from there. HTML is built when it is asked for, and
+    kept until the next change. Raises `TreeError` for what LiveView does not send, or what is over a limit.
+    """
+
+    def __init__(
+        self, rendered: object, *, served: str | None = None, previous: Rendered | None = None
+    ) -> None: ...
+    @property
+    def component_ids(self) -> frozenset[int]:
+        """The components that are part of the view."""
+
+    def merge(self, diff: object) -> Changed:
+        """Merge a diff. Raises `TreeError`, and the tree is as it was before."""
+
+    def drop(self, cids: Iterable[int]) -> None:
+        """Forget components that the server has destroyed, but none that is part of the view."""
+
+    def sticky(self, element: ElementKey) -> Sticky:
+        """What JS commands did to *element*, to be added to. The HTML has it until the element goes."""
+
+    def html(self) -> str:
+        """The view's HTML, without its container."""

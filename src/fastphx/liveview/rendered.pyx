@@ -1,0 +1,673 @@
+import cython
+
+from cpython.unicode cimport PyUnicode_DATA, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_READ
+
+from fastphx.errors import clip_repr
+from fastphx.liveview.markup cimport Markup
+from fastphx.liveview.nodes cimport CELL_BYTES, Node, Rows, Statics, copied, statics_of, weight_of
+
+from fastphx.liveview.errors import TreeError
+from fastphx.liveview.lasting import Pin, StickyOperations, id_of, served_pins
+from fastphx.liveview.streams import StreamRows, stream_change
+from fastphx.liveview.tags import first_tag
+
+cdef enum:
+    DEPTH = 100
+    HEIGHT = 400
+    COMPONENTS = 65536
+    ROWS = 1024 * 1024
+    TREE_BYTES = 256 * 1024 * 1024
+
+MAX_DEPTH = DEPTH
+MAX_HEIGHT = HEIGHT
+MAX_COMPONENTS = COMPONENTS
+MAX_ROWS = ROWS
+MAX_TREE_BYTES = TREE_BYTES
+
+
+cdef inline Py_ssize_t number(str key) noexcept:
+    """The number that *key* is, or -1: of seven digits at most, so it cannot overflow."""
+    cdef Py_ssize_t length = PyUnicode_GET_LENGTH(key)
+    cdef Py_ssize_t value = 0
+    cdef Py_ssize_t at
+    cdef long digit
+    cdef int kind = PyUnicode_KIND(key)
+    cdef void* data = PyUnicode_DATA(key)
+    if length == 0 or length > 7:
+        return -1
+    for at in range(length):
+        digit = PyUnicode_READ(kind, data, at)
+        if digit < 48 or digit > 57:
+            return -1
+        value = 10 * value + digit - 48
+    return value
+
+
+cdef dict templates_of(object value):
+    """The statics of a message's ``p``, by their numbers."""
+    cdef dict found = {}
+    if type(value) is not dict:
+        raise TreeError(f"the templates `p` are an object, not {clip_repr(value)}")
+    for key, parts in (<dict>value).items():
+        found[number(key)] = statics_of(parts)
+    return found
+
+
+cdef Statics statics_in(object value, dict templates):
+    """The statics ``s``: a list, or an index into the message's templates."""
+    if type(value) is int:
+        statics = None if templates is None else templates.get(value)
+        if statics is None:
+            raise TreeError(f"the template {clip_repr(value)} is not in the message's `p`")
+        return <Statics>statics
+    return statics_of(value)
+
+
+cdef tuple events_of(object value, bint before):
+    cdef list found = []
+    if type(value) is not list:
+        raise TreeError(f"events are a list, not {clip_repr(value)}")
+    for event in <list>value:
+        if type(event) is not list or not 2 <= len(<list>event) <= 3 or type(event[0]) is not str:
+            raise TreeError(f"an event is a list of its name and payload, not {clip_repr(event)}")
+        if (len(<list>event) == 3 and event[2] is True) == before:
+            found.append((event[0], event[1]))
+    return tuple(found)
+
+
+@cython.final
+cdef class Changed:
+    pass
+
+
+@cython.final
+cdef class Rendered:
+    def __init__(self, rendered, *, served=None, previous=None):
+        cdef Rendered before
+        self._components = {}
+        self._reachable = set()
+        self._tables = {}
+        self._pins = {}
+        self._sticky = None
+        self._undo = []
+        self._discarded = []
+        self._streams = []
+        self._fresh_pins = []
+        self._cids = []
+        if type(rendered) is not dict:
+            raise TreeError(f"a rendered tree is an object, not {clip_repr(rendered)}")
+        if served is not None:
+            self._pins = served_pins(served)
+        if previous is not None:
+            before = <Rendered?>previous
+            self._pins = before._pins.copy()
+            self._sticky = before._sticky
+        self._markup = Markup(self._components, self._pins)
+        self._discarded.append(None)
+        self._merge(<dict>rendered)
+
+    @property
+    def component_ids(self):
+        return frozenset(self._reachable)
+
+    def merge(self, diff):
+        if type(diff) is not dict:
+            raise TreeError(f"a diff is an object, not {clip_repr(diff)}")
+        return self._merge(<dict>diff)
+
+    def drop(self, cids):
+        for cid in cids:
+            if cid not in self._reachable:
+                self._components.pop(cid, None)
+
+    def sticky(self, element):
+        if self._sticky is None:
+            self._sticky = StickyOperations()
+        self._html = None
+        return self._sticky.of(element)
+
+    def html(self):
+        if self._html is None:
+            self._html = self._markup.html(self._root)
+            if self._sticky is not None:
+                self._html = self._sticky.applied(self._html)
+        return self._html
+
+    # Merging.
+
+    cdef Changed _merge(self, dict diff):
+        cdef Changed changed = Changed.__new__(Changed)
+        cdef dict templates = None
+        changed.events_before = changed.events = ()
+        changed.new_cids = changed.removed_cids = ()
+        try:
+            self._owner = 0
+            self._nested_cids = False
+            self._head(diff, changed)
+            if "s" in diff:
+                root = self._build(diff, None, 0)
+                if type(root) is not Node:
+                    raise TreeError("a view's tree is a template, not a comprehension")
+                self._undo += (self, None, self._root)
+                self._discarded.append(self._root)
+                self._root = <Node>root
+                changed.dom = True
+            elif self._root is None:
+                raise TreeError("a rendered tree has statics `s`, and this one has none")
+            else:
+                if "p" in diff:
+                    templates = templates_of(diff["p"])
+                self._fill(self._root.statics, self._root.cells, diff, templates, 0)
+                changed.dom = len(self._undo) > 0
+            if "c" in diff:
+                changed.new_cids = self._merge_components(diff["c"])
+                changed.dom = True
+            self._check()
+            self._commit(changed)
+        except RecursionError:
+            self._roll_back()
+            raise TreeError("the diff is nested too deeply") from None
+        except BaseException:
+            self._roll_back()
+            raise
+        finally:
+            self._undo.clear()
+            self._discarded.clear()
+            self._streams.clear()
+            self._fresh_pins.clear()
+            self._cids.clear()
+        if changed.dom:
+            self._html = None
+        return changed
+
+    cdef int _head(self, dict diff, Changed changed) except -1:
+        """What a message says beside the tree: its events, title and reply."""
+        if "e" in diff:
+            changed.events_before = events_of(diff["e"], True)
+            changed.events = events_of(diff["e"], False)
+        if "t" in diff:
+            title = diff["t"]
+            if type(title) is not str:
+                raise TreeError(f"a title is a text, not {clip_repr(title)}")
+            changed.title = <str>title
+        if "r" in diff and type(diff["r"]) is dict:
+            # An integer there says that the template has one root element.
+            changed.reply = diff["r"]
+        return 0
+
+    cdef inline int _put(self, list cells, Py_ssize_t at, object old, object value) except -1:
+        if old is not None:
+            self._undo.append(cells)
+            self._undo.append(at)
+            self._undo.append(old)
+            if type(old) is not str:
+                self._discarded.append(old)
+        cells[at] = value
+        return 0
+
+    cdef int _fill(self, Statics statics, list cells, dict diff, dict templates, int depth) except -1:
+        """Put what *diff* says into *cells*, those of a template or of a row."""
+        cdef Py_ssize_t at
+        if statics.pinned:
+            self._fresh_pins.append((statics, cells))
+        for key, value in diff.items():
+            if type(key) is not str:
+                raise TreeError(f"a key of a diff is a text, not {clip_repr(key)}")
+            at = number(<str>key)
+            if at < 0:
+                continue
+            if at >= statics.slots:
+                raise TreeError(f"the diff has the cell {at} of a template with {statics.slots}")
+            old = cells[at]
+            if type(value) is str:
+                self._weight += len(<str>value) + CELL_BYTES
+            elif type(value) is dict and "s" not in <dict>value and (type(old) is Node or type(old) is Rows):
+                self._merge_into(old, <dict>value, templates, depth + 1)
+                continue
+            else:
+                value = self._value(value, templates, depth)
+            self._put(cells, at, old, value)
+        return 0
+
+    cdef object _value(self, object value, dict templates, int depth):
+        """What *value* of a message is as a cell."""
+        if type(value) is str:
+            self._weight += len(<str>value) + CELL_BYTES
+            return value
+        if type(value) is dict:
+            return self._build(<dict>value, templates, depth + 1)
+        if type(value) is int:
+            self._cids.append(value)
+            self._discarded.append(None)
+            if self._owner:
+                self._nested_cids = True
+            return value
+        raise TreeError(f"a cell is a text, a template or a component's id, not {clip_repr(value)}")
+
+    cdef object _build(self, dict diff, dict templates, int depth):
+        """A new template or comprehension."""
+        cdef Node node
+        cdef Rows rows
+        cdef Statics statics
+        cdef dict own = templates
+        if depth > DEPTH:
+            raise TreeError(f"the tree is over {DEPTH} levels deep")
+        if "s" not in diff:
+            raise TreeError("a new template has statics `s`, and this one has none")
+        self._weight += 2 * CELL_BYTES
+        if "k" in diff or "d" in diff:
+            if "p" in diff and templates is None:
+                own = templates_of(diff["p"])
+            rows = Rows.__new__(Rows)
+            rows.statics = statics_in(diff["s"], own)
+            rows.rows = []
+            if "stream" in diff:
+                rows.table = StreamRows()
+            self._merge_rows(rows, diff, own, depth)
+            return rows
+        if "p" in diff:
+            own = templates_of(diff["p"])
+        node = Node.__new__(Node)
+        node.statics = statics = statics_in(diff["s"], own)
+        if not statics.parts:
+            raise TreeError("a template has no statics")
+        node.cells = [None] * statics.slots
+        self._fill(statics, node.cells, diff, own, depth)
+        if None in node.cells:
+            raise TreeError(f"a new template has no cell {node.cells.index(None)} of {statics.slots}")
+        return node
+
+    cdef list _row(self, Statics statics, object entry, dict templates, int depth):
+        """A new row, from the list of an older server or from an object."""
+        cdef list cells
+        self._weight += CELL_BYTES
+        if not statics.parts:
+            # An older server sends none for a stream without rows.
+            raise TreeError("a comprehension has rows and no statics")
+        if type(entry) is dict:
+            cells = [None] * statics.slots
+            self._fill(statics, cells, <dict>entry, templates, depth)
+            if None in cells:
+                raise TreeError(f"a new row has no cell {cells.index(None)} of {statics.slots}")
+            return cells
+        if type(entry) is list and len(<list>entry) == statics.slots:
+            cells = [self._value(value, templates, depth) for value in <list>entry]
+            if statics.pinned:
+                self._fresh_pins.append((statics, cells))
+            return cells
+        raise TreeError(f"a new row has {statics.slots} cells, unlike {clip_repr(entry)}")
+
+    cdef int _merge_into(self, object target, dict diff, dict templates, int depth) except -1:
+        cdef Node node
+        if depth > DEPTH:
+            raise TreeError(f"the tree is over {DEPTH} levels deep")
+        if type(target) is Rows:
+            if templates is None and "p" in diff:
+                templates = templates_of(diff["p"])
+            return self._merge_rows(<Rows>target, diff, templates, depth)
+        if "p" in diff:
+            templates = templates_of(diff["p"])
+        node = <Node>target
+        return self._fill(node.statics, node.cells, diff, templates, depth)
+
+    cdef int _merge_rows(self, Rows target, dict diff, dict templates, int depth) except -1:
+        cdef list rows
+        cdef Statics statics = target.statics
+        if target.table is not None or "stream" in diff:
+            if target.table is None:
+                raise TreeError("the diff has a stream where the tree has a comprehension")
+            rows = self._stream_rows(statics, diff, templates, depth)
+            change = stream_change(diff["stream"]) if "stream" in diff else stream_change(["", [], []])
+            self._streams.append((target, self._owner, change, rows))
+            self._undo += (None, None, None)
+        elif "d" in diff:
+            entries = diff["d"]
+            if type(entries) is not list:
+                raise TreeError(f"the rows `d` are a list, not {clip_repr(entries)}")
+            rows = [self._row(statics, entry, templates, depth) for entry in <list>entries]
+            self._undo += (target, None, target.rows)
+            self._discarded += target.rows
+            target.rows = rows
+        elif "k" in diff:
+            if type(diff["k"]) is not dict:
+                raise TreeError(f"the rows `k` are an object, not {clip_repr(diff['k'])}")
+            self._merge_keyed(target, <dict>diff["k"], templates, depth)
+        return 0
+
+    cdef list _stream_rows(self, Statics statics, dict diff, dict templates, int depth):
+        """The rows of a stream that a message brings: the server keeps none, so all are new."""
+        cdef Py_ssize_t at
+        entries = diff.get("d", [])
+        if "k" in diff:
+            if type(diff["k"]) is not dict:
+                raise TreeError(f"the rows `k` are an object, not {clip_repr(diff['k'])}")
+            keyed = <dict>diff["k"]
+            entries = [keyed.get(str(at)) for at in range(count_of(keyed))]
+        if type(entries) is not list:
+            raise TreeError(f"the rows `d` are a list, not {clip_repr(entries)}")
+        return [self._row(statics, entry, templates, depth) for entry in <list>entries]
+
+    cdef int _merge_keyed(self, Rows target, dict keyed, dict templates, int depth) except -1:
+        cdef Py_ssize_t at
+        cdef Py_ssize_t count = count_of(keyed)
+        cdef Py_ssize_t known = len(target.rows)
+        cdef list rows = target.rows
+        cdef bint moves = "km" in keyed
+        if not moves:
+            # Servers from 1.1.0 to 1.2.7 move rows without saying so.
+            for key, entry in keyed.items():
+                if type(entry) is list or (type(entry) is int and key != "kc"):
+                    moves = True
+                    break
+        if moves or count != known:
+            rows = self._moved(target, keyed, count, templates, depth)
+            self._undo += (target, None, target.rows)
+            target.rows = rows
+        for key, entry in keyed.items():
+            if type(entry) is not dict:
+                continue
+            at = number(<str?>key)
+            if not 0 <= at < count:
+                raise TreeError(f"the diff has the row {clip_repr(key)} of {count}")
+            if rows[at] is None:
+                rows[at] = self._row(target.statics, entry, templates, depth)
+            else:
+                self._fill(target.statics, <list>rows[at], <dict>entry, templates, depth)
+        if count > known and None in rows:
+            raise TreeError(f"the diff lacks the new row {rows.index(None)}")
+        return 0
+
+    cdef list _moved(self, Rows target, dict keyed, Py_ssize_t count, dict templates, int depth):
+        """The rows in their new order; those that *keyed* brings anew are None, or still what was there."""
+        cdef Py_ssize_t at, source
+        cdef list old = target.rows
+        cdef list rows = old[:count]
+        cdef list moves = []
+        cdef dict uses = {}
+        rows += [None] * (count - len(rows))
+        for key, entry in keyed.items():
+            changes = None
+            if type(entry) is list and len(<list>entry) == 2:
+                came_from, changes = entry
+            elif type(entry) is int and key != "kc":
+                came_from = entry
+            else:
+                continue
+            at = number(<str?>key)
+            if not 0 <= at < count:
+                raise TreeError(f"the diff moves a row to {clip_repr(key)} of {count}")
+            if type(came_from) is not int or not 0 <= came_from < len(old):
+                raise TreeError(f"the diff moves the row {clip_repr(came_from)} of {len(old)}")
+            if changes is not None and type(changes) is not dict:
+                raise TreeError(f"a moved row's changes are an object, not {clip_repr(changes)}")
+            uses[came_from] = uses.get(came_from, 0) + 1
+            moves.append((at, came_from, changes))
+        moved_to = {at for at, _, _ in moves}
+        for source in list(uses):
+            # It also stays where it is, and may be changed there.
+            if source < count and source not in moved_to:
+                uses[source] += 1
+        cdef list changed = []
+        for at, came_from, changes in moves:
+            row = old[came_from]
+            if uses[came_from] > 1:
+                row = self._copied_row(<list>row)
+            rows[at] = row
+            if changes is not None:
+                changed.append((row, changes))
+        for row, changes in changed:
+            self._fill(target.statics, <list>row, <dict>changes, templates, depth)
+        self._discarded += old[count:]
+        for at in moved_to:
+            if at < len(old):
+                self._discarded.append(old[at])
+        return rows
+
+    cdef list _copied_row(self, list row):
+        cdef list cells = [copied(value) for value in row]
+        for value in row:
+            self._weight += weight_of(value)
+        return cells
+
+    # Components.
+
+    cdef tuple _merge_components(self, object diffs):
+        """Merge ``c``; the cids that are new."""
+        cdef dict clones = {}
+        cdef dict done = {}
+        cdef list new = []
+        cdef int cid
+        if type(diffs) is not dict:
+            raise TreeError(f"the components `c` are an object, not {clip_repr(diffs)}")
+        for name, diff in (<dict>diffs).items():
+            if type(name) is not str or type(diff) is not dict or number(<str>name) < 1:
+                raise TreeError(f"a component is an object, by its id, not {clip_repr({name: diff})}")
+            shared = diff.get("s")
+            if type(shared) is int and shared < 0:
+                # As it was before this message.
+                known = self._components.get(-shared)
+                if known is None:
+                    raise TreeError(f"the component {name} shares {-shared}'s statics, which is not known")
+                clones[name] = copied(known)
+                self._weight += weight_of(known)
+        for name in diffs:
+            node = self._component(name, <dict>diffs, clones, done)
+            cid = number(name)
+            old = self._components.get(cid)
+            if old is node:
+                continue
+            if old is None:
+                new.append(cid)
+            else:
+                self._discarded.append(old)
+            self._undo += (self._components, cid, old)
+            self._components[cid] = node
+        if len(self._components) > COMPONENTS:
+            raise TreeError(f"the view has over {COMPONENTS} components")
+        return tuple(new)
+
+    cdef Node _component(self, object name, dict diffs, dict clones, dict done):
+        """The component *name* as the message makes it. One may share the statics of another, and so on."""
+        cdef Node node
+        cdef dict diff
+        cdef dict templates = None
+        cdef list chain = []
+        cdef object shared
+        # From the end of the chain back, without recursion: a chain may be as long as the message allows.
+        while name not in done:
+            if name not in diffs:
+                raise TreeError(f"a component shares {clip_repr(name)}'s statics, which the message lacks")
+            if name in chain[-1:] or len(chain) > len(diffs):
+                raise TreeError(f"the component {name} shares its own statics")
+            chain.append(name)
+            shared = diffs[name].get("s")
+            if type(shared) is not int or shared < 1:
+                break
+            name = str(shared)
+        while chain:
+            name = chain.pop()
+            if name in done:
+                continue
+            diff = <dict>diffs[name]
+            shared = diff.get("s")
+            self._owner = number(name)
+            if type(shared) is int:
+                if shared < 0:
+                    node = <Node>clones[name]
+                elif shared == 0:
+                    raise TreeError(f"the component {name} shares the statics of 0")
+                else:
+                    node = <Node>copied(done[str(shared)])
+                    self._weight += weight_of(node)
+            elif "s" in diff:
+                built = self._build(diff, None, 0)
+                if type(built) is not Node:
+                    raise TreeError(f"the component {name} is a comprehension")
+                done[name] = built
+                continue
+            else:
+                known = self._components.get(number(name))
+                if known is None:
+                    raise TreeError(f"the diff changes the component {name}, which is not known")
+                node = <Node>known
+            if "p" in diff:
+                templates = templates_of(diff["p"])
+            self._fill(node.statics, node.cells, diff, templates, 0)
+            templates = None
+            done[name] = node
+        self._owner = 0
+        return <Node>done[name]
+
+    # What holds for the whole tree, before the merge counts.
+
+    cdef int _check(self) except -1:
+        cdef dict heights
+        for cid in self._cids:
+            if cid not in self._components:
+                raise TreeError(f"the tree has the component {clip_repr(cid)}, which is not known")
+        if self._nested_cids:
+            heights = {}
+            for cid in self._cids:
+                self._height(cid, heights)
+        if self._weight > TREE_BYTES:
+            # What was replaced meanwhile is counted too.
+            self._weight = weight_of(self._root)
+            for node in self._components.values():
+                self._weight += weight_of(node)
+            if self._weight > TREE_BYTES:
+                raise TreeError(f"the tree takes over {TREE_BYTES} bytes")
+        return 0
+
+    cdef int _height(self, object value, dict heights) except -1:
+        """How many levels *value* has, with the components in it."""
+        cdef int height = 0
+        cdef Node node
+        cdef Rows rows
+        if type(value) is str:
+            return 0
+        if type(value) is int:
+            known = heights.get(value)
+            if known is None:
+                heights[value] = -1
+                height = self._height(self._components[value], heights)
+                heights[value] = height
+            elif known < 0:
+                raise TreeError(f"the component {value} is within itself")
+            else:
+                height = known
+        elif type(value) is Node:
+            node = <Node>value
+            for cell in node.cells:
+                height = max(height, self._height(cell, heights))
+        elif type(value) is Rows:
+            rows = <Rows>value
+            for row in rows.rows if rows.table is None else rows.table.cells():
+                for cell in <list>row:
+                    height = max(height, self._height(cell, heights))
+        if height >= HEIGHT:
+            raise TreeError(f"the components are over {HEIGHT} levels deep")
+        return height + 1
+
+    cdef int _commit(self, Changed changed) except -1:
+        """What a browser does when it patches: streams, pins, and what is no longer there."""
+        cdef list ready = []
+        for target, owner, change, rows in self._streams:
+            ready.append((target, owner, change, [(self._row_id(<Rows>target, row), row) for row in rows]))
+        # From here on nothing is refused.
+        for target, owner, change, identified in ready:
+            table = (<Rows>target).table
+            if change.ref:
+                table = self._tables.setdefault((owner, change.ref), table)
+                (<Rows>target).table = table
+            self._discarded += table.change(change, identified)
+        for statics, cells in self._fresh_pins:
+            self._pin(<Statics>statics, <list>cells)
+        if self._discarded:
+            self._prune(changed)
+        if self._sticky is not None and changed.dom:
+            self._html = None
+            self._sticky.keep(self._markup.html(self._root))
+        return 0
+
+    cdef str _row_id(self, Rows target, list row):
+        """The id of a stream's row, which is its element's."""
+        found = id_of(first_tag(self._markup.row(target, row)))
+        if found is None:
+            raise TreeError("a row of a stream has no id")
+        return <str>found
+
+    cdef int _prune(self, Changed changed) except -1:
+        """Forget the streams and pins that are no longer in the view, and find the components."""
+        cdef set cids, pins
+        cdef dict tables
+        if not (self._components or self._tables or self._pins):
+            return 0
+        cids = set()
+        pins = set()
+        tables = {}
+        self._visit(self._root, cids, tables, pins)
+        changed.removed_cids = tuple(self._reachable - cids)
+        self._reachable = cids
+        if self._tables:
+            self._tables = {key: table for key, table in self._tables.items() if id(table) in tables}
+        if self._pins:
+            self._pins = {key: pin for key, pin in self._pins.items() if key in pins}
+            self._markup.pins = self._pins
+        return 0
+
+    cdef int _roll_back(self) except -1:
+        cdef Py_ssize_t at
+        for at in range(len(self._undo) - 3, -1, -3):
+            where, place, what = self._undo[at], self._undo[at + 1], self._undo[at + 2]
+            if where is None:
+                continue
+            if where is self:
+                self._root = what
+            elif type(where) is Rows:
+                (<Rows>where).rows = what
+            elif type(where) is dict and what is None:
+                del where[place]
+            else:
+                where[place] = what
+        return 0
+
+    cdef int _visit(self, object value, set cids, dict tables, set pins) except -1:
+        cdef Node node
+        cdef Rows rows
+        if type(value) is Node:
+            node = <Node>value
+            return self._visit_cells(node.statics, node.cells, cids, tables, pins)
+        if type(value) is Rows:
+            rows = <Rows>value
+            if rows.table is not None:
+                tables[id(rows.table)] = True
+            for row in rows.rows if rows.table is None else rows.table.cells():
+                self._visit_cells(rows.statics, <list>row, cids, tables, pins)
+        elif type(value) is int and value not in cids:
+            cids.add(value)
+            self._visit(self._components[value], cids, tables, pins)
+        return 0
+
+    cdef int _visit_cells(self, Statics statics, list cells, set cids, dict tables, set pins) except -1:
+        for value in cells:
+            if type(value) is not str:
+                self._visit(value, cids, tables, pins)
+        for region in statics.pinned:
+            pins.add(id_of(self._markup.text(statics, cells, region.tag, region.start)))
+        return 0
+
+    cdef int _pin(self, Statics statics, list cells) except -1:
+        for region in statics.pinned:
+            tag = self._markup.text(statics, cells, region.tag, region.start)
+            name = id_of(tag)
+            if name is not None and name not in self._pins:
+                self._pins[name] = Pin(tag, self._markup.text(statics, cells, region.start, region.end))
+        return 0
+
+
+cdef Py_ssize_t count_of(dict keyed) except -1:
+    """How many rows a keyed comprehension has."""
+    count = keyed.get("kc")
+    if type(count) is not int or not 0 <= count <= ROWS:
+        raise TreeError(f"the number of rows `kc` is 0 to {ROWS}, not {clip_repr(count)}")
+    return count
