@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import fastphx.load
 from fastphx.load import Plan, PlanError, Result, User, run, run_sync
 from fastphx.load.library.run import plan_of
 from fastphx.load.plan.plan_keys import PlanKeys
@@ -199,6 +201,12 @@ def test_a_script_in_the_programs_own_folder_can_import_what_is_beside_it(
     monkeypatch.chdir(shop.parent)
     monkeypatch.syspath_prepend("")
     assert shadowed_names("shop.py") == []
+
+
+def test_the_public_names_are_those_of_the_stub_and_say_what_they_are() -> None:
+    stub = Path(fastphx.load.__file__).with_suffix(".pyi").read_text()
+    assert sorted(re.findall(r"import \w+ as (\w+)", stub)) == fastphx.load.__all__
+    assert all(getattr(fastphx.load, name).__doc__ for name in fastphx.load.__all__)
 
 
 def test_every_key_of_a_plan_is_a_keyword() -> None:
