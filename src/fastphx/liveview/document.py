@@ -1,0 +1,358 @@
+"""The HTML of a page, parsed: elements by CSS selector, their text and attributes, and what is near to a
+selector that finds nothing.
+
+selectolax's Lexbor builds the tree that a browser builds. Three things need care. A bare ``<tr>`` vanishes
+when it is parsed as a document, so what is no whole document is parsed inside of what may hold its first
+element. The content of a ``<template>`` is no part of the tree, so what a portal teleports is put where the
+browser puts it. A tree is quadratic in its depth to build, so depth times tags is bounded.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+
+from fastphx.foreign_text import clipped, quoted
+from fastphx.liveview.errors import ElementError, ViewError
+
+MAX_HTML_CHARS = 32 * 1024 * 1024
+MAX_DEPTH_TIMES_TAGS = 10_000_000
+"""3,162 tags may be nested in each other, or 100,000 tags be 100 deep."""
+
+MAX_CANDIDATES = 5
+MAX_CANDIDATE_CHARS = 120
+MAX_SEARCHED = 2000
+"""So many elements are compared with a selector that found nothing."""
+
+VIEW = "data-phx-session"
+COMPONENT = "data-phx-component"
+PORTAL = "data-phx-portal"
+TELEPORTED_FROM = "data-phx-teleported-src"
+TELEPORTED_BY = "data-phx-teleported"
+
+_CONTEXT_OF = {
+    "tr": "tbody",
+    "td": "tr",
+    "th": "tr",
+    "tbody": "table",
+    "thead": "table",
+    "tfoot": "table",
+    "caption": "table",
+    "colgroup": "table",
+    "col": "colgroup",
+}
+_FIRST_TAG = re.compile(r"(?:[^<]|<!--.*?-->)*<(!doctype\b|[a-z][a-z0-9-]*)", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
+_VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
+)
+_SPACES = re.compile(r"[ \t\n\f\r]+")
+
+
+class Element:
+    """One element of a :class:`Document`. Two are equal if they are the same element of the same document."""
+
+    __slots__ = ("_node", "document")
+
+    def __init__(self, document: Document, node: LexborNode) -> None:
+        self.document = document
+        self._node = node
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Element) and self._node.mem_id == other._node.mem_id
+
+    def __hash__(self) -> int:
+        return hash(self._node.mem_id)
+
+    def __repr__(self) -> str:
+        return f"<Element {self.described()}>"
+
+    @property
+    def tag(self) -> str:
+        """In lower case."""
+        return self._node.tag or ""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """In the order of the document; an attribute without a value is the empty string."""
+        return {name: value or "" for name, value in self._node.attributes.items()}
+
+    def get(self, name: str) -> str | None:
+        """An attribute's value; None if the element has no such attribute."""
+        attributes = self._node.attrs
+        return (attributes[name] or "") if name in attributes else None
+
+    def has(self, name: str) -> bool:
+        """Whether the element has the attribute."""
+        return name in self._node.attrs
+
+    @property
+    def id(self) -> str | None:
+        """None for an element without one, or with an empty one."""
+        return self.get("id") or None
+
+    @property
+    def text(self) -> str:
+        """The text of the element and of all in it, each run of spaces and line ends as one space."""
+        return _SPACES.sub(" ", self.raw_text).strip()
+
+    @property
+    def raw_text(self) -> str:
+        """The text as it stands in the document."""
+        return self._node.text(deep=True)
+
+    @property
+    def html(self) -> str:
+        """The element with its own tag."""
+        return self._node.html or ""
+
+    @property
+    def inner_html(self) -> str:
+        return self._node.inner_html or ""
+
+    @property
+    def parent(self) -> Element | None:
+        """The element around this one."""
+        node = self._node.parent
+        return Element(self.document, node) if node is not None and _is_element(node) else None
+
+    @property
+    def children(self) -> list[Element]:
+        """The elements right in this one."""
+        return [Element(self.document, node) for node in self._node.iter()]
+
+    def lineage(self) -> Iterator[Element]:
+        """The element itself, then what is around it, outwards."""
+        element: Element | None = self
+        while element is not None:
+            yield element
+            element = element.parent
+
+    def closest(self, attribute: str) -> Element | None:
+        """The element itself, or the nearest around it, that has *attribute*."""
+        return next((element for element in self.lineage() if element.has(attribute)), None)
+
+    def contains(self, other: Element) -> bool:
+        """Whether *other* is this element or stands in it."""
+        return self in other.lineage()
+
+    def select(self, selector: str) -> list[Element]:
+        """The elements in this one that match a CSS selector. Raises ElementError if it is none."""
+        return [
+            Element(self.document, node)
+            for node in _matches(self._node, selector)
+            if node.mem_id != self._node.mem_id
+        ]
+
+    @property
+    def view_id(self) -> str | None:
+        """The id of the view that the element belongs to; None on a page or a piece of one without views."""
+        for element in self.lineage():
+            if element.has(TELEPORTED_BY):
+                return element.get(TELEPORTED_BY)
+            if element.has(VIEW):
+                return element.id
+        return None
+
+    @property
+    def path(self) -> tuple[int, ...]:
+        """How one gets here from the container of the view: the index of each element among its siblings."""
+        indexes: list[int] = []
+        for element in self.lineage():
+            if element.has(VIEW):
+                break
+            indexes.append(_index(element._node))
+        return tuple(reversed(indexes))
+
+    @property
+    def key(self) -> str | tuple[int, ...]:
+        """What finds the element again in its view: its id, or its :attr:`path`."""
+        return self.id or self.path
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether it is a disabled control: its own attribute, or that of a fieldset around it."""
+        if self.tag not in ("button", "input", "select", "textarea", "optgroup", "option", "fieldset"):
+            return False
+        if self.has("disabled"):
+            return True
+        inner = self
+        for element in self.lineage():
+            if element.tag == "fieldset" and element.has("disabled") and element != self:
+                legend = next((child for child in element.children if child.tag == "legend"), None)
+                # The controls in a disabled fieldset's first legend stay enabled.
+                if legend is None or inner != legend:
+                    return True
+            inner = element
+        return False
+
+    def described(self) -> str:
+        """Its opening tag with what tells it apart, for an error: one printable line, clipped."""
+        parts = [self.tag]
+        for name, value in self.attributes.items():
+            if name in _TELLING or name.startswith("phx-"):
+                parts.append(f"{name}={quoted(value, 40)}")
+        text = clipped(self.text, 30)
+        return clipped(f"<{' '.join(parts)}>" + (f" {quoted(text)}" if text else ""), MAX_CANDIDATE_CHARS)
+
+
+_TELLING = ("id", "name", "type", "href", "class", "disabled")
+
+
+class Document:
+    """A page, a view's container or a piece of HTML. Raises ViewError for what is too long or too deep."""
+
+    def __init__(self, html: str) -> None:
+        _check_bounds(html)
+        found = _FIRST_TAG.match(html[:4096])
+        first = found[1].lower() if found is not None else ""
+        self.is_whole = first in ("!doctype", "html", "head", "body")
+        if self.is_whole:
+            self._parser = LexborHTMLParser(html)
+        else:
+            self._parser = LexborHTMLParser(
+                html, is_fragment=True, fragment_tag=_CONTEXT_OF.get(first, "div")
+            )
+        self._teleport()
+
+    def _teleport(self) -> None:
+        """Put what portals hold where their targets are, as the browser does after each patch."""
+        for template in _matches(self._parser, f"template[{PORTAL}]"):
+            target = template.attributes.get(PORTAL) or ""
+            source = template.attributes.get("id") or ""
+            fragments = template.template_fragments()
+            if not fragments:
+                continue
+            moved = next(iter(fragments[0].iter()), None)
+            try:
+                goal = self._parser.css_first(target)
+            except SelectolaxError:
+                goal = None
+            if moved is None or goal is None:
+                continue
+            if self.with_attribute(TELEPORTED_FROM, source):
+                continue
+            owner = Element(self, template).view_id
+            goal.insert_child(moved)
+            put = goal.last_child
+            if put is not None:
+                put.attrs[TELEPORTED_FROM] = source
+                if owner:
+                    put.attrs[TELEPORTED_BY] = owner
+
+    @property
+    def html(self) -> str:
+        """The document as the parser reads it."""
+        return self._parser.html or ""
+
+    @property
+    def text(self) -> str:
+        """All its text, each run of spaces and line ends as one space."""
+        if self.is_whole:
+            body = self._parser.body
+            return _SPACES.sub(" ", body.text(deep=True)).strip() if body is not None else ""
+        return _SPACES.sub(" ", "".join(_texts(self._parser.root))).strip()
+
+    def select(self, selector: str) -> list[Element]:
+        """The elements that match a CSS selector, in the order of the document. Raises ElementError if it
+        is no selector."""
+        return [Element(self, node) for node in _matches(self._parser, selector)]
+
+    def first(self, selector: str) -> Element | None:
+        """The first element that matches, or None. Raises ElementError if it is no selector."""
+        try:
+            node = self._parser.css_first(selector)
+        except SelectolaxError:
+            raise _no_selector(selector) from None
+        return None if node is None else Element(self, node)
+
+    def find(self, selector: str) -> Element:
+        """The first element that matches. Raises ElementError, with what is near to the selector."""
+        element = self.first(selector)
+        if element is None:
+            raise ElementError(f"nothing on the page matches {quoted(selector)}{self.candidates(selector)}")
+        return element
+
+    def with_attribute(self, name: str, value: str | None = None) -> list[Element]:
+        """The elements that have an attribute, or have it with *value*, whatever characters that has."""
+        having = self.select(f"[{name}]")
+        return having if value is None else [each for each in having if each.get(name) == value]
+
+    def by_id(self, value: str) -> Element | None:
+        """The first element with the id, whatever characters that has."""
+        return next(iter(self.with_attribute("id", value)), None)
+
+    def candidates(self, wanted: str, having: str = "*") -> str:
+        """``; near it: …`` for an error: the elements that match *having* and are most alike *wanted*, which
+        is a selector, a text or an event's name. Empty if none is near."""
+        words = [word for word in re.split(r"[^\w-]+", wanted.lower()) if word][:8]
+        scored: list[tuple[float, int, Element]] = []
+        for index, element in enumerate(self.select(having)[:MAX_SEARCHED]):
+            score = max((_likeness(word, element) for word in words), default=0.0)
+            if score >= (0.6 if having == "*" else 0.0):
+                scored.append((-score, index, element))
+        near = [element.described() for _, _, element in sorted(scored, key=lambda each: each[:2])]
+        return f"; near it: {', '.join(near[:MAX_CANDIDATES])}" if near else ""
+
+
+def _check_bounds(html: str) -> None:
+    if len(html) > MAX_HTML_CHARS:
+        raise ViewError(f"the HTML of a view has {len(html)} characters, and may have {MAX_HTML_CHARS}")
+    tags = html.count("<") - html.count("</")
+    if tags * tags <= MAX_DEPTH_TIMES_TAGS:
+        return
+    depth = deepest = 0
+    for closing, name in _TAG.findall(html):
+        if name.lower() not in _VOID:
+            depth = max(depth + (-1 if closing else 1), 0)
+            deepest = max(deepest, depth)
+    if deepest * tags > MAX_DEPTH_TIMES_TAGS:
+        raise ViewError(
+            f"the HTML of a view has {tags} tags, {deepest} deep; "
+            f"the product of both may be {MAX_DEPTH_TIMES_TAGS}"
+        )
+
+
+def _matches(within: LexborHTMLParser | LexborNode, selector: str) -> list[LexborNode]:
+    try:
+        return within.css(selector)
+    except SelectolaxError:
+        raise _no_selector(selector) from None
+
+
+def _no_selector(selector: str) -> ElementError:
+    return ElementError(f"{quoted(selector)} is no CSS selector")
+
+
+def _is_element(node: LexborNode) -> bool:
+    return bool(node.is_element_node)
+
+
+def _index(node: LexborNode) -> int:
+    index = 0
+    before = node.prev
+    while before is not None:
+        index += _is_element(before)
+        before = before.prev
+    return index
+
+
+def _texts(node: LexborNode | None) -> Iterator[str]:
+    while node is not None:
+        yield node.text(deep=True)
+        node = node.next
+
+
+def _likeness(word: str, element: Element) -> float:
+    attributes = element.attributes
+    said = [attributes.get("id", ""), attributes.get("name", ""), clipped(element.raw_text.strip(), 60)]
+    said += [value for name, value in attributes.items() if name.startswith("phx-")]
+    best = 0.0
+    for each in said:
+        each = clipped(each, 60).lower()
+        if each:
+            best = max(best, difflib.SequenceMatcher(None, word, each).ratio())
+    return best
