@@ -6,6 +6,7 @@ import json
 import os
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -425,6 +426,34 @@ async def test_dropping_and_delaying_replies() -> None:
         await server.wait_until(lambda stats: stats["heartbeats"] == 2)
         server.faults.clear()
         await socket.recv_nothing()
+
+
+async def test_a_queue_of_one() -> None:
+    async with demo_server() as server, RawSocket(server.websocket_url + VSN2) as socket:
+        await socket.join()
+        server.faults.service_s = 0.02
+        sent_s = time.monotonic()
+        for ref in range(2, 12):
+            socket.send_json("1", str(ref), "room:a", "echo", {})
+        refs = [(await socket.recv_json())[1] for _ in range(10)]
+        assert refs == [str(ref) for ref in range(2, 12)]
+        # Not one leaves before its turn; how much later it is read is this machine's affair.
+        assert time.monotonic() - sent_s >= 0.2
+        assert server.stats["delayed_replies"] == 10
+        server.faults.clear()
+        socket.send_json("1", "12", "room:a", "echo", {})
+        assert (await socket.recv_json())[1] == "12"
+        assert server.stats["delayed_replies"] == 10
+
+
+async def test_a_limit_of_connections() -> None:
+    async with demo_server() as server:
+        async with RawSocket(server.websocket_url + VSN2):
+            server.faults.max_connections = 1
+            assert await refusal(server.websocket_url + VSN2) == 503
+        await server.wait_until(lambda stats: stats["connections_open"] == 0)
+        async with RawSocket(server.websocket_url + VSN2):
+            assert server.stats["refused"] == 1
 
 
 async def test_truncating_frames() -> None:

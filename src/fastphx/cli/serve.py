@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -50,6 +50,19 @@ CLOSE_TIMEOUT_S = 2.0
     metavar="HOST",
     help="Whose pages may connect: a host, //*.HOST, https://HOST, or `true` for the server's own.",
 )
+@click.option(
+    "--service-time",
+    default=0.0,
+    type=click.FloatRange(min=0, max=3600),
+    metavar="SECONDS",
+    help="A fault: replies to pushes leave one after the other, as from a queue that is served by one.",
+)
+@click.option(
+    "--max-connections",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="A fault: refuse connections (503) while N are open.",
+)
 @click.option("--reuse-port", is_flag=True, help="Share the port with other server processes.")
 @click.option("--stats", is_flag=True, help="Print the counters once a second.")
 @click.option(
@@ -68,6 +81,8 @@ def serve(
     longpoll: bool,
     compress: bool,
     check_origin: tuple[str, ...],
+    service_time: float,
+    max_connections: int | None,
     reuse_port: bool,
     stats: bool,
     stats_json: Path | None,
@@ -99,7 +114,11 @@ def serve(
         raise click.UsageError(f"{error}.") from error
     with asyncio.Runner(loop_factory=_loop_factory(uvloop)) as runner:
         is_open = not check_origin and not _is_loopback(host)
-        counters = runner.run(_serve(server, host, port, stats, is_open=is_open))
+        faults = {
+            "service_s": service_time,
+            "max_connections": -1 if max_connections is None else max_connections,
+        }
+        counters = runner.run(_serve(server, host, port, stats, faults, is_open=is_open))
     if stats_json is not None:
         _write(stats_json, "w", json.dumps(counters) + "\n")
     click.echo(_summary(counters))
@@ -130,7 +149,9 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _serve(server: Server, host: str, port: int, show_stats: bool, *, is_open: bool) -> dict[str, int]:
+async def _serve(
+    server: Server, host: str, port: int, show_stats: bool, faults: Mapping[str, float], *, is_open: bool
+) -> dict[str, int]:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -141,6 +162,8 @@ async def _serve(server: Server, host: str, port: int, show_stats: bool, *, is_o
         raise _cannot_listen(error, host, port) from error
     except ModuleNotFoundError as error:
         raise click.UsageError(f"{error}.") from error
+    for name, value in faults.items():
+        setattr(server.faults, name, value)
     click.echo(server.url)
     if is_open:
         click.echo(

@@ -8,6 +8,8 @@ class Faults:
     drop_replies: int
     drop_heartbeats: bool
     truncate_frames: int
+    service_s: float
+    max_connections: int
     @property
     def refuse_connects(self) -> HTTPStatus | None: ...
     @refuse_connects.setter

@@ -1,5 +1,9 @@
 import cython
 
+from libc.stdint cimport int64_t
+
+from fastphx.timing.wheel cimport monotonic_ns
+
 from http import HTTPStatus
 
 
@@ -14,6 +18,11 @@ cdef class Faults:
     ``drop_replies``: how many of the next of these replies are never sent; -1 for all.
     ``drop_heartbeats``: heartbeats are counted, but not answered.
     ``truncate_frames``: how many of the next frames lose the second half of their payload; -1 for all.
+    ``service_s``: the replies to pushes leave one after the other, as from a queue that is served by one, each
+    so long after it came or after the one before it, whichever is later. The times are worked out, not slept:
+    they do not drift with the timers.
+    ``max_connections``: handshakes are answered with 503 while so many connections are open (only of a
+    server); -1 for no limit.
     """
 
     def __cinit__(self):
@@ -43,6 +52,9 @@ cdef class Faults:
         self.drop_replies = 0
         self.drop_heartbeats = False
         self.truncate_frames = 0
+        self.service_s = 0.0
+        self.max_connections = -1
+        self._free_ns = 0
 
     cdef bint take_reply_drop(self) noexcept:
         if self.drop_replies > 0:
@@ -55,3 +67,9 @@ cdef class Faults:
             self.truncate_frames -= 1
             return True
         return self.truncate_frames < 0
+
+    cdef int64_t take_turn(self) noexcept:
+        if self.service_s <= 0:
+            return 0
+        self._free_ns = max(monotonic_ns(), self._free_ns) + <int64_t>(self.service_s * 1e9)
+        return self._free_ns

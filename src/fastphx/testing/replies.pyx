@@ -1,15 +1,19 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from fastphx.protocol.frame_scan cimport Header, KIND_TEXT, REF_NULL, Ref
 from fastphx.protocol.message cimport Message
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
+from fastphx.testing.hub cimport to_ns
 from fastphx.testing.responses cimport ServerReply
 from fastphx.testing.server_socket cimport STATE_OPEN, ServerSocket
 from fastphx.testing.text_frame cimport encode_payload, reply_frame
+from fastphx.timing.wheel cimport monotonic_ns
 
 from fastphx.errors import EncodingError
 from fastphx.protocol.frame_write import encode_binary_reply
+from fastphx.timing.wheel import CallbackTimer, wheel_for
 
 cdef enum:
     REPLY_OVERHEAD_BYTES = 64
@@ -47,19 +51,37 @@ cdef double reply_delay_s(ServerSocket socket) noexcept:
     return delay_s
 
 
+cdef bint is_put_off(ServerSocket socket) noexcept:
+    return reply_delay_s(socket) > 0 or socket.hub.faults.service_s > 0 or (
+        socket._faults is not None and socket._faults.service_s > 0)
+
+
+cdef int64_t leaves_at_ns(ServerSocket socket, bint to_push) noexcept:
+    """When a reply leaves, in CLOCK_MONOTONIC; 0: at once."""
+    cdef int64_t turn_ns = 0
+    cdef double delay_s = reply_delay_s(socket)
+    if to_push:
+        turn_ns = socket.hub.faults.take_turn()
+        if socket._faults is not None:
+            turn_ns = max(turn_ns, socket._faults.take_turn())
+    if delay_s > 0:
+        return max(turn_ns, monotonic_ns()) + to_ns(delay_s)
+    return turn_ns
+
+
 cdef int send_reply(ServerSocket socket, int opcode, bytes data, bint to_push) except -1:
-    cdef double delay_s
+    cdef int64_t due_ns
     if drop_reply(socket):
         return 0
-    delay_s = reply_delay_s(socket)
-    if delay_s > 0:
-        return put_off(socket, delay_s, opcode, data, to_push)
+    due_ns = leaves_at_ns(socket, to_push)
+    if due_ns > 0:
+        return put_off(socket, due_ns, opcode, data, to_push)
     if socket.send_bytes(opcode, data) and to_push:
         socket.hub.counters.replies += 1
     return 0
 
 
-cdef int put_off(ServerSocket socket, double delay_s, int opcode, bytes data, bint to_push) except -1:
+cdef int put_off(ServerSocket socket, int64_t due_ns, int opcode, bytes data, bint to_push) except -1:
     if socket.state != STATE_OPEN or not socket.put_aside(PyBytes_GET_SIZE(data)):
         return 0
     socket.hub.counters.delayed_replies += 1
@@ -73,7 +95,9 @@ cdef int put_off(ServerSocket socket, double delay_s, int opcode, bytes data, bi
         if socket.send_bytes(opcode, data) and to_push:
             socket.hub.counters.replies += 1
 
-    timer = socket.hub.loop.call_later(delay_s, on_due)
+    # The wheel is exact, and the loop's own timers are so to a millisecond.
+    timer = CallbackTimer(on_due)
+    timer.schedule(wheel_for(socket.hub.loop), deadline_ns=due_ns)
     socket.put_off.add(timer)
     return 0
 
@@ -97,7 +121,7 @@ cdef int answer_push(ServerSocket socket, Message message, const Header* header,
     cdef char* out
     status = b',"status":"ok"}]' if reply.status == "ok" else b',"status":"error"}]'
     if (header == NULL or socket.vsn != 2 or header.kind != KIND_TEXT or type(reply.response) is bytes
-            or reply_delay_s(socket) > 0 or reply.status not in ("ok", "error")):
+            or is_put_off(socket) or reply.status not in ("ok", "error")):
         return answer(socket, message.join_ref, message.ref, topic, reply.status, reply.response, True)
     response = encode_payload(reply.response)
     if drop_reply(socket):

@@ -412,6 +412,8 @@ class Server:
             return picows.WSUpgradeResponseWithListener(response, None)
         if hub.faults.refuse_connects is not None:
             return self._refuse(hub.faults.refuse_connects)
+        if 0 <= hub.faults.max_connections <= hub.stats["connections_open"]:
+            return self._refuse(503)
         path, _, transport = handshake.path.rpartition("/")
         handler = self.sockets.get(path) if transport == "websocket" else None
         if handler is None:
