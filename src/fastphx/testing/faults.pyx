@@ -18,9 +18,9 @@ cdef class Faults:
     ``drop_replies``: how many of the next of these replies are never sent; -1 for all.
     ``drop_heartbeats``: heartbeats are counted, but not answered.
     ``truncate_frames``: how many of the next frames lose the second half of their payload; -1 for all.
-    ``service_s``: the replies to pushes leave one after the other, as from a queue that is served by one, each
-    so long after it came or after the one before it, whichever is later. The times are worked out, not slept:
-    they do not drift with the timers.
+    ``service_s``: the replies to pushes leave one after the other, as from a queue that is served by one:
+    each so long after its push came, or after the reply before it, whichever is later. The times are worked
+    out, not slept: they do not drift with the timers.
     ``max_connections``: handshakes are answered with 503 while so many connections are open (only of a
     server); -1 for no limit.
     """
