@@ -248,6 +248,9 @@ def test_a_journey_without_a_socket_is_judged_by_its_requests() -> None:
             )
         ],
     )
+    idle = journey(line({}, arrivals=5, visits=5, visits_ok=5))
+    assert idle.exit_code == 3
+    assert idle.sentences[0].endswith("of 5 visits was answered: they made none")
 
 
 def test_what_its_sockets_lose_is_left_to_the_script() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from tests.load.processes import children_of, command_of, end, kill, start_load, wait_for_line
 
 CHAT = """
+import asyncio
 from fastphx.load import User
 
 async def before(run):
@@ -21,8 +22,17 @@ async def before(run):
 async def after(run):
     print("after", run.shared["room"])
 
+async def deaf():
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
 class Chatter(User):
     async def run(self):
+        if self.number == 0:
+            asyncio.create_task(deaf())
         async with self.socket("/socket") as socket:
             room = await socket.join(self.shared["room"])
             for n in range(3):
@@ -60,6 +70,8 @@ def test_workers_share_what_was_prepared_and_the_visits(tmp_path: Path) -> None:
     assert ended.result["steps"]["push slow"]["ok"] == 48
     assert ended.result["checks"]["answered"] == {"passed": 48, "failed": 0, "rate": 1.0}
     assert "after room:made" in ended.out
+    # What does not end with its visit, and then not with the run, holds neither.
+    assert "goes on though it was cancelled" in str(ended.result["reasons"]["stop"])
 
 
 def test_ctrl_c_ends_the_visits_and_still_cleans_up(tmp_path: Path) -> None:

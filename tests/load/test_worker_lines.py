@@ -25,6 +25,11 @@ def test_a_line_that_is_too_long_leaves_out_the_longest_table(monkeypatch: pytes
     assert orjson.loads(encode_line({**line, "events": {}})) == {**line, "events": {}}
 
 
+def test_half_a_surrogate_pair_is_written_as_an_escape() -> None:
+    line: dict[str, Any] = {"checks": {"\ud800": [1, 0]}, "why": "caf\udce9", "at_ns": 1}
+    assert orjson.loads(encode_line(line)) == {"checks": {"\\ud800": [1, 0]}, "why": "caf\\udce9", "at_ns": 1}
+
+
 def test_topics_come_some_a_line_and_by_names_that_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stats, "MAX_TOPICS_A_LINE", 2)
     counted = SimpleNamespace(published=1, received=2)

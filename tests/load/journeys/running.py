@@ -105,4 +105,5 @@ async def run_journey(
         lines += runner.last_lines()
     finally:
         loop.set_task_factory(None)
+        loop.set_exception_handler(None)
     return Ran(lines)

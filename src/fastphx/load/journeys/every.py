@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import AsyncIterator, Coroutine
 from time import monotonic_ns
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 LATE_NS = 1_000_000
 """A tick that begins later than this is late: nearer, it is the grid of arrivals."""
@@ -14,8 +16,7 @@ class Ticking(Protocol):
     """The visit that the clock is of."""
 
     tick: tuple[int, int] | None
-    """The clock, by its id, and the time of its tick that no step has taken yet. The clock itself would not
-    go when its loop is left."""
+    """The clock, by its id, and the time of its tick that no step has taken yet."""
 
     @property
     def is_stopping(self) -> bool: ...
@@ -25,12 +26,31 @@ class Ticking(Protocol):
     def ticked(self, *, late: bool) -> object: ...
 
 
+class _Loop:
+    """One ``async for`` over a clock, which alone holds it: the loop is left when it goes."""
+
+    __slots__ = ("_every",)
+
+    def __init__(self, every: Every) -> None:
+        self._every = every
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Coroutine[Any, Any, int]:
+        return self._every.next_tick()
+
+    def __del__(self) -> None:
+        # What comes after the loop is in no tick.
+        self._every.end_tick()
+
+
 class Every:
     """Ticks on a clock, the first at once. The number of the tick, from 0, is what it yields.
 
     The first step that is started in a tick by the visit itself, and not by another task of it, is timed from
     when the tick was due. A tick whose turn comes late begins at once, and counts as late. It ends after
-    *times* ticks, or when the run stops.
+    *times* ticks, or when the run stops; a clock that is kept goes on in the next loop over it.
     """
 
     __slots__ = ("_count", "_interval_ns", "_start_ns", "_times", "_visit")
@@ -46,12 +66,13 @@ class Every:
         self._count = 0
         self._start_ns = 0
 
-    def __aiter__(self) -> Self:
-        return self
+    def __aiter__(self) -> AsyncIterator[int]:
+        return _Loop(self)
 
-    async def __anext__(self) -> int:
+    async def next_tick(self) -> int:
+        """Wait for the next tick, and return its number."""
         visit, number = self._visit, self._count
-        self._end_tick()
+        self.end_tick()
         if number == self._times or visit.is_stopping:
             raise StopAsyncIteration
         now_ns = monotonic_ns()
@@ -61,19 +82,18 @@ class Every:
         is_late = now_ns - due_ns > LATE_NS
         if now_ns < due_ns:
             await visit.sleep_until(due_ns)
-            if visit.is_stopping:
-                raise StopAsyncIteration
+        elif number:
+            # Others have their turn, whatever the body waits for.
+            await asyncio.sleep(0)
+        if visit.is_stopping:
+            raise StopAsyncIteration
         self._count += 1
         visit.tick = (id(self), due_ns)
         visit.ticked(late=is_late)
         return number
 
-    def _end_tick(self) -> None:
+    def end_tick(self) -> None:
+        """The tick is over, whether a step has taken its time or not."""
         tick = self._visit.tick
         if tick is not None and tick[0] == id(self):
             self._visit.tick = None
-
-    def __del__(self) -> None:
-        # The loop was left: what comes after it is in no tick.
-        if hasattr(self, "_visit"):
-            self._end_tick()

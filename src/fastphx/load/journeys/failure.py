@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from types import TracebackType
 from typing import Any
@@ -77,6 +78,28 @@ def step_of(error: BaseException) -> str | None:
     return found
 
 
+def first_cause(error: BaseException) -> BaseException:
+    """*error*, or of those of a group, as ``asyncio.TaskGroup`` raises it, the one to tell of: the script's
+    own fault before what it has made of others', and the run's end last."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    return min((first_cause(each) for each in error.exceptions), key=_rank)
+
+
+def _rank(error: BaseException) -> int:
+    if isinstance(error, VisitStopped | asyncio.CancelledError):
+        return 3
+    return 2 if is_of_the_server(error) else 1 if isinstance(error, VisitFailed) else 0
+
+
+def shown(error: BaseException) -> str:
+    """What *error* says, clipped."""
+    try:
+        return clipped(str(error), MAX_REASON_CHARS)
+    except Exception:
+        return "it cannot be shown"
+
+
 def reason_of(error: BaseException) -> str:
     """Why a step failed, in few words, so that the same cause has the same words."""
     if isinstance(error, PushError | JoinError):
@@ -98,13 +121,14 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "timeout"
     if isinstance(error, VisitFailed) or _is_expected(error):
-        return clipped(str(error) or type(error).__name__, MAX_REASON_CHARS)
+        return shown(error) or type(error).__name__
     return type(error).__name__
 
 
 def _is_expected(error: BaseException) -> bool:
     """Whether it is what a server, or the network, may do to a client."""
-    return isinstance(error, FastphxError | OSError)
+    # An OSError that names a file is the script's own.
+    return isinstance(error, FastphxError) or (isinstance(error, OSError) and error.filename is None)
 
 
 def is_of_the_server(error: BaseException) -> bool:
@@ -120,7 +144,7 @@ def user_frames(trace: TracebackType | None, path: str) -> list[traceback.FrameS
 def user_traceback(error: BaseException, path: str) -> str:
     """*error* with where in the script it came from, a line each; of at most a screen."""
     frames = "".join(traceback.format_list(user_frames(error.__traceback__, path)[-20:]))
-    return f"{frames}{type(error).__name__}: {error}\n"
+    return f"{frames}{type(error).__name__}: {shown(error)}\n"
 
 
 def where_it_waits(coroutine: Any, path: str) -> int:

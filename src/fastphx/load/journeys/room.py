@@ -250,10 +250,10 @@ class Room(Channel):
         run = self._visit.run
         future = self.unread.add(wait)
         timer = CallbackTimer(lambda: settle(future, None))
-        timer.schedule(run.wheel, timeout_s)
         ends = _EndsAtStop(future)
         run.sleeping.add(ends)
         try:
+            timer.schedule(run.wheel, timeout_s)
             found = await future
         finally:
             timer.cancel()

@@ -6,7 +6,7 @@ import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from fastphx.load.journeys.failure import VisitStopped, blame, reason_of
+from fastphx.load.journeys.failure import VisitStopped, blame, first_cause, reason_of
 
 
 class Step(Protocol):
@@ -65,6 +65,7 @@ class Stops(Protocol):
 
 def end_step(step: Step, error: BaseException, stops: Stops) -> bool:
     """*step* has ended with *error*: count it. True where it failed, False where the end has cut it."""
+    error = first_cause(error)
     if isinstance(error, VisitStopped) or (isinstance(error, asyncio.CancelledError) and stops.is_cut):
         step.cut()
         return False

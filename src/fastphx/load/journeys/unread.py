@@ -78,9 +78,9 @@ class Unread:
                 continue
             try:
                 takes = wait.takes(message)
-            except Exception as error:
+            except BaseException as error:
                 # It is the predicate's, and so the visit's that waits.
-                future.set_exception(error)
+                future.set_exception(_carried(error))
                 continue
             if takes:
                 future.set_result((message, now_ns))
@@ -151,3 +151,12 @@ class Unread:
 
     def unpause(self) -> None:
         """It never pauses: the oldest go."""
+
+
+def _carried(error: BaseException) -> BaseException:
+    """*error*, as a future takes it."""
+    if not isinstance(error, StopIteration):
+        return error
+    carried = RuntimeError("the predicate raised StopIteration")
+    carried.__cause__ = error
+    return carried

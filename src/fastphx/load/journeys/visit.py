@@ -30,9 +30,11 @@ class Visit:
     __slots__ = (
         "_random",
         "_shortened",
+        "deaf",
         "http",
         "index",
         "is_cut",
+        "is_leaving",
         "kept",
         "number",
         "opened",
@@ -63,6 +65,10 @@ class Visit:
         self.tick: tuple[int, int] | None = None
         self.is_cut = False
         """Whether the run's end has cancelled it, or cut one of its waits."""
+        self.is_leaving = False
+        """Whether its user's ``stop()`` runs."""
+        self.deaf: tuple[asyncio.Task[Any], ...] = ()
+        """The tasks that were cancelled at its end, and go on."""
         self._shortened = 0
         self._random: Random | None = None
 
@@ -145,7 +151,8 @@ class Visit:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=1.0)
+            _, pending = await asyncio.wait(tasks, timeout=1.0)
+            self.deaf = tuple(pending)
         self.tasks.clear()
 
     async def end_user(self) -> None:

@@ -16,7 +16,11 @@ _TABLES = ("topics", "events", "event_counts", "reasons", "herd")
 def encode_line(line: Mapping[str, Any]) -> bytes:
     """*line* as JSON. Its tables have bounds of their own; where it is longer than MAX_LINE_BYTES all the
     same, the longest are left out, and ``left_out`` says how many entries of which."""
-    encoded = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    try:
+        encoded = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        line = _encodable(line)
+        encoded = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
     left_out: dict[str, int] = {}
     while len(encoded) > MAX_LINE_BYTES and (tables := [name for name in _TABLES if line.get(name)]):
         longest = max(tables, key=lambda name: len(orjson.dumps(line[name])))
@@ -24,3 +28,12 @@ def encode_line(line: Mapping[str, Any]) -> bytes:
         line = {**line, longest: {}, "left_out": left_out}
         encoded = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
     return encoded
+
+
+def _encodable(value: Any) -> Any:
+    """*value*, in whose texts the halves of surrogate pairs, which no UTF-8 has, are escapes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_encodable(key): _encodable(each) for key, each in value.items()}
+    return [_encodable(each) for each in value] if isinstance(value, list | tuple) else value

@@ -215,7 +215,8 @@ class Result(Counted):
     def _why_not_answered(self) -> str:
         if not self.is_journey:
             return f"not one of {self.plan.connections} connections succeeded: {self.main_reason('connect')}"
-        why = main_failure(self.steps) or self.main_reason("visit")
+        made_none = not (self.steps or self.counts["connect_attempts"] or self.reasons.get("visit"))
+        why = "they made none" if made_none else main_failure(self.steps) or self.main_reason("visit")
         return f"not one connection or HTTP request of {self.counts['visits']:,} visits was answered: {why}"
 
     def _why_no_value(self, checked: dict[str, Any]) -> str:

@@ -17,6 +17,8 @@ from fastphx.load.worker.step_counter import StepCounter
 
 MAX_STEPS_BYTES = 256 * 1024
 """Of the steps of one line. What does not fit goes with the next."""
+MAX_NAME_CHARS = 200
+"""Of a step, or a check."""
 HISTOGRAMS = (
     "connect", "join", "rtt", "rtt_uncorrected", "delivery", "schedule_lag", "visit", "visit_uncorrected"
 )  # fmt: skip
@@ -81,6 +83,10 @@ class JourneyMeter:
     def _bound(self, name: str, what: str, count: int) -> None:
         if not isinstance(name, str):
             raise TypeError(f"the name of a step or a check is a str, not {type(name).__name__}")
+        if len(name) > MAX_NAME_CHARS:
+            raise ValueError(
+                f"the name {clip(name, 40)} has {len(name)} characters: {MAX_NAME_CHARS} at most"
+            )
         if count < self._max_steps:
             return
         sentence = (

@@ -14,10 +14,13 @@ from typing import Any
 from fastphx.load.journeys.failure import (
     VisitFailed,
     VisitStopped,
+    first_cause,
     is_of_the_server,
     place_of,
     reason_of,
+    shown,
     step_of,
+    user_frames,
     user_traceback,
     where_it_waits,
 )
@@ -29,7 +32,7 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.rows import Row
 from fastphx.load.plan.share import Share
-from fastphx.load.result.reasons import Reasons
+from fastphx.load.result.reasons import MAX_REASONS, Reasons
 from fastphx.load.scenarios import scenario_of
 from fastphx.load.scenarios.journey import Journey
 from fastphx.load.worker.arrivals import arrivals
@@ -43,6 +46,8 @@ from fastphx.timing.wheel import CallbackTimer
 
 FINALLY_S = 1.0
 """What ``finally`` blocks and ``stop()`` have once a visit was cancelled."""
+LAST_S = 0.1
+"""What is left to a ``stop()`` that has had its time."""
 RETRY_S = 1.0
 """A user whose ``start()`` has failed tries again after so long."""
 MAX_BURST = 256
@@ -89,6 +94,7 @@ class JourneyRunner:
         self._started_ns = 0
         self._has_failed = False
         self._loop.set_task_factory(self._new_task)
+        self._loop.set_exception_handler(self._unhandled)
 
     # -- commands
 
@@ -163,15 +169,20 @@ class JourneyRunner:
     async def _cancel(self) -> None:
         for task, (visit, _) in list(self._visits.items()):
             visit.is_cut = True
-            task.cancel()
+            if not visit.is_leaving:
+                task.cancel()
         await self._ended(FINALLY_S)
+        if leaving := [task for task, (visit, _) in self._visits.items() if visit.is_leaving]:
+            for task in leaving:
+                task.cancel()
+            await self._ended(LAST_S)
         for task, (visit, user_class) in list(self._visits.items()):
             self._name_swallower(task, user_class)
             self.meter.counts["visits_cut"] += 1
             visit.abort()
         self._visits.clear()
 
-    def _name_swallower(self, task: asyncio.Task[None], user_class: type[User]) -> None:
+    def _name_swallower(self, task: asyncio.Task[Any], user_class: type[User]) -> None:
         line = where_it_waits(task.get_coro(), self.plan.scenario)
         where = f" at {os.path.basename(self.plan.scenario)}:{line}" if line else ""
         self._reasons.add(
@@ -258,17 +269,17 @@ class JourneyRunner:
     async def _arrival(self, user_class: type[User], visit: Visit, due_ns: int) -> None:
         """A user of one visit."""
         try:
-            user = _user_of(user_class, visit)
-            await self._visit(user, visit, due_ns, self._whole(user, visit))
+            await self._visit(user_class, visit, due_ns, self._whole(user_class, visit))
         finally:
             self._rows.give_back(visit.number)
 
-    async def _whole(self, user: User, visit: Visit) -> None:
+    async def _whole(self, user_class: type[User], visit: Visit) -> None:
+        user = _user_of(user_class, visit)
         try:
             await user.start()
             await user.run()
         finally:
-            await user.stop()
+            await self._leave(user, visit)
 
     async def _user(self, user_class: type[User], visit: Visit) -> None:
         """A user that visits again and again."""
@@ -286,26 +297,30 @@ class JourneyRunner:
                 made += 1
                 self.meter.counts["arrivals"] += 1
                 if user is None:
-                    user = _user_of(user_class, visit)
-                    if not await self._start(user, visit):
-                        user = None
+                    user = await self._start(user_class, visit)
+                    if user is None:
                         await visit.sleep_until(monotonic_ns() + int(RETRY_S * 1e9))
                         continue
-                await self._visit(user, visit, begun_ns, user.run())
+                await self._visit(user_class, visit, begun_ns, user.run())
                 if plan.pace_s:
                     await visit.sleep_until(begun_ns + int(plan.pace_s * 1e9))
                 elif plan.pause_s:
                     await visit.sleep_until(monotonic_ns() + int(plan.pause_s * 1e9))
+                else:
+                    # Others have their turn, whatever the visit waits for.
+                    await asyncio.sleep(0)
         except VisitStopped:
             pass
         except asyncio.CancelledError:
             if not visit.is_cut:
                 raise
         finally:
-            self._rows.give_back(number)
-            if user is not None:
-                await self._stop(user, visit)
-            await visit.end_user()
+            try:
+                if user is not None:
+                    await self._stop(user, visit)
+            finally:
+                await visit.end_user()
+                self._rows.give_back(number)
 
     async def _row(self, number: int) -> Row | None:
         row = self._rows.take(number)
@@ -313,57 +328,72 @@ class JourneyRunner:
             self.meter.counts["rows_run_out"] += 1
         return row
 
-    async def _start(self, user: User, visit: Visit) -> bool:
-        """Whether the user could start; where not, that is a visit that has failed."""
+    async def _start(self, user_class: type[User], visit: Visit) -> User | None:
+        """The user, once it has started; where it could not, that is a visit that has failed."""
         counts = self.meter.counts
-        try:
+        user: User | None = None
+
+        async def start() -> None:
+            nonlocal user
+            user = _user_of(user_class, visit)
             await user.start()
-        except (Exception, VisitFailed, VisitStopped, asyncio.CancelledError) as error:
+
+        error = await _outcome(start())
+        if error is not None:
             counts["visits"] += 1
-            self._count_end(user, visit, error)
-            await visit.end_visit()
+            self._count_end(user_class, visit, error)
+            await self._end_visit(user_class, visit)
             if isinstance(error, asyncio.CancelledError):
-                raise
-            return False
+                raise error
+            return None
         visit.kept, visit.opened = visit.opened, []
-        return True
+        return user
 
     async def _stop(self, user: User, visit: Visit) -> None:
-        try:
-            async with asyncio.timeout(FINALLY_S if self._run.is_stopping else self.plan.timeout_s):
-                await user.stop()
-        except (Exception, VisitFailed, VisitStopped) as error:
-            self._reasons.add("visit", f"stop: {self._told_as(user, error)}")
+        error = await _outcome(self._leave(user, visit))
+        if isinstance(error, asyncio.CancelledError):
+            raise error
+        if error is not None:
+            self._reasons.add("visit", f"stop: {self._told_as(type(user), error)}")
+
+    async def _leave(self, user: User, visit: Visit) -> None:
+        """The user's ``stop()``, to which the run's end leaves a second."""
+        visit.is_leaving = True
+        async with asyncio.timeout(FINALLY_S if self._run.is_stopping else self.plan.timeout_s):
+            await user.stop()
 
     async def _visit(
-        self, user: User, visit: Visit, due_ns: int, coroutine: Coroutine[Any, Any, None]
+        self, user_class: type[User], visit: Visit, due_ns: int, coroutine: Coroutine[Any, Any, None]
     ) -> None:
         meter = self.meter
         counts = meter.counts
         counts["visits"] += 1
         meter.visiting += 1
         begun_ns = monotonic_ns()
-        error: BaseException | None = None
-        try:
-            await coroutine
-        except (Exception, VisitFailed, VisitStopped, asyncio.CancelledError) as raised:
-            error = raised
+        error = await _outcome(coroutine)
         ended_ns = monotonic_ns()
         meter.visiting -= 1
         if error is None and not visit.is_cut:
             counts["visits_ok"] += 1
             meter.visit.record(ended_ns - due_ns)
             meter.visit_uncorrected.record(ended_ns - begun_ns)
-            self._known.add(type(user))
+            self._known.add(user_class)
         else:
-            self._count_end(user, visit, error)
-        left = await visit.end_visit()
-        if left:
-            self._reasons.add("left open", f"{type(user).__name__} ended with sockets that were not closed")
+            self._count_end(user_class, visit, error)
+        if await self._end_visit(user_class, visit):
+            self._reasons.add("left open", f"{user_class.__name__} ended with sockets that were not closed")
         if isinstance(error, asyncio.CancelledError) and visit.is_cut:
             raise error
 
-    def _count_end(self, user: User, visit: Visit, error: BaseException | None) -> None:
+    async def _end_visit(self, user_class: type[User], visit: Visit) -> int:
+        """The sockets that the visit has left open; a task of it that does not end is named."""
+        left = await visit.end_visit()
+        deaf, visit.deaf = visit.deaf, ()
+        for task in deaf:
+            self._name_swallower(task, user_class)
+        return left
+
+    def _count_end(self, user_class: type[User], visit: Visit, error: BaseException | None) -> None:
         """A visit has ended otherwise than well."""
         counts = self.meter.counts
         is_cut = isinstance(error, VisitStopped) or (
@@ -373,28 +403,46 @@ class JourneyRunner:
             counts["visits_cut"] += 1
             return
         counts["visits_failed"] += 1
-        self._reasons.add("visit", self._told_as(user, error))
-        self._known.add(type(user))
+        self._reasons.add("visit", self._told_as(user_class, error))
+        self._known.add(user_class)
 
-    def _told_as(self, user: User, error: BaseException) -> str:
+    def _told_as(self, user_class: type[User], error: BaseException) -> str:
         """Why a visit has failed, in few words; a fault of the script's is told with its traceback, once."""
         script = self.plan.scenario
         where = place_of(error.__traceback__, script)
         if isinstance(error, VisitFailed):
-            return str(error)
+            return shown(error)
         if isinstance(error, AssertionError):
-            return f"assertion at {where}" + (f": {error}" if str(error) else "")
+            why = shown(error)
+            return f"assertion at {where}: {why}" if why else f"assertion at {where}"
         if is_of_the_server(error):
             step = step_of(error)
             return f"{step}: {reason_of(error)}" if step else f"{reason_of(error)} at {where}"
-        kind = f"{type(error).__name__} at {where}"
+        kind = self._tell_fault(error)
+        if user_class not in self._known:
+            self._fail(f"the first visit of {user_class.__name__} fails: {kind}: {shown(error)}")
+        return f"script: {kind}"
+
+    def _tell_fault(self, error: BaseException) -> str:
+        """Count a fault of the script's, and write its traceback once; returns its kind."""
+        script = self.plan.scenario
+        kind = f"{type(error).__name__} at {place_of(error.__traceback__, script)}"
         self._reasons.add("script", kind)
-        if kind not in self._told:
+        if kind not in self._told and len(self._told) < MAX_REASONS:
             self._told.add(kind)
             sys.stderr.write(user_traceback(error, script))
-        if type(user) not in self._known:
-            self._fail(f"the first visit of {type(user).__name__} fails: {kind}: {error}")
-        return f"script: {kind}"
+        return kind
+
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Nobody has looked at what a task or a callback of the script raised: a step has counted what failed
+        on the server, and the rest is the script's fault."""
+        error = context.get("exception")
+        cause = None if error is None else first_cause(error)
+        if cause is not None and user_frames(cause.__traceback__, self.plan.scenario):
+            if not is_of_the_server(cause) and not isinstance(cause, VisitStopped):
+                self._tell_fault(cause)
+        elif cause is None or step_of(cause) is None:
+            loop.default_exception_handler(context)
 
     def _fail(self, why: str) -> None:
         """The run has no sense: tell, once."""
@@ -433,6 +481,17 @@ def _user_of(user_class: type[User], visit: Visit) -> User:
     user._visit = visit
     user.__init__()  # type: ignore[misc]
     return user
+
+
+async def _outcome(coroutine: Coroutine[Any, Any, None]) -> BaseException | None:
+    """What *coroutine*, which is the script's, raises: ``sys.exit()`` ends a visit, and not the process."""
+    try:
+        await coroutine
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        return first_cause(error)
+    return None
 
 
 def _is_of_a_library(coroutine: Any) -> bool:

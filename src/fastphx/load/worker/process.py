@@ -48,6 +48,9 @@ from fastphx.load.worker.runner import Runner
 if TYPE_CHECKING:
     from fastphx.load.worker.journey_runner import JourneyRunner
 
+CANCEL_S = 1.0
+"""What a task of a script has to end once it was cancelled."""
+
 
 async def _next_line(stream: asyncio.StreamReader) -> dict[str, Any] | None:
     """The next line, or None at the end of the stream."""
@@ -125,6 +128,16 @@ async def _obey(commands: asyncio.StreamReader, output: Output) -> None:
     for line in runner.last_lines():
         output.write(line)
         await output.flushed()
+    await _end_tasks()
+
+
+async def _end_tasks() -> None:
+    """Cancel what still runs. The last line is out: where a script's task does not end, the process does."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others and (await asyncio.wait(others, timeout=CANCEL_S))[1]:
+        os._exit(0)
 
 
 def _runner(plan: Plan, share: Share, output: Output, shared: Any) -> Runner | JourneyRunner:
