@@ -9,10 +9,10 @@ cdef class Pieces:
     cdef Py_ssize_t size
     cdef Py_ssize_t capacity
     cdef Py_ssize_t chars
-    cdef Py_UCS4 max_char
+    cdef unsigned int max_char
     cdef list own
     cdef str root_attributes        # for the next start tag, or None
-    cdef int push(self, str text) except -1
+    cdef int push(self, PyObject* text) except -1
     cdef int _push_root(self, str text) except -1
     cdef int push_own(self, str text) except -1
     cdef str joined(self)

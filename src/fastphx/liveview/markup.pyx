@@ -5,7 +5,6 @@ from cpython.object cimport PyObject
 from cpython.unicode cimport (
     PyUnicode_CopyCharacters,
     PyUnicode_DATA,
-    PyUnicode_GET_LENGTH,
     PyUnicode_KIND,
     PyUnicode_New,
 )
@@ -18,7 +17,11 @@ from fastphx.liveview.lasting import id_of, pinned_tag
 from fastphx.liveview.tags import Place, name_end
 
 cdef extern from "Python.h":
-    Py_UCS4 PyUnicode_MAX_CHAR_VALUE(object text)
+    unsigned int PyUnicode_MAX_CHAR_VALUE(PyObject* text)
+    Py_ssize_t PyUnicode_GET_LENGTH(PyObject* text)
+    PyObject* PyTuple_GET_ITEM(PyObject* items, Py_ssize_t at)
+    PyObject* PyList_GET_ITEM(PyObject* items, Py_ssize_t at)
+    bint PyUnicode_CheckExact(PyObject* value)
 
 cdef enum:
     MAX_PIECES = 16 * 1024 * 1024
@@ -39,16 +42,15 @@ cdef class Pieces:
     def __dealloc__(self):
         PyMem_Free(self.pieces)
 
-    cdef int push(self, str text) except -1:
-        """Add *text*, which the caller keeps alive until all is joined."""
+    cdef inline int push(self, PyObject* text) except -1:
+        """Add *text*, a str that the caller keeps alive until all is joined."""
         cdef Py_ssize_t length = PyUnicode_GET_LENGTH(text)
         cdef Py_ssize_t capacity
         cdef PyObject** pieces
-        cdef Py_UCS4 max_char
         if length == 0:
             return 0
         if self.root_attributes is not None:
-            return self._push_root(text)
+            return self._push_root(<str>text)
         if self.size == self.capacity:
             capacity = 2 * self.capacity or 256
             if capacity > MAX_PIECES:
@@ -58,14 +60,13 @@ cdef class Pieces:
                 raise MemoryError
             self.pieces = pieces
             self.capacity = capacity
-        self.pieces[self.size] = <PyObject*>text
+        self.pieces[self.size] = text
         self.size += 1
         self.chars += length
         if self.chars > MAX_HTML_CHARS:
             raise TreeError(f"the view's HTML has over {MAX_HTML_CHARS} characters")
-        max_char = PyUnicode_MAX_CHAR_VALUE(text)
-        if max_char > self.max_char:
-            self.max_char = max_char
+        # Each of its four values is all ones.
+        self.max_char |= PyUnicode_MAX_CHAR_VALUE(text)
         return 0
 
     cdef int _push_root(self, str text) except -1:
@@ -78,13 +79,13 @@ cdef class Pieces:
             self.push_own(attributes)
             return self.push_own(text[at:])
         self.root_attributes = None
-        self.push(text)
+        self.push(<PyObject*>text)
         self.root_attributes = attributes
         return 0
 
     cdef int push_own(self, str text) except -1:
         self.own.append(text)
-        return self.push(text)
+        return self.push(<PyObject*>text)
 
     cdef str joined(self):
         cdef object out = PyUnicode_New(self.chars, self.max_char)
@@ -95,7 +96,7 @@ cdef class Pieces:
         cdef object piece
         for index in range(self.size):
             piece = <object>self.pieces[index]
-            length = PyUnicode_GET_LENGTH(piece)
+            length = PyUnicode_GET_LENGTH(self.pieces[index])
             # Both have `length` characters of room here: `chars` is the sum of all lengths.
             if PyUnicode_KIND(piece) == kind:
                 memcpy(data + at * kind, PyUnicode_DATA(piece), length * kind)
@@ -127,7 +128,7 @@ cdef class Markup:
         cdef Node node
         cdef Rows rows
         if type(value) is str:
-            return out.push(<str>value)
+            return out.push(<PyObject*>value)
         if type(value) is Node:
             node = <Node>value
             return self.emit_cells(out, node.statics, node.cells)
@@ -143,18 +144,20 @@ cdef class Markup:
         return 0
 
     cdef int emit_cells(self, Pieces out, Statics statics, list cells) except -1:
-        cdef tuple parts = statics.parts
+        cdef PyObject* parts = <PyObject*>statics.parts
+        cdef PyObject* value
         cdef Py_ssize_t at
         if statics.pinned:
             return self._emit_pinned(out, statics, cells)
-        out.push(<str>parts[0])
+        # There is a part more than slots, and `rendered` gives each template and row a cell for each slot.
+        out.push(PyTuple_GET_ITEM(parts, 0))
         for at in range(statics.slots):
-            value = cells[at]
-            if type(value) is str:
-                out.push(<str>value)
+            value = PyList_GET_ITEM(<PyObject*>cells, at)
+            if PyUnicode_CheckExact(value):
+                out.push(value)
             else:
-                self.emit(out, value)
-            out.push(<str>parts[at + 1])
+                self.emit(out, <object>value)
+            out.push(PyTuple_GET_ITEM(parts, at + 1))
         return 0
 
     cdef int _emit_pinned(self, Pieces out, Statics statics, list cells) except -1:

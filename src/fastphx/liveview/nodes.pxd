@@ -1,5 +1,7 @@
 """What a rendered tree is made of."""
 
+from fastphx.liveview.streams cimport StreamRows
+
 cdef enum:
     CELL_BYTES = 64         # what a cell of a tree is reckoned at, beside its text
 
@@ -7,6 +9,7 @@ cdef class Statics:
     cdef readonly tuple parts       # of str: the template's fixed text
     cdef readonly Py_ssize_t slots  # between two parts: one cell each
     cdef readonly tuple pinned      # of tags.Region: elements whose first content stays
+    cdef frozenset tag_slots        # in the start tags of those
 
 cdef class Node:
     cdef Statics statics
@@ -15,7 +18,7 @@ cdef class Node:
 cdef class Rows:
     cdef Statics statics
     cdef list rows                  # of lists of cells; empty where the table has them
-    cdef object table               # StreamRows, or None
+    cdef StreamRows table           # or None
 
 cdef Statics statics_of(object parts)
 cdef object copied(object value)

@@ -1,8 +1,9 @@
 import cython
 
 from fastphx.errors import clip_repr
+from fastphx.liveview.streams cimport StreamRows
+
 from fastphx.liveview.errors import TreeError
-from fastphx.liveview.streams import StreamRows
 from fastphx.liveview.tags import pinned_regions
 
 cdef enum:
@@ -20,6 +21,9 @@ cdef class Statics:
         self.parts = parts
         self.slots = max(len(parts) - 1, 0)
         self.pinned = pinned_regions(parts)
+        self.tag_slots = frozenset(
+            slot for region in self.pinned for slot in range(region.tag.part, region.start.part)
+        )
 
 
 cdef Statics statics_of(object parts):
@@ -77,7 +81,8 @@ cdef object copied(object value):
         more = Rows.__new__(Rows)
         more.statics = rows.statics
         more.rows = [copied_cells(<list>cells) for cells in rows.rows]
-        more.table = None if rows.table is None else StreamRows()
+        if rows.table is not None:
+            more.table = StreamRows()
         return more
     return value
 

@@ -5,10 +5,10 @@ from cpython.unicode cimport PyUnicode_DATA, PyUnicode_GET_LENGTH, PyUnicode_KIN
 from fastphx.errors import clip_repr
 from fastphx.liveview.markup cimport Markup
 from fastphx.liveview.nodes cimport CELL_BYTES, Node, Rows, Statics, copied, statics_of, weight_of
+from fastphx.liveview.streams cimport StreamChange, StreamRows, stream_change
 
 from fastphx.liveview.errors import TreeError
 from fastphx.liveview.lasting import Pin, StickyOperations, id_of, served_pins
-from fastphx.liveview.streams import StreamRows, stream_change
 from fastphx.liveview.tags import first_tag
 
 cdef enum:
@@ -171,11 +171,16 @@ cdef class Rendered:
             self._roll_back()
             raise
         finally:
-            self._undo.clear()
-            self._discarded.clear()
-            self._streams.clear()
-            self._fresh_pins.clear()
-            self._cids.clear()
+            if self._undo:
+                self._undo.clear()
+            if self._discarded:
+                self._discarded.clear()
+            if self._streams:
+                self._streams.clear()
+            if self._fresh_pins:
+                self._fresh_pins.clear()
+            if self._cids:
+                self._cids.clear()
         if changed.dom:
             self._html = None
         return changed
@@ -208,8 +213,6 @@ cdef class Rendered:
     cdef int _fill(self, Statics statics, list cells, dict diff, dict templates, int depth) except -1:
         """Put what *diff* says into *cells*, those of a template or of a row."""
         cdef Py_ssize_t at
-        if statics.pinned:
-            self._fresh_pins.append((statics, cells))
         for key, value in diff.items():
             if type(key) is not str:
                 raise TreeError(f"a key of a diff is a text, not {clip_repr(key)}")
@@ -227,6 +230,10 @@ cdef class Rendered:
             else:
                 value = self._value(value, templates, depth)
             self._put(cells, at, old, value)
+            if statics.pinned and old is not None and at in statics.tag_slots:
+                # Perhaps it has another id now, and is another element.
+                self._fresh_pins.append((statics, cells))
+                self._discarded.append(None)
         return 0
 
     cdef object _value(self, object value, dict templates, int depth):
@@ -275,6 +282,8 @@ cdef class Rendered:
         self._fill(statics, node.cells, diff, own, depth)
         if None in node.cells:
             raise TreeError(f"a new template has no cell {node.cells.index(None)} of {statics.slots}")
+        if statics.pinned:
+            self._fresh_pins.append((statics, node.cells))
         return node
 
     cdef list _row(self, Statics statics, object entry, dict templates, int depth):
@@ -289,13 +298,13 @@ cdef class Rendered:
             self._fill(statics, cells, <dict>entry, templates, depth)
             if None in cells:
                 raise TreeError(f"a new row has no cell {cells.index(None)} of {statics.slots}")
-            return cells
-        if type(entry) is list and len(<list>entry) == statics.slots:
+        elif type(entry) is list and len(<list>entry) == statics.slots:
             cells = [self._value(value, templates, depth) for value in <list>entry]
-            if statics.pinned:
-                self._fresh_pins.append((statics, cells))
-            return cells
-        raise TreeError(f"a new row has {statics.slots} cells, unlike {clip_repr(entry)}")
+        else:
+            raise TreeError(f"a new row has {statics.slots} cells, unlike {clip_repr(entry)}")
+        if statics.pinned:
+            self._fresh_pins.append((statics, cells))
+        return cells
 
     cdef int _merge_into(self, object target, dict diff, dict templates, int depth) except -1:
         cdef Node node
@@ -317,7 +326,7 @@ cdef class Rendered:
             if target.table is None:
                 raise TreeError("the diff has a stream where the tree has a comprehension")
             rows = self._stream_rows(statics, diff, templates, depth)
-            change = stream_change(diff["stream"]) if "stream" in diff else stream_change(["", [], []])
+            change = stream_change(diff.get("stream", ["", [], []]))
             self._streams.append((target, self._owner, change, rows))
             self._undo += (None, None, None)
         elif "d" in diff:
@@ -433,90 +442,94 @@ cdef class Rendered:
 
     cdef tuple _merge_components(self, object diffs):
         """Merge ``c``; the cids that are new."""
-        cdef dict clones = {}
-        cdef dict done = {}
-        cdef list new = []
-        cdef int cid
+        cdef dict clones = None
+        cdef list new = None
+        cdef Py_ssize_t cid
         if type(diffs) is not dict:
             raise TreeError(f"the components `c` are an object, not {clip_repr(diffs)}")
         for name, diff in (<dict>diffs).items():
             if type(name) is not str or type(diff) is not dict or number(<str>name) < 1:
                 raise TreeError(f"a component is an object, by its id, not {clip_repr({name: diff})}")
-            shared = diff.get("s")
-            if type(shared) is int and shared < 0:
-                # As it was before this message.
-                known = self._components.get(-shared)
-                if known is None:
-                    raise TreeError(f"the component {name} shares {-shared}'s statics, which is not known")
-                clones[name] = copied(known)
-                self._weight += weight_of(known)
-        for name in diffs:
-            node = self._component(name, <dict>diffs, clones, done)
-            cid = number(name)
-            old = self._components.get(cid)
-            if old is node:
-                continue
-            if old is None:
+            shared = (<dict>diff).get("s")
+            if type(shared) is int:
+                clones = clones or {}
+                clones[name] = None
+                if shared < 0:
+                    # As it was before this message.
+                    clones[name] = self._clone(-shared)
+        for name, diff in (<dict>diffs).items():
+            cid = number(<str>name)
+            if cid not in self._components:
+                new = new or []
                 new.append(cid)
-            else:
-                self._discarded.append(old)
-            self._undo += (self._components, cid, old)
-            self._components[cid] = node
+            if clones is None or name not in clones:
+                self._owner = cid
+                self._merge_component(cid, <dict>diff)
+        if clones is not None:
+            self._merge_sharing(<dict>diffs, clones)
+        self._owner = 0
         if len(self._components) > COMPONENTS:
             raise TreeError(f"the view has over {COMPONENTS} components")
-        return tuple(new)
+        return () if new is None else tuple(new)
 
-    cdef Node _component(self, object name, dict diffs, dict clones, dict done):
-        """The component *name* as the message makes it. One may share the statics of another, and so on."""
+    cdef int _merge_component(self, Py_ssize_t cid, dict diff) except -1:
+        """Merge the diff of one that has its own statics, new ones or those that it had."""
         cdef Node node
-        cdef dict diff
-        cdef dict templates = None
-        cdef list chain = []
-        cdef object shared
-        # From the end of the chain back, without recursion: a chain may be as long as the message allows.
-        while name not in done:
-            if name not in diffs:
-                raise TreeError(f"a component shares {clip_repr(name)}'s statics, which the message lacks")
-            if name in chain[-1:] or len(chain) > len(diffs):
-                raise TreeError(f"the component {name} shares its own statics")
-            chain.append(name)
-            shared = diffs[name].get("s")
-            if type(shared) is not int or shared < 1:
-                break
-            name = str(shared)
-        while chain:
-            name = chain.pop()
-            if name in done:
-                continue
-            diff = <dict>diffs[name]
-            shared = diff.get("s")
-            self._owner = number(name)
-            if type(shared) is int:
-                if shared < 0:
-                    node = <Node>clones[name]
-                elif shared == 0:
-                    raise TreeError(f"the component {name} shares the statics of 0")
-                else:
-                    node = <Node>copied(done[str(shared)])
-                    self._weight += weight_of(node)
-            elif "s" in diff:
-                built = self._build(diff, None, 0)
-                if type(built) is not Node:
-                    raise TreeError(f"the component {name} is a comprehension")
-                done[name] = built
-                continue
-            else:
-                known = self._components.get(number(name))
-                if known is None:
-                    raise TreeError(f"the diff changes the component {name}, which is not known")
-                node = <Node>known
-            if "p" in diff:
-                templates = templates_of(diff["p"])
-            self._fill(node.statics, node.cells, diff, templates, 0)
-            templates = None
-            done[name] = node
-        self._owner = 0
-        return <Node>done[name]
+        known = self._components.get(cid)
+        if "s" in diff:
+            built = self._build(diff, None, 0)
+            if type(built) is not Node:
+                raise TreeError(f"the component {cid} is a comprehension")
+            return self._set_component(cid, <Node>built)
+        if known is None:
+            raise TreeError(f"the diff changes the component {cid}, which is not known")
+        node = <Node>known
+        templates = templates_of(diff["p"]) if "p" in diff else None
+        return self._fill(node.statics, node.cells, diff, <dict>templates, 0)
+
+    cdef int _merge_sharing(self, dict diffs, dict clones) except -1:
+        """Merge those that share another's statics. *clones* has them, with a copy of those already known."""
+        cdef Node node
+        cdef Py_ssize_t cid
+        cdef list chain
+        for name in list(clones):
+            chain = []
+            # To the end of the chain, and back, without recursion: it may be as long as the message.
+            while name in clones:
+                chain.append(name)
+                if len(chain) > len(diffs):
+                    raise TreeError(f"the component {clip_repr(name)} shares its own statics")
+                if clones[name] is not None:
+                    break
+                name = str(diffs[name]["s"])
+                if name not in diffs:
+                    raise TreeError(f"a component shares {clip_repr(name)}'s statics, which the message lacks")
+            while chain:
+                name = chain.pop()
+                cid = number(<str>name)
+                node = clones.pop(name)
+                if node is None:
+                    node = self._clone(diffs[name]["s"])
+                self._owner = cid
+                templates = templates_of(diffs[name]["p"]) if "p" in diffs[name] else None
+                self._fill(node.statics, node.cells, <dict>diffs[name], <dict>templates, 0)
+                self._set_component(cid, node)
+        return 0
+
+    cdef Node _clone(self, object cid):
+        node = self._components.get(cid)
+        if node is None:
+            raise TreeError(f"a component shares {clip_repr(cid)}'s statics, which is not known")
+        self._weight += weight_of(node)
+        return <Node>copied(node)
+
+    cdef int _set_component(self, Py_ssize_t cid, Node node) except -1:
+        old = self._components.get(cid)
+        self._undo += (self._components, cid, old)
+        if old is not None:
+            self._discarded.append(old)
+        self._components[cid] = node
+        return 0
 
     # What holds for the whole tree, before the merge counts.
 
@@ -570,38 +583,66 @@ cdef class Rendered:
 
     cdef int _commit(self, Changed changed) except -1:
         """What a browser does when it patches: streams, pins, and what is no longer there."""
-        cdef list ready = []
-        for target, owner, change, rows in self._streams:
-            ready.append((target, owner, change, [(self._row_id(<Rows>target, row), row) for row in rows]))
-        # From here on nothing is refused.
-        for target, owner, change, identified in ready:
-            table = (<Rows>target).table
-            if change.ref:
-                table = self._tables.setdefault((owner, change.ref), table)
-                (<Rows>target).table = table
-            self._discarded += table.change(change, identified)
+        cdef list ready
+        cdef StreamChange change
+        cdef StreamRows table
+        if self._streams:
+            ready = [self._row_ids(<Rows>target, <StreamChange>told, <list>rows)
+                     for target, _, told, rows in self._streams]
+            # From here on nothing is refused.
+            for (target, owner, told, rows), ids in zip(self._streams, ready, strict=True):
+                change = <StreamChange>told
+                table = (<Rows>target).table
+                if change.ref:
+                    table = <StreamRows>self._tables.setdefault((owner, change.ref), table)
+                    (<Rows>target).table = table
+                self._discarded += table.change(change, <list>ids, <list>rows)
         for statics, cells in self._fresh_pins:
             self._pin(<Statics>statics, <list>cells)
-        if self._discarded:
+        if self._discarded and self._lost():
             self._prune(changed)
         if self._sticky is not None and changed.dom:
             self._html = None
             self._sticky.keep(self._markup.html(self._root))
         return 0
 
-    cdef str _row_id(self, Rows target, list row):
-        """The id of a stream's row, which is its element's."""
-        found = id_of(first_tag(self._markup.row(target, row)))
-        if found is None:
-            raise TreeError("a row of a stream has no id")
-        return <str>found
+    cdef list _row_ids(self, Rows target, StreamChange change, list rows):
+        """The ids of a stream's rows, which are their elements'."""
+        cdef list likely = list(change.inserts)
+        cdef list ids = []
+        cdef Py_ssize_t count = len(rows)
+        cdef Py_ssize_t at
+        if len(likely) == count and count and not has_id(target.statics, <list>rows[0], <str>likely[0]):
+            # From 1.0.2 on the last insert is named first.
+            likely.reverse()
+        for at in range(count):
+            row = <list>rows[at]
+            if len(likely) == count and has_id(target.statics, row, <str>likely[at]):
+                ids.append(likely[at])
+                continue
+            found = id_of(first_tag(self._markup.row(target, row)))
+            if found is None:
+                raise TreeError("a row of a stream has no id")
+            ids.append(found)
+        return ids
+
+    cdef bint _lost(self) except -1:
+        """Whether what was taken out of the tree held components, streams or pins."""
+        if not (self._components or self._tables or self._pins):
+            return False
+        for value in self._discarded:
+            if type(value) is list:
+                for cell in <list>value:
+                    if type(cell) is not str and holds(cell):
+                        return True
+            elif value is None or holds(value):
+                return True
+        return False
 
     cdef int _prune(self, Changed changed) except -1:
         """Forget the streams and pins that are no longer in the view, and find the components."""
         cdef set cids, pins
         cdef dict tables
-        if not (self._components or self._tables or self._pins):
-            return 0
         cids = set()
         pins = set()
         tables = {}
@@ -663,6 +704,43 @@ cdef class Rendered:
             if name is not None and name not in self._pins:
                 self._pins[name] = Pin(tag, self._markup.text(statics, cells, region.start, region.end))
         return 0
+
+
+cdef bint has_id(Statics statics, list row, str row_id):
+    """Whether the first start tag of *row* has this id, as far as its first texts show."""
+    cdef str text = <str>statics.parts[0]
+    cdef Py_ssize_t at, end
+    if row and type(row[0]) is str:
+        text = text + <str>row[0]
+    at = text.find(f' id="{row_id}"')
+    end = text.find(">")
+    return at >= 0 and (end < 0 or at < end) and text.lstrip().startswith("<")
+
+
+cdef bint holds(object value) except -1:
+    """Whether *value* has components, streams or pins in it."""
+    cdef Node node
+    cdef Rows rows
+    if type(value) is str:
+        return False
+    if type(value) is Node:
+        node = <Node>value
+        if node.statics.pinned:
+            return True
+        for cell in node.cells:
+            if type(cell) is not str and holds(cell):
+                return True
+        return False
+    if type(value) is Rows:
+        rows = <Rows>value
+        if rows.table is not None or rows.statics.pinned:
+            return True
+        for row in rows.rows:
+            for cell in <list>row:
+                if type(cell) is not str and holds(cell):
+                    return True
+        return False
+    return True
 
 
 cdef Py_ssize_t count_of(dict keyed) except -1:
