@@ -1,8 +1,8 @@
 from typing import Any, final
 
 @final
-class Pieces:
-    """Gathers texts and joins them (compiled)."""
+class Writing:
+    """Gathers texts into one (compiled)."""
 
 @final
 class Markup:

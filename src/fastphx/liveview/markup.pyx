@@ -1,13 +1,7 @@
 import cython
 
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from cpython.unicode cimport (
-    PyUnicode_CopyCharacters,
-    PyUnicode_DATA,
-    PyUnicode_KIND,
-    PyUnicode_New,
-)
 from libc.string cimport memcpy
 
 from fastphx.liveview.nodes cimport Node, Rows, Statics
@@ -19,91 +13,103 @@ from fastphx.liveview.tags import Place, name_end
 cdef extern from "Python.h":
     unsigned int PyUnicode_MAX_CHAR_VALUE(PyObject* text)
     Py_ssize_t PyUnicode_GET_LENGTH(PyObject* text)
+    int PyUnicode_KIND(PyObject* text)
+    void* PyUnicode_DATA(PyObject* text)
+    unsigned int PyUnicode_READ(int kind, void* data, Py_ssize_t at)
+    void PyUnicode_WRITE(int kind, void* data, Py_ssize_t at, unsigned int value)
+    str PyUnicode_New(Py_ssize_t size, unsigned int max_char)
     PyObject* PyTuple_GET_ITEM(PyObject* items, Py_ssize_t at)
     PyObject* PyList_GET_ITEM(PyObject* items, Py_ssize_t at)
     bint PyUnicode_CheckExact(PyObject* value)
 
 cdef enum:
-    MAX_PIECES = 16 * 1024 * 1024
+    FIRST_CAPACITY = 1024
     MAX_HTML_CHARS = 128 * 1024 * 1024
 
 cdef object NOWHERE = Place(0, 0)
 
 
 @cython.final
-cdef class Pieces:
-    # What "".join does, without a list: the texts of a tree are in order already, and nothing can free one
-    # of them while they are gathered.
+cdef class Writing:
+    # A tree's texts are mostly of a few characters: they are copied once, as they come, into characters as
+    # wide as the widest so far.
 
     def __cinit__(self):
+        self.kind = 1
         self.max_char = 127
-        self.own = []
 
     def __dealloc__(self):
-        PyMem_Free(self.pieces)
+        PyMem_Free(self.data)
 
     cdef inline int push(self, PyObject* text) except -1:
-        """Add *text*, a str that the caller keeps alive until all is joined."""
+        """Add *text*, which is a str."""
         cdef Py_ssize_t length = PyUnicode_GET_LENGTH(text)
-        cdef Py_ssize_t capacity
-        cdef PyObject** pieces
         if length == 0:
             return 0
         if self.root_attributes is not None:
             return self._push_root(<str>text)
-        if self.size == self.capacity:
-            capacity = 2 * self.capacity or 256
-            if capacity > MAX_PIECES:
-                raise TreeError(f"the view's HTML has over {MAX_PIECES // 2} pieces")
-            pieces = <PyObject**>PyMem_Realloc(self.pieces, capacity * sizeof(PyObject*))
-            if pieces == NULL:
-                raise MemoryError
-            self.pieces = pieces
-            self.capacity = capacity
-        self.pieces[self.size] = text
-        self.size += 1
-        self.chars += length
-        if self.chars > MAX_HTML_CHARS:
+        if PyUnicode_KIND(text) == self.kind and length <= self.capacity - self.size:
+            memcpy(self.data + self.size * self.kind, PyUnicode_DATA(text), length * self.kind)
+            self.size += length
+            # Each of its four values is all ones.
+            self.max_char |= PyUnicode_MAX_CHAR_VALUE(text)
+            return 0
+        return self._push_slowly(text, length)
+
+    cdef int _push_slowly(self, PyObject* text, Py_ssize_t length) except -1:
+        cdef int kind = max(self.kind, <int>PyUnicode_KIND(text))
+        cdef unsigned int char
+        cdef Py_ssize_t at
+        if self.size + length > MAX_HTML_CHARS:
             raise TreeError(f"the view's HTML has over {MAX_HTML_CHARS} characters")
-        # Each of its four values is all ones.
+        if kind > self.kind or self.size + length > self.capacity:
+            self._grow(kind, max(self.size + length, 2 * self.capacity, FIRST_CAPACITY))
+        for at in range(length):
+            char = PyUnicode_READ(PyUnicode_KIND(text), PyUnicode_DATA(text), at)
+            PyUnicode_WRITE(self.kind, self.data, self.size + at, char)
+        self.size += length
         self.max_char |= PyUnicode_MAX_CHAR_VALUE(text)
+        return 0
+
+    cdef int _grow(self, int kind, Py_ssize_t capacity) except -1:
+        cdef char* data = <char*>PyMem_Malloc(capacity * kind)
+        cdef Py_ssize_t at
+        if data == NULL:
+            raise MemoryError
+        if kind == self.kind:
+            memcpy(data, self.data, self.size * kind)
+        else:
+            for at in range(self.size):
+                PyUnicode_WRITE(kind, data, at, PyUnicode_READ(self.kind, self.data, at))
+        PyMem_Free(self.data)
+        self.data = data
+        self.kind = kind
+        self.capacity = capacity
         return 0
 
     cdef int _push_root(self, str text) except -1:
         """As `push`; the first start tag gets the attributes that wait for one."""
         cdef str attributes = self.root_attributes
         cdef Py_ssize_t at = name_end(text)
-        if at >= 0:
-            self.root_attributes = None
-            self.push_own(text[:at])
-            self.push_own(attributes)
-            return self.push_own(text[at:])
         self.root_attributes = None
-        self.push(<PyObject*>text)
-        self.root_attributes = attributes
-        return 0
+        if at < 0:
+            self.push_text(text)
+            self.root_attributes = attributes
+            return 0
+        self.push_text(text[:at])
+        self.push_text(attributes)
+        return self.push_text(text[at:])
 
-    cdef int push_own(self, str text) except -1:
-        self.own.append(text)
+    cdef int push_text(self, str text) except -1:
         return self.push(<PyObject*>text)
 
-    cdef str joined(self):
-        cdef object out = PyUnicode_New(self.chars, self.max_char)
-        cdef int kind = PyUnicode_KIND(out)
-        cdef char* data = <char*>PyUnicode_DATA(out)
-        cdef Py_ssize_t at = 0
-        cdef Py_ssize_t index, length
-        cdef object piece
-        for index in range(self.size):
-            piece = <object>self.pieces[index]
-            length = PyUnicode_GET_LENGTH(self.pieces[index])
-            # Both have `length` characters of room here: `chars` is the sum of all lengths.
-            if PyUnicode_KIND(piece) == kind:
-                memcpy(data + at * kind, PyUnicode_DATA(piece), length * kind)
-            else:
-                PyUnicode_CopyCharacters(out, at, piece, 0, length)
-            at += length
-        return <str>out
+    cdef str written(self):
+        """All of it."""
+        cdef str out = PyUnicode_New(self.size, self.max_char)
+        # The widest text decides both.
+        if self.size:
+            memcpy(PyUnicode_DATA(<PyObject*>out), self.data, self.size * self.kind)
+        return out
 
 
 @cython.final
@@ -114,17 +120,17 @@ cdef class Markup:
 
     cdef str html(self, Node root):
         """The whole HTML of the view *root*."""
-        cdef Pieces out = Pieces()
+        cdef Writing out = Writing()
         self.emit(out, root)
-        return out.joined()
+        return out.written()
 
     cdef str row(self, Rows rows, list cells):
         """The HTML of one row."""
-        cdef Pieces out = Pieces()
+        cdef Writing out = Writing()
         self.emit_cells(out, rows.statics, cells)
-        return out.joined()
+        return out.written()
 
-    cdef int emit(self, Pieces out, object value) except -1:
+    cdef int emit(self, Writing out, object value) except -1:
         cdef Node node
         cdef Rows rows
         if type(value) is str:
@@ -143,7 +149,7 @@ cdef class Markup:
         out.root_attributes = None
         return 0
 
-    cdef int emit_cells(self, Pieces out, Statics statics, list cells) except -1:
+    cdef int emit_cells(self, Writing out, Statics statics, list cells) except -1:
         cdef PyObject* parts = <PyObject*>statics.parts
         cdef PyObject* value
         cdef Py_ssize_t at
@@ -160,7 +166,7 @@ cdef class Markup:
             out.push(PyTuple_GET_ITEM(parts, at + 1))
         return 0
 
-    cdef int _emit_pinned(self, Pieces out, Statics statics, list cells) except -1:
+    cdef int _emit_pinned(self, Writing out, Statics statics, list cells) except -1:
         """As `emit_cells`, with the first content of pinned elements."""
         at = NOWHERE
         for region in statics.pinned:
@@ -168,29 +174,29 @@ cdef class Markup:
             tag = self.text(statics, cells, region.tag, region.start)
             pin = self.pins.get(id_of(tag))
             if pin is None:
-                out.push_own(tag)
+                out.push_text(tag)
                 self._emit_between(out, statics, cells, region.start, region.end)
             else:
-                out.push_own(pinned_tag(pin.tag, tag))
-                out.push_own(pin.content)
+                out.push_text(pinned_tag(pin.tag, tag))
+                out.push_text(pin.content)
             at = region.end
         end = Place(statics.slots, len(statics.parts[statics.slots]))
         return self._emit_between(out, statics, cells, at, end)
 
-    cdef int _emit_between(self, Pieces out, Statics statics, list cells, object start, object end) except -1:
+    cdef int _emit_between(self, Writing out, Statics statics, list cells, object start, object end) except -1:
         cdef tuple parts = statics.parts
         cdef Py_ssize_t part = start[0]
         cdef Py_ssize_t last = end[0]
         if part == last:
-            return out.push_own(parts[part][start[1]:end[1]])
-        out.push_own(parts[part][start[1]:])
+            return out.push_text(parts[part][start[1]:end[1]])
+        out.push_text(parts[part][start[1]:])
         while part < last:
             self.emit(out, cells[part])
             part += 1
-            out.push_own(parts[part] if part < last else parts[part][:end[1]])
+            out.push_text(parts[part] if part < last else parts[part][:end[1]])
         return 0
 
     cdef str text(self, Statics statics, list cells, object start, object end):
-        cdef Pieces out = Pieces()
+        cdef Writing out = Writing()
         self._emit_between(out, statics, cells, start, end)
-        return out.joined()
+        return out.written()

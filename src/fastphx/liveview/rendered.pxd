@@ -41,7 +41,9 @@ cdef class Rendered:
     cdef int _merge_into(self, object target, dict diff, dict templates, int depth) except -1
     cdef int _merge_rows(self, Rows target, dict diff, dict templates, int depth) except -1
     cdef int _merge_keyed(self, Rows target, dict keyed, dict templates, int depth) except -1
-    cdef list _moved(self, Rows target, dict keyed, Py_ssize_t count, dict templates, int depth)
+    cdef int _move(
+        self, Rows target, list rows, dict keyed, Py_ssize_t count, dict templates, int depth
+    ) except -1
     cdef tuple _merge_components(self, object diffs)
     cdef int _head(self, dict diff, Changed changed) except -1
     cdef list _stream_rows(self, Statics statics, dict diff, dict templates, int depth)

@@ -368,10 +368,14 @@ cdef class Rendered:
                 if type(entry) is list or (type(entry) is int and key != "kc"):
                     moves = True
                     break
-        if moves or count != known:
-            rows = self._moved(target, keyed, count, templates, depth)
+        if count != known:
+            rows = rows[:count]
+            rows += [None] * (count - len(rows))
             self._undo += (target, None, target.rows)
-            target.rows = rows
+            self._discarded += target.rows[count:]
+        if moves:
+            self._move(target, rows, keyed, count, templates, depth)
+        target.rows = rows
         for key, entry in keyed.items():
             if type(entry) is not dict:
                 continue
@@ -386,14 +390,15 @@ cdef class Rendered:
             raise TreeError(f"the diff lacks the new row {rows.index(None)}")
         return 0
 
-    cdef list _moved(self, Rows target, dict keyed, Py_ssize_t count, dict templates, int depth):
-        """The rows in their new order; those that *keyed* brings anew are None, or still what was there."""
-        cdef Py_ssize_t at, source
+    cdef int _move(
+        self, Rows target, list rows, dict keyed, Py_ssize_t count, dict templates, int depth
+    ) except -1:
+        """Move in *rows* what *keyed* moves, with its changes. *target* still has the old rows."""
+        cdef Py_ssize_t at
         cdef list old = target.rows
-        cdef list rows = old[:count]
         cdef list moves = []
         cdef dict uses = {}
-        rows += [None] * (count - len(rows))
+        cdef set moved_to = set()
         for key, entry in keyed.items():
             changes = None
             if type(entry) is list and len(<list>entry) == 2:
@@ -410,27 +415,20 @@ cdef class Rendered:
             if changes is not None and type(changes) is not dict:
                 raise TreeError(f"a moved row's changes are an object, not {clip_repr(changes)}")
             uses[came_from] = uses.get(came_from, 0) + 1
-            moves.append((at, came_from, changes))
-        moved_to = {at for at, _, _ in moves}
-        for source in list(uses):
-            # It also stays where it is, and may be changed there.
-            if source < count and source not in moved_to:
-                uses[source] += 1
-        cdef list changed = []
-        for at, came_from, changes in moves:
-            row = old[came_from]
-            if uses[came_from] > 1:
+            moved_to.add(at)
+            moves.append((at, came_from, old[came_from], changes))
+        for at in range(len(moves)):
+            place, came_from, row, changes = moves[at]
+            if uses[came_from] > 1 or (came_from < count and came_from not in moved_to):
+                # It is used twice, or also stays where it is: each may change by itself.
                 row = self._copied_row(<list>row)
-            rows[at] = row
+                moves[at] = (place, came_from, row, changes)
+        for place, _, row, _ in moves:
+            self._put(rows, place, rows[place], row)
+        for _, _, row, changes in moves:
             if changes is not None:
-                changed.append((row, changes))
-        for row, changes in changed:
-            self._fill(target.statics, <list>row, <dict>changes, templates, depth)
-        self._discarded += old[count:]
-        for at in moved_to:
-            if at < len(old):
-                self._discarded.append(old[at])
-        return rows
+                self._fill(target.statics, <list>row, <dict>changes, templates, depth)
+        return 0
 
     cdef list _copied_row(self, list row):
         cdef list cells = [copied(value) for value in row]
@@ -584,19 +582,22 @@ cdef class Rendered:
     cdef int _commit(self, Changed changed) except -1:
         """What a browser does when it patches: streams, pins, and what is no longer there."""
         cdef list ready
+        cdef Py_ssize_t at
         cdef StreamChange change
         cdef StreamRows table
         if self._streams:
-            ready = [self._row_ids(<Rows>target, <StreamChange>told, <list>rows)
-                     for target, _, told, rows in self._streams]
+            ready = []
+            for target, owner, told, rows in self._streams:
+                ready.append(self._row_ids(<Rows>target, <StreamChange>told, <list>rows))
             # From here on nothing is refused.
-            for (target, owner, told, rows), ids in zip(self._streams, ready, strict=True):
+            for at in range(len(ready)):
+                target, owner, told, rows = self._streams[at]
                 change = <StreamChange>told
                 table = (<Rows>target).table
                 if change.ref:
                     table = <StreamRows>self._tables.setdefault((owner, change.ref), table)
                     (<Rows>target).table = table
-                self._discarded += table.change(change, <list>ids, <list>rows)
+                self._discarded += table.change(change, <list>ready[at], <list>rows)
         for statics, cells in self._fresh_pins:
             self._pin(<Statics>statics, <list>cells)
         if self._discarded and self._lost():
@@ -709,12 +710,11 @@ cdef class Rendered:
 cdef bint has_id(Statics statics, list row, str row_id):
     """Whether the first start tag of *row* has this id, as far as its first texts show."""
     cdef str text = <str>statics.parts[0]
-    cdef Py_ssize_t at, end
+    cdef Py_ssize_t at
     if row and type(row[0]) is str:
         text = text + <str>row[0]
-    at = text.find(f' id="{row_id}"')
-    end = text.find(">")
-    return at >= 0 and (end < 0 or at < end) and text.lstrip().startswith("<")
+    at = text.find(' id="' + row_id + '"')
+    return at > 0 and text.startswith("<") and text.find(">", 0, at) < 0
 
 
 cdef bint holds(object value) except -1:
