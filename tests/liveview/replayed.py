@@ -8,7 +8,8 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from fastphx.liveview.rendered import Changed, Rendered
+from fastphx.liveview.diff import Changed
+from fastphx.liveview.rendered import Rendered
 from tests.liveview.recordings import Recording
 
 

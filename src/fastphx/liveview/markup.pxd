@@ -27,5 +27,5 @@ cdef class Markup:
     cdef int emit(self, Writing out, object value) except -1
     cdef int emit_cells(self, Writing out, Statics statics, list cells) except -1
     cdef int _emit_pinned(self, Writing out, Statics statics, list cells) except -1
-    cdef int _emit_between(self, Writing out, Statics statics, list cells, object start, object end) except -1
+    cdef int _emit_between(self, Writing out, Statics statics, list cells, start, end) except -1
     cdef str text(self, Statics statics, list cells, object start, object end)

@@ -183,7 +183,7 @@ cdef class Markup:
         end = Place(statics.slots, len(statics.parts[statics.slots]))
         return self._emit_between(out, statics, cells, at, end)
 
-    cdef int _emit_between(self, Writing out, Statics statics, list cells, object start, object end) except -1:
+    cdef int _emit_between(self, Writing out, Statics statics, list cells, start, end) except -1:
         cdef tuple parts = statics.parts
         cdef Py_ssize_t part = start[0]
         cdef Py_ssize_t last = end[0]

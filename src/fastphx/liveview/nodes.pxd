@@ -23,3 +23,4 @@ cdef class Rows:
 cdef Statics statics_of(object parts)
 cdef object copied(object value)
 cdef Py_ssize_t weight_of(object value) except -1
+cdef bint holds(object value) except -1

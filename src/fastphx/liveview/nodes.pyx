@@ -107,3 +107,29 @@ cdef Py_ssize_t weight_of(object value) except -1:
         for cells in rows.rows if rows.table is None else rows.table.cells():
             weight += weight_of_cells(<list>cells)
     return weight
+
+
+cdef bint holds(object value) except -1:
+    """Whether *value* has components, streams or pins in it."""
+    cdef Node node
+    cdef Rows rows
+    if type(value) is str:
+        return False
+    if type(value) is Node:
+        node = <Node>value
+        if node.statics.pinned:
+            return True
+        for cell in node.cells:
+            if type(cell) is not str and holds(cell):
+                return True
+        return False
+    if type(value) is Rows:
+        rows = <Rows>value
+        if rows.table is not None or rows.statics.pinned:
+            return True
+        for row in rows.rows:
+            for cell in <list>row:
+                if type(cell) is not str and holds(cell):
+                    return True
+        return False
+    return True

@@ -1,17 +1,9 @@
 """The merged tree of one view."""
 
+from fastphx.liveview.diff cimport Changed
 from fastphx.liveview.markup cimport Markup
 from fastphx.liveview.nodes cimport Node, Rows, Statics
 from fastphx.liveview.streams cimport StreamChange
-
-cdef class Changed:
-    cdef readonly bint dom
-    cdef readonly tuple events_before
-    cdef readonly tuple events
-    cdef readonly str title
-    cdef readonly object reply
-    cdef readonly tuple new_cids
-    cdef readonly tuple removed_cids
 
 cdef class Rendered:
     cdef Node _root
@@ -45,7 +37,6 @@ cdef class Rendered:
         self, Rows target, list rows, dict keyed, Py_ssize_t count, dict templates, int depth
     ) except -1
     cdef tuple _merge_components(self, object diffs)
-    cdef int _head(self, dict diff, Changed changed) except -1
     cdef list _stream_rows(self, Statics statics, dict diff, dict templates, int depth)
     cdef list _copied_row(self, list row)
     cdef list _row_ids(self, Rows target, StreamChange change, list rows)

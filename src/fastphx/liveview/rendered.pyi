@@ -1,6 +1,7 @@
 from collections.abc import Iterable
-from typing import Any, final
+from typing import final
 
+from fastphx.liveview.diff import Changed
 from fastphx.liveview.lasting import ElementKey, Sticky
 
 MAX_DEPTH: int
@@ -8,38 +9,8 @@ MAX_DEPTH: int
 MAX_HEIGHT: int
 """So many levels may a view have, with the components in it."""
 MAX_COMPONENTS: int
-MAX_ROWS: int
-"""So many rows may a comprehension have."""
 MAX_TREE_BYTES: int
 """So much may a tree take, about, without the statics that it shares with others."""
-
-@final
-class Changed:
-    """What a message changed (compiled; `Rendered.merge` returns it)."""
-
-    @property
-    def dom(self) -> bool:
-        """Whether the HTML may be another now."""
-
-    @property
-    def events_before(self) -> tuple[tuple[str, Any], ...]:
-        """The events that the page gets before it is patched, with their payloads."""
-
-    @property
-    def events(self) -> tuple[tuple[str, Any], ...]:
-        """The events that the page gets after it is patched, with their payloads."""
-
-    @property
-    def title(self) -> str | None: ...
-    @property
-    def reply(self) -> dict[str, Any] | None:
-        """The reply to the event that this message answers."""
-
-    @property
-    def new_cids(self) -> tuple[int, ...]: ...
-    @property
-    def removed_cids(self) -> tuple[int, ...]:
-        """The components that are no longer part of the view. The server keeps them until it is told."""
 
 @final
 class Rendered:

@@ -1,10 +1,9 @@
 import cython
 
-from cpython.unicode cimport PyUnicode_DATA, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_READ
-
 from fastphx.errors import clip_repr
+from fastphx.liveview.diff cimport Changed, count_of, head_of, number, statics_in, templates_of
 from fastphx.liveview.markup cimport Markup
-from fastphx.liveview.nodes cimport CELL_BYTES, Node, Rows, Statics, copied, statics_of, weight_of
+from fastphx.liveview.nodes cimport CELL_BYTES, Node, Rows, Statics, copied, holds, weight_of
 from fastphx.liveview.streams cimport StreamChange, StreamRows, stream_change
 
 from fastphx.liveview.errors import TreeError
@@ -15,69 +14,12 @@ cdef enum:
     DEPTH = 100
     HEIGHT = 400
     COMPONENTS = 65536
-    ROWS = 1024 * 1024
     TREE_BYTES = 256 * 1024 * 1024
 
 MAX_DEPTH = DEPTH
 MAX_HEIGHT = HEIGHT
 MAX_COMPONENTS = COMPONENTS
-MAX_ROWS = ROWS
 MAX_TREE_BYTES = TREE_BYTES
-
-
-cdef inline Py_ssize_t number(str key) noexcept:
-    """The number that *key* is, or -1: of seven digits at most, so it cannot overflow."""
-    cdef Py_ssize_t length = PyUnicode_GET_LENGTH(key)
-    cdef Py_ssize_t value = 0
-    cdef Py_ssize_t at
-    cdef long digit
-    cdef int kind = PyUnicode_KIND(key)
-    cdef void* data = PyUnicode_DATA(key)
-    if length == 0 or length > 7:
-        return -1
-    for at in range(length):
-        digit = PyUnicode_READ(kind, data, at)
-        if digit < 48 or digit > 57:
-            return -1
-        value = 10 * value + digit - 48
-    return value
-
-
-cdef dict templates_of(object value):
-    """The statics of a message's ``p``, by their numbers."""
-    cdef dict found = {}
-    if type(value) is not dict:
-        raise TreeError(f"the templates `p` are an object, not {clip_repr(value)}")
-    for key, parts in (<dict>value).items():
-        found[number(key)] = statics_of(parts)
-    return found
-
-
-cdef Statics statics_in(object value, dict templates):
-    """The statics ``s``: a list, or an index into the message's templates."""
-    if type(value) is int:
-        statics = None if templates is None else templates.get(value)
-        if statics is None:
-            raise TreeError(f"the template {clip_repr(value)} is not in the message's `p`")
-        return <Statics>statics
-    return statics_of(value)
-
-
-cdef tuple events_of(object value, bint before):
-    cdef list found = []
-    if type(value) is not list:
-        raise TreeError(f"events are a list, not {clip_repr(value)}")
-    for event in <list>value:
-        if type(event) is not list or not 2 <= len(<list>event) <= 3 or type(event[0]) is not str:
-            raise TreeError(f"an event is a list of its name and payload, not {clip_repr(event)}")
-        if (len(<list>event) == 3 and event[2] is True) == before:
-            found.append((event[0], event[1]))
-    return tuple(found)
-
-
-@cython.final
-cdef class Changed:
-    pass
 
 
 @cython.final
@@ -136,14 +78,12 @@ cdef class Rendered:
     # Merging.
 
     cdef Changed _merge(self, dict diff):
-        cdef Changed changed = Changed.__new__(Changed)
+        cdef Changed changed
         cdef dict templates = None
-        changed.events_before = changed.events = ()
-        changed.new_cids = changed.removed_cids = ()
         try:
             self._owner = 0
             self._nested_cids = False
-            self._head(diff, changed)
+            changed = head_of(diff)
             if "s" in diff:
                 root = self._build(diff, None, 0)
                 if type(root) is not Node:
@@ -184,21 +124,6 @@ cdef class Rendered:
         if changed.dom:
             self._html = None
         return changed
-
-    cdef int _head(self, dict diff, Changed changed) except -1:
-        """What a message says beside the tree: its events, title and reply."""
-        if "e" in diff:
-            changed.events_before = events_of(diff["e"], True)
-            changed.events = events_of(diff["e"], False)
-        if "t" in diff:
-            title = diff["t"]
-            if type(title) is not str:
-                raise TreeError(f"a title is a text, not {clip_repr(title)}")
-            changed.title = <str>title
-        if "r" in diff and type(diff["r"]) is dict:
-            # An integer there says that the template has one root element.
-            changed.reply = diff["r"]
-        return 0
 
     cdef inline int _put(self, list cells, Py_ssize_t at, object old, object value) except -1:
         if old is not None:
@@ -501,7 +426,7 @@ cdef class Rendered:
                     break
                 name = str(diffs[name]["s"])
                 if name not in diffs:
-                    raise TreeError(f"a component shares {clip_repr(name)}'s statics, which the message lacks")
+                    raise TreeError(f"a component shares {clip_repr(name)}'s statics, not in the message")
             while chain:
                 name = chain.pop()
                 cid = number(<str>name)
@@ -587,7 +512,7 @@ cdef class Rendered:
         cdef StreamRows table
         if self._streams:
             ready = []
-            for target, owner, told, rows in self._streams:
+            for target, _, told, rows in self._streams:
                 ready.append(self._row_ids(<Rows>target, <StreamChange>told, <list>rows))
             # From here on nothing is refused.
             for at in range(len(ready)):
@@ -715,37 +640,3 @@ cdef bint has_id(Statics statics, list row, str row_id):
         text = text + <str>row[0]
     at = text.find(' id="' + row_id + '"')
     return at > 0 and text.startswith("<") and text.find(">", 0, at) < 0
-
-
-cdef bint holds(object value) except -1:
-    """Whether *value* has components, streams or pins in it."""
-    cdef Node node
-    cdef Rows rows
-    if type(value) is str:
-        return False
-    if type(value) is Node:
-        node = <Node>value
-        if node.statics.pinned:
-            return True
-        for cell in node.cells:
-            if type(cell) is not str and holds(cell):
-                return True
-        return False
-    if type(value) is Rows:
-        rows = <Rows>value
-        if rows.table is not None or rows.statics.pinned:
-            return True
-        for row in rows.rows:
-            for cell in <list>row:
-                if type(cell) is not str and holds(cell):
-                    return True
-        return False
-    return True
-
-
-cdef Py_ssize_t count_of(dict keyed) except -1:
-    """How many rows a keyed comprehension has."""
-    count = keyed.get("kc")
-    if type(count) is not int or not 0 <= count <= ROWS:
-        raise TreeError(f"the number of rows `kc` is 0 to {ROWS}, not {clip_repr(count)}")
-    return count

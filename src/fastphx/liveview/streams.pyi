@@ -4,8 +4,8 @@ from typing import Any, final
 class StreamChange:
     """What one message says of a stream, without its rows (compiled).
 
-    An insert says how a row comes into its stream: at 0 is first, -1 last; the limit is how many rows stay, at
-    the front, or at the end where it is negative; a row that is update-only is left out where it is not there.
+    An insert is where its row comes in, 0 first and -1 last; how many rows stay, at the front, or at the end
+    where that is negative; and whether it is left out where it is not there yet.
     """
 
     @property
@@ -21,7 +21,6 @@ class StreamChange:
 class StreamRows:
     """The rows of one stream, in order, by their ids (compiled; `rendered` changes it)."""
 
-    def __init__(self) -> None: ...
     def __len__(self) -> int: ...
     def ids(self) -> list[str]:
         """The ids of the rows, in order."""

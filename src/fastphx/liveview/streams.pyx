@@ -28,10 +28,11 @@ cdef StreamChange stream_change(object value):
         if not 3 <= size <= 4:
             raise TreeError(f"a stream's insert is an id, a place and a limit, not {clip_repr(entry)}")
         insert = <list>entry
-        if type(insert[0]) is not str or not is_small(insert[1]) or not (insert[2] is None or is_small(insert[2])):
+        limit = insert[2] or 0
+        if type(insert[0]) is not str or not is_small(insert[1]) or not is_small(limit):
             raise TreeError(f"a stream's insert is an id, a place and a limit, not {clip_repr(entry)}")
         # Of two for one row the later counts, as in a browser.
-        change.inserts[insert[0]] = (insert[1], insert[2] or 0, size == 4 and insert[3] is True)
+        change.inserts[insert[0]] = (insert[1], limit, size == 4 and insert[3] is True)
     for row_id in change.deletes:
         if type(row_id) is not str:
             raise TreeError(f"a stream's delete is an id, not {clip_repr(row_id)}")
@@ -44,7 +45,7 @@ cdef bint is_small(object value):
 
 @cython.final
 cdef class StreamRows:
-    def __init__(self):
+    def __cinit__(self):
         self._order = []
         self._rows = {}
 

@@ -18,7 +18,7 @@ TAG = re.compile(
 FIRST_NAME = re.compile(r"(?:\s|<!--.*?-->)*<[A-Za-z][^\s/>]*", re.DOTALL)
 ATTRIBUTE = re.compile(r"""([^\s=/>"']+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+)))?""")
 VOID = frozenset(
-    """area base br col command embed hr img input keygen link meta param source track wbr""".split()  # noqa: SIM905
+    "area base br col command embed hr img input keygen link meta param source track wbr".split()  # noqa: SIM905
 )
 SLOT = "\x00"
 """Stands for a slot in a template's text; HTML has no such character."""
