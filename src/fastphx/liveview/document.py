@@ -22,10 +22,16 @@ MAX_HTML_CHARS = 32 * 1024 * 1024
 MAX_DEPTH_TIMES_TAGS = 10_000_000
 """3,162 tags may be nested in each other, or 100,000 tags be 100 deep."""
 
+MAX_PORTALS = 1000
+MAX_SELECTOR_CHARS = 2000
+
 MAX_CANDIDATES = 5
 MAX_CANDIDATE_CHARS = 120
 MAX_SEARCHED = 2000
 """So many elements are compared with a selector that found nothing."""
+MAX_WORDS = 8
+NEAR = 0.6
+"""How much alike two words are, of 1, to be called near."""
 
 VIEW = "data-phx-session"
 COMPONENT = "data-phx-component"
@@ -182,9 +188,11 @@ class Element:
         inner = self
         for element in self.lineage():
             if element.tag == "fieldset" and element.has("disabled") and element != self:
-                legend = next((child for child in element.children if child.tag == "legend"), None)
+                is_legend = inner.tag == "legend" and not any(
+                    each.tag == "legend" for each in _before(inner._node)
+                )
                 # The controls in a disabled fieldset's first legend stay enabled.
-                if legend is None or inner != legend:
+                if not is_legend:
                     return True
             inner = element
         return False
@@ -216,32 +224,32 @@ class Document:
             self._parser = LexborHTMLParser(
                 html, is_fragment=True, fragment_tag=_CONTEXT_OF.get(first, "div")
             )
+        self._ids: dict[str, Element] | None = None
         self._teleport()
 
     def _teleport(self) -> None:
         """Put what portals hold where their targets are, as the browser does after each patch."""
-        for template in _matches(self._parser, f"template[{PORTAL}]"):
-            target = template.attributes.get(PORTAL) or ""
-            source = template.attributes.get("id") or ""
-            fragments = template.template_fragments()
-            if not fragments:
+        portals = self.with_attribute(PORTAL)
+        if len(portals) > MAX_PORTALS:
+            raise ViewError(f"the HTML of a view has {len(portals)} portals, and may have {MAX_PORTALS}")
+        teleported = {each.get(TELEPORTED_FROM) for each in self.with_attribute(TELEPORTED_FROM)}
+        for portal in portals:
+            fragments = portal._node.template_fragments()
+            moved = next(iter(fragments[0].iter()), None) if fragments else None
+            if moved is None or portal.id in teleported:
                 continue
-            moved = next(iter(fragments[0].iter()), None)
             try:
-                goal = self._parser.css_first(target)
-            except SelectolaxError:
-                goal = None
-            if moved is None or goal is None:
+                target = self.first(portal.get(PORTAL) or "")
+            except ElementError:
                 continue
-            if self.with_attribute(TELEPORTED_FROM, source):
+            if target is None:
                 continue
-            owner = Element(self, template).view_id
-            goal.insert_child(moved)
-            put = goal.last_child
+            target._node.insert_child(moved)
+            put = target._node.last_child
             if put is not None:
-                put.attrs[TELEPORTED_FROM] = source
-                if owner:
-                    put.attrs[TELEPORTED_BY] = owner
+                put.attrs[TELEPORTED_FROM] = portal.id or ""
+                if portal.view_id:
+                    put.attrs[TELEPORTED_BY] = portal.view_id
 
     @property
     def html(self) -> str:
@@ -250,11 +258,10 @@ class Document:
 
     @property
     def text(self) -> str:
-        """All its text, each run of spaces and line ends as one space."""
-        if self.is_whole:
-            body = self._parser.body
-            return _SPACES.sub(" ", body.text(deep=True)).strip() if body is not None else ""
-        return _SPACES.sub(" ", "".join(_texts(self._parser.root))).strip()
+        """What a person could read, each run of spaces and line ends as one space: no scripts, no styles."""
+        silent = {node.mem_id for node in self._parser.css("script, style, title, noscript")}
+        root = self._parser.body if self.is_whole else self._parser.root
+        return _SPACES.sub(" ", "".join(_texts(root, silent))).strip()
 
     def select(self, selector: str) -> list[Element]:
         """The elements that match a CSS selector, in the order of the document. Raises ElementError if it
@@ -263,11 +270,7 @@ class Document:
 
     def first(self, selector: str) -> Element | None:
         """The first element that matches, or None. Raises ElementError if it is no selector."""
-        try:
-            node = self._parser.css_first(selector)
-        except SelectolaxError:
-            raise _no_selector(selector) from None
-        return None if node is None else Element(self, node)
+        return next(iter(self.select(selector)), None)
 
     def find(self, selector: str) -> Element:
         """The first element that matches. Raises ElementError, with what is near to the selector."""
@@ -283,19 +286,52 @@ class Document:
 
     def by_id(self, value: str) -> Element | None:
         """The first element with the id, whatever characters that has."""
-        return next(iter(self.with_attribute("id", value)), None)
+        if self._ids is None:
+            self._ids = {}
+            for element in self.with_attribute("id"):
+                self._ids.setdefault(element.get("id") or "", element)
+        return self._ids.get(value)
 
     def candidates(self, wanted: str, having: str = "*") -> str:
         """``; near it: …`` for an error: the elements that match *having* and are most alike *wanted*, which
         is a selector, a text or an event's name. Empty if none is near."""
-        words = [word for word in re.split(r"[^\w-]+", wanted.lower()) if word][:8]
-        scored: list[tuple[float, int, Element]] = []
+        likeness = _Likeness(wanted)
+        scored = []
         for index, element in enumerate(self.select(having)[:MAX_SEARCHED]):
-            score = max((_likeness(word, element) for word in words), default=0.0)
-            if score >= (0.6 if having == "*" else 0.0):
-                scored.append((-score, index, element))
-        near = [element.described() for _, _, element in sorted(scored, key=lambda each: each[:2])]
+            score = likeness.of(element)
+            if having != "*" or score[0] >= NEAR:
+                scored.append((-score[0], -score[1], index, element))
+        near = [each[3].described() for each in sorted(scored, key=lambda each: each[:3])]
         return f"; near it: {', '.join(near[:MAX_CANDIDATES])}" if near else ""
+
+
+class _Likeness:
+    """How much an element's id, name, text and ``phx-`` attributes say the words of *wanted*."""
+
+    def __init__(self, wanted: str) -> None:
+        self._matchers = [difflib.SequenceMatcher(None, "", word) for word in _words(wanted)[:MAX_WORDS]]
+
+    def of(self, element: Element) -> tuple[float, float]:
+        """From 0 to 1 for the word that is most alike, and the sum of all."""
+        attributes = element.attributes
+        said = [
+            attributes.get("id", ""),
+            attributes.get("name", ""),
+            element._node.text(deep=False).strip()[:60],
+        ]
+        said += [value for name, value in attributes.items() if name.startswith("phx-")]
+        words = {word for each in said for word in (*_words(each[:60])[:MAX_WORDS], each[:60].lower())}
+        scores = [max((_ratio(matcher, word) for word in words), default=0.0) for matcher in self._matchers]
+        return max(scores, default=0.0), sum(scores)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[^a-z0-9]+", text.lower()) if word]
+
+
+def _ratio(matcher: difflib.SequenceMatcher[str], word: str) -> float:
+    matcher.set_seq1(word)
+    return matcher.ratio() if matcher.real_quick_ratio() >= NEAR and matcher.quick_ratio() >= NEAR else 0.0
 
 
 def _check_bounds(html: str) -> None:
@@ -317,14 +353,12 @@ def _check_bounds(html: str) -> None:
 
 
 def _matches(within: LexborHTMLParser | LexborNode, selector: str) -> list[LexborNode]:
+    if len(selector) > MAX_SELECTOR_CHARS:
+        raise ElementError(f"a CSS selector may have {MAX_SELECTOR_CHARS} characters: {quoted(selector, 60)}")
     try:
         return within.css(selector)
     except SelectolaxError:
-        raise _no_selector(selector) from None
-
-
-def _no_selector(selector: str) -> ElementError:
-    return ElementError(f"{quoted(selector)} is no CSS selector")
+        raise ElementError(f"{quoted(selector)} is no CSS selector") from None
 
 
 def _is_element(node: LexborNode) -> bool:
@@ -332,27 +366,20 @@ def _is_element(node: LexborNode) -> bool:
 
 
 def _index(node: LexborNode) -> int:
-    index = 0
+    return sum(_is_element(each) for each in _before(node))
+
+
+def _before(node: LexborNode) -> Iterator[LexborNode]:
     before = node.prev
     while before is not None:
-        index += _is_element(before)
+        yield before
         before = before.prev
-    return index
 
 
-def _texts(node: LexborNode | None) -> Iterator[str]:
-    while node is not None:
-        yield node.text(deep=True)
-        node = node.next
-
-
-def _likeness(word: str, element: Element) -> float:
-    attributes = element.attributes
-    said = [attributes.get("id", ""), attributes.get("name", ""), clipped(element.raw_text.strip(), 60)]
-    said += [value for name, value in attributes.items() if name.startswith("phx-")]
-    best = 0.0
-    for each in said:
-        each = clipped(each, 60).lower()
-        if each:
-            best = max(best, difflib.SequenceMatcher(None, word, each).ratio())
-    return best
+def _texts(root: LexborNode | None, silent: set[int]) -> Iterator[str]:
+    """The texts of *root*. From the first node of a piece of a page, traversing goes on to the others."""
+    if root is not None:
+        for node in root.traverse(include_text=True):
+            parent = node.parent
+            if node.is_text_node and (parent is None or parent.mem_id not in silent):
+                yield node.text(deep=False)

@@ -8,7 +8,7 @@ next patch. :class:`LiveForms` keeps the same, by the control's id or its place 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -86,6 +86,7 @@ class Forms:
         self.live = live
         self._keys: dict[Element, str] = {}
         self._elements: dict[str, Element] | None = None
+        self._radios: dict[Hashable, Element] | None = None
 
     # -- which control is which
 
@@ -159,9 +160,14 @@ class Forms:
         if not control.has("checked"):
             return False
         # Of a group of radio buttons only the last that says so is checked.
-        return (
-            kind(control) != "radio" or self._group(control, lambda each: each.has("checked"))[-1] == control
-        )
+        return kind(control) != "radio" or self._checked_radios().get(_group(control), control) == control
+
+    def _checked_radios(self) -> dict[Hashable, Element]:
+        """The last radio button of each group that is checked as the HTML says it."""
+        if self._radios is None:
+            radios = self.document.select("input[checked]")
+            self._radios = {_group(each): each for each in radios if kind(each) == "radio"}
+        return self._radios
 
     def selected(self, control: Element) -> list[int]:
         """Which options of a ``select`` are selected, by their index."""
@@ -192,19 +198,10 @@ class Forms:
     def check(self, control: Element, is_checked: bool = True) -> None:
         """Check or uncheck a checkbox or radio button; of radio buttons, the others are unchecked."""
         if kind(control) == "radio" and is_checked:
-            for other in self._group(control, lambda each: each != control):
-                self._typed(other).is_checked = False
+            for other in self.document.select("input"):
+                if kind(other) == "radio" and other != control and _group(other) == _group(control):
+                    self._typed(other).is_checked = False
         self._typed(control).is_checked = is_checked
-
-    def _group(self, radio: Element, wanted: Callable[[Element], bool]) -> list[Element]:
-        name, form = radio.get("name") or "", owner(radio)
-        return [
-            each
-            for each in self.document.select("input")
-            if kind(each) == "radio"
-            and (each == radio or (name and each.get("name") == name and owner(each) == form))
-            and wanted(each)
-        ]
 
     def select(self, control: Element, values: Sequence[str]) -> None:
         """Select the options with these values, or with these texts. Raises ElementError, with the values
@@ -307,6 +304,11 @@ class Forms:
         if submitter is not None:
             used.add(submitter.get("name") or "")
         return shown - used
+
+
+def _group(radio: Element) -> Hashable:
+    """Of radio buttons with the same, one is checked. One without a name is alone."""
+    return (radio.get("name"), owner(radio)) if radio.get("name") else radio
 
 
 def _is_sent_away(control: Element) -> bool:
