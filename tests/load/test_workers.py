@@ -40,13 +40,18 @@ def count(mapping: dict[str, object], cores: int = 8) -> int:
         ({"scenario": "churn", "rate": 2500}, 2),
         ({"scenario": "storm", "connections": 5000, "storm_command": "true"}, 4),
         ({"scenario": "listen", "connections": 1000}, 1),
-        ({"scenario": "own.py", "connections": 1000}, 8),
         ({"workers": 3, "rate": 1}, 3),
         ({"workers": 3, "connections": 2}, 2),
     ],
 )
 def test_more_than_one_only_where_one_would_be_filled(mapping: dict[str, object], workers: int) -> None:
     assert count(mapping) == workers
+
+
+def test_a_scenario_of_your_own_has_one_a_core(tmp_path: Path) -> None:
+    script = tmp_path / "own.py"
+    script.write_text("class Scenario: pass\n")
+    assert count({"scenario": str(script), "connections": 1000}) == 8
 
 
 def test_the_embedded_server_has_a_core_of_its_own() -> None:
