@@ -84,6 +84,7 @@ class Locusts:
     locustfile: str = LOCUSTFILE
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     log_paths: list[Path] = field(default_factory=list)
+    master_port: str = ""
 
     def follow(self, users: int) -> None:
         """Have so many users from now on, instead of those of the command line; with 0 the test ends."""
@@ -114,26 +115,30 @@ class Locusts:
 
     def start_cluster(self, *arguments: str, workers: int = 2) -> list[subprocess.Popen[str]]:
         """A headless master that writes CSV, and workers."""
-        port = str(free_port())
+        self.master_port = str(free_port())
         csv_prefix = str(self.folder / "out")
         self.start(
             *("--master", "--headless", "--only-summary", "--expect-workers", str(workers)),
-            *("--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+            *("--master-bind-host", "127.0.0.1", "--master-bind-port", self.master_port),
             *("--host", self.url, "--csv", csv_prefix, *arguments),
         )
         for _ in range(workers):
-            self.start("--worker", "--master-host", "127.0.0.1", "--master-port", port)
+            self.start_worker()
         return self.processes
+
+    def start_worker(self) -> subprocess.Popen[str]:
+        """One more worker of the cluster."""
+        return self.start("--worker", "--master-host", "127.0.0.1", "--master-port", self.master_port)
 
     def start_cluster_with_page(self, *arguments: str, workers: int = 2) -> int:
         """A master with its page, whose port is returned, and workers, which are there."""
-        port, master_port = free_port(), str(free_port())
+        port, self.master_port = free_port(), str(free_port())
         self.start(
-            *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", master_port),
+            *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", self.master_port),
             *("--web-host", "127.0.0.1", "--web-port", str(port), *arguments),
         )
         for number in range(workers):
-            self.start("--worker", "--master-host", "127.0.0.1", "--master-port", master_port)
+            self.start_worker()
             # One after the other, so that they have their indexes in this order.
             wait_until(lambda number=number: f"{number + 1} workers connected" in self.logs(), "no worker")
         return port

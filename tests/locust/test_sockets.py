@@ -11,7 +11,7 @@ import gevent
 from fastphx.load.locust.sockets import Sockets
 from tests.load.processes import children_of, command_of
 
-sockets = Sockets("Room", lambda *_: None, lambda *_: None)
+sockets = Sockets("Room", *[lambda *_: None] * 4)
 gevent.joinall([gevent.spawn(sockets.prepare) for _ in range(3)], raise_error=True)
 print(sum("fastphx.load.worker" in command_of(pid) for pid in children_of(os.getpid())))
 sockets.close_process()

@@ -74,10 +74,11 @@ async def run_journey(
     shared: Any = None,
     share: Share | None = None,
     during: Callable[[JourneyRunner], Awaitable[object]] | None = None,
+    follows: bool = False,
     **plan: Any,
 ) -> Ran:
     """Run the *script* with the *plan* against *url*, and *during* it what is given; stop when the schedule
-    has ended, or *during* has."""
+    has ended, or *during* has. Where it *follows*, users come and go as *during* says."""
     file = folder / "shop.py"
     file.write_text(textwrap.dedent(script))
     loop = asyncio.get_running_loop()
@@ -93,7 +94,10 @@ async def run_journey(
     runner = JourneyRunner(Plan.from_mapping(mapping), share or Share(), write, shared)
     try:
         runner.connect(0)
-        runner.start(time.monotonic_ns())
+        if follows:
+            runner.follow()
+        else:
+            runner.start(time.monotonic_ns())
         if during is not None:
             await during(runner)
         else:

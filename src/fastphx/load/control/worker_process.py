@@ -28,27 +28,35 @@ def why_it_died(code: int | None, stderr: bytes) -> str:
 
 
 class OutputLines:
-    """What a process prints to *stderr*: *on_output* gets it line by line, within bounds."""
+    """What a process prints to its stderr: *on_output* gets it line by line, within bounds."""
 
-    def __init__(self, stderr: asyncio.StreamReader, on_output: Callable[[str], object]) -> None:
+    def __init__(self, on_output: Callable[[str], object]) -> None:
         self.last = b""
         """Its end."""
-        self._stderr = stderr
+        self._rest = b""
         self._on_output = on_output
         self._count = 0
 
-    async def read(self) -> None:
+    async def read(self, stderr: asyncio.StreamReader) -> None:
         """Until the process has closed it."""
-        rest = b""
-        while data := await self._stderr.read(4096):
-            self.last = (self.last + data)[-STDERR_LIMIT_BYTES:]
-            *lines, rest = (rest + data).split(b"\n")
-            if len(rest) > MAX_OUTPUT_LINE_BYTES:
-                lines, rest = [*lines, rest], b""
-            for line in lines:
-                self._show(line)
-        if rest:
-            self._show(rest)
+        while data := await stderr.read(4096):
+            self.feed(data)
+        self.end()
+
+    def feed(self, data: bytes) -> None:
+        """What was read next."""
+        self.last = (self.last + data)[-STDERR_LIMIT_BYTES:]
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > MAX_OUTPUT_LINE_BYTES:
+            lines, self._rest = [*lines, self._rest], b""
+        for line in lines:
+            self._show(line)
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        if self._rest:
+            self._show(self._rest)
+            self._rest = b""
 
     def _show(self, line: bytes) -> None:
         self._count += 1
@@ -111,8 +119,8 @@ class WorkerProcess:
         stdout, stderr = self.process.stdout, self.process.stderr
         assert stdout is not None
         assert stderr is not None
-        self._output = OutputLines(stderr, lambda text: on_output(self, text))
-        errors = asyncio.create_task(self._output.read())
+        self._output = OutputLines(lambda text: on_output(self, text))
+        errors = asyncio.create_task(self._output.read(stderr))
         try:
             while raw := await stdout.readline():
                 line = orjson.loads(raw)

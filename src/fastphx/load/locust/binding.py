@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,17 +16,21 @@ from locust import User, events
 from locust.env import Environment
 from locust.html import get_html_report
 from locust.rpc import Message
-from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import STATE_INIT, LocalRunner, MasterRunner, WorkerRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from fastphx.errors import FastphxError
+from fastphx.foreign_text import visible
 from fastphx.load.control.open_files import raise_open_files
-from fastphx.load.locust.plan import ANY_HOST
-from fastphx.load.locust.sockets import Sockets
+from fastphx.load.locust.journey_rows import journey_rows
+from fastphx.load.locust.once_a_run import OnceARun
+from fastphx.load.locust.part import Part
+from fastphx.load.locust.plan import ANY_HOST, UserPlan
+from fastphx.load.locust.sockets import SHOWN_GAUGES, Sockets
 from fastphx.load.locust.sockets_tab import show_sockets_tab
 from fastphx.load.locust.statistics import Row, merge, rows_of
+from fastphx.load.locust.workers import ASK_PART, DRAIN, DRAINED, PART, Workers
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.figures import GAUGES
 from fastphx.load.worker.timeouts import GRACE_S, HELLO_TIMEOUT_S
 
 logger = logging.getLogger(__name__)
@@ -33,9 +39,22 @@ EXIT_USAGE = 2
 EXIT_FAILED = 5
 """The codes of ``fastphx load``: bad usage, and a worker that died."""
 LOG_INTERVAL_S = 10.0
-WATCH_INTERVAL_S = 1.0
-POLL_S = 0.05
-NUMBER, DRAIN, DRAINED, FAILED = "fastphx_number", "fastphx_drain", "fastphx_drained", "fastphx_failed"
+MAX_OUTPUT_CHARS = 1000
+FAILED = "fastphx_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What goes wrong in a process, and what follows from it."""
+
+    why: str
+    exit_code: int = EXIT_FAILED
+    quits: bool = True
+    """The process stops its test, and where nobody could start another one, leaves."""
+    ends_run: bool = False
+    """Where it is a worker's: its master ends the run of all."""
+    loses: bool = True
+    """Something that had been done was not counted."""
 
 
 class Binding:
@@ -51,12 +70,14 @@ class Binding:
         """Why the counts of this run are not exact, a clause each."""
         self._sockets: dict[type[User], Sockets] = {}
         self._gauges: dict[str, dict[str, int]] = {}
-        self._drained: set[str] = set()
-        self._missing: set[str] = set()
         self._drain_ended = Event()
         self._drain_ended.set()
-        self._number: int | None = None
-        """Which worker this is in the test that starts, as the master has told."""
+        self._once = OnceARun()
+        self._workers: Workers | None = None
+        """A master's."""
+        self._part: Part | None = None
+        """Of a worker in the test that starts, as the master has told."""
+        self._awaits_part = False
         self._leaving: gevent.Greenlet | None = None
         self._is_quitting = False
 
@@ -71,14 +92,16 @@ class Binding:
 
     @property
     def user_classes(self) -> list[type[Any]]:
-        """Those of the environment that are Phoenix sockets."""
-        return [each for each in self.environment.user_classes if hasattr(each, "socket_plan")]
+        """Those of the environment that are Phoenix sockets, or users of a journey."""
+        return [each for each in self.environment.user_classes if hasattr(each, "user_plan")]
 
     def sockets_of(self, user_class: type[User]) -> Sockets:
         """The sockets of *user_class* in this process."""
         found = self._sockets.get(user_class)
         if found is None:
-            found = self._sockets[user_class] = Sockets(user_class.__name__, self._count, self._died)
+            found = self._sockets[user_class] = Sockets(
+                user_class.__name__, self._count, self._died, self._has_failed, self._show
+            )
         return found
 
     # -- the life of a Locust process
@@ -91,7 +114,7 @@ class Binding:
         for user_class in self.user_classes:
             # Elsewhere the host may still come from the page or from the master.
             if environment.host or user_class.host or starts_at_once:
-                user_class.socket_plan(environment.host)
+                user_class.user_plan(environment.host)
         hooks = environment.events
         hooks.test_start.add_listener(self._test_start)
         hooks.test_stopping.add_listener(self._test_stopping)
@@ -99,12 +122,11 @@ class Binding:
         hooks.quitting.add_listener(self._quitting)
         hooks.quit.add_listener(self._quit)
         if isinstance(runner, MasterRunner):
-            runner.register_message(DRAINED, self._worker_drained)
+            self._workers = Workers(runner, self._lose, lambda client_id: self._gauges.pop(client_id, None))
             runner.register_message(FAILED, self._worker_failed)
             hooks.worker_report.add_listener(self._worker_report)
-            gevent.spawn(self._watch_workers)
         if isinstance(runner, WorkerRunner):
-            runner.register_message(NUMBER, self._numbered)
+            runner.register_message(PART, self._told_part)
             runner.register_message(DRAIN, self._drain_asked, concurrent=True)
             hooks.report_to_master.add_listener(self._report_to_master)
         else:
@@ -116,6 +138,9 @@ class Binding:
             # Last: starting a process lets other greenlets run, and the master's first message may be there.
             for user_class in self.user_classes:
                 self.sockets_of(user_class).prepare()
+        if isinstance(runner, WorkerRunner) and runner.worker_state != STATE_INIT:
+            # It came late, and its test has started before this.
+            self._test_start()
 
     def _test_start(self, **_: Any) -> None:
         self.inexact.clear()
@@ -125,35 +150,66 @@ class Binding:
             user_class.tasks = user_class.tasks or list(user_class.functions)
         if self.environment.reset_stats:
             self.inexact.append("--reset-stats drops what was counted while the users were spawned")
-        if self.is_master:
-            self._missing = {client.id for client in self._runner.clients.missing}
-            self._number_workers()
-            return
         self._drain_ended.set()
+        for sockets in self._sockets.values():
+            sockets.forget()
+        if isinstance(self._runner, WorkerRunner):
+            if self._part is None:
+                self._awaits_part = True
+                self._runner.send_message(ASK_PART)
+            else:
+                self._start_sockets(self._part)
+            return
+        if self._workers is not None:
+            self._workers.begin_run()
+        if not self._prepare():
+            return
+        if self._workers is not None:
+            self._workers.number(self._once.shared)
+        else:
+            self._start_sockets(Part(shared=self._once.shared))
+
+    def _prepare(self) -> bool:
+        """Run each ``before``, in the one process that does; whether that went well."""
         try:
-            self._start_sockets()
+            plans = {name: plan for name, plan in self._journeys() if plan.file.before or plan.file.after}
+            self._once.prepare(plans)
+        except PlanError as error:
+            self._fail(Failure(str(error), EXIT_USAGE))
+        except FastphxError as error:
+            if not self._is_quitting:
+                self._fail(Failure(visible(str(error), MAX_OUTPUT_CHARS), loses=False))
+        else:
+            return not self._is_quitting
+        return False
+
+    def _journeys(self) -> Iterator[tuple[str, UserPlan]]:
+        for user_class in self.user_classes:
+            if user_class.user_plan(ANY_HOST).file.is_journey:
+                yield user_class.__name__, user_class.user_plan(self.environment.host)
+
+    def _told_part(self, msg: Message, **_: Any) -> None:
+        self._part = Part(**msg.data)
+        if self._awaits_part:
+            self._start_sockets(self._part)
+
+    def _start_sockets(self, part: Part) -> None:
+        self._part = None
+        self._awaits_part = False
+        try:
+            self._start(part)
         except PlanError as error:
             # A worker is not at fault: its master ends the test.
-            self._fail(str(error), EXIT_USAGE, quits=not isinstance(self._runner, WorkerRunner))
+            is_worker = isinstance(self._runner, WorkerRunner)
+            self._fail(Failure(str(error), EXIT_USAGE, quits=not is_worker, ends_run=True))
         except FastphxError as error:
-            self._fail(str(error))
+            self._fail(Failure(str(error)))
 
-    def _number_workers(self) -> None:
-        """Locust's own index of a worker is never given again: after workers were replaced, a test would have
-        no worker 0, and no publishers. Who comes later has an index above all of these numbers."""
-        for number, client_id in enumerate(sorted(self._active_workers(), key=self._runner.get_worker_index)):
-            self._runner.send_message(NUMBER, number, client_id=client_id)
-
-    def _numbered(self, msg: Message, **_: Any) -> None:
-        self._number = msg.data
-
-    def _start_sockets(self) -> None:
+    def _start(self, part: Part) -> None:
         started = []
-        index = self._runner.worker_index if self._number is None else self._number
-        self._number = None
         for user_class in self.user_classes:
             sockets = self.sockets_of(user_class)
-            sockets.give_plan(user_class.socket_plan(self.environment.host), index)
+            sockets.give_plan(user_class.user_plan(self.environment.host), part)
             started.append(sockets)
         at_ns = time.monotonic_ns()
         for sockets in started:
@@ -163,16 +219,21 @@ class Binding:
                 )
 
     def _test_stopping(self, **_: Any) -> None:
-        if self.is_master:
-            self._drain_workers()
+        self._awaits_part = False
+        if self._workers is not None:
+            self._workers.drain(self._drain_timeout_s() + GRACE_S)
         else:
             self._drain()
         if not isinstance(self.environment.runner, WorkerRunner):
+            self._once.clean_up()
             for why in self.inexact:
                 logger.warning("The counts of this run are not exact: %s", why)
 
     def _quitting(self, **_: Any) -> None:
         self._is_quitting = True
+        self._once.kill()
+        if self._workers is not None:
+            self._workers.leave()
         if not self.is_master:
             # Before the runner says goodbye: a worker that has done so is not heard any more.
             self._drain()
@@ -198,11 +259,16 @@ class Binding:
 
     def _count(self, sockets: Sockets, line: dict[str, Any]) -> None:
         assert sockets.plan is not None
-        merge(self.environment, rows_of(line, ", ".join(sockets.plan.event_names)), line["at_ns"])
+        plan = sockets.plan.plan
+        if sockets.plan.file.is_journey:
+            rows = journey_rows(line, Path(plan.scenario).name)
+        else:
+            rows = rows_of(line, ", ".join(plan.event_names))
+        merge(self.environment, rows, line.get("at_ns", time.monotonic_ns()))
 
     def own_gauges(self) -> dict[str, int]:
         """How things stand in this process, over all of its sockets."""
-        return {name: sum(each.gauges[name] for each in self._sockets.values()) for name in GAUGES}
+        return {name: sum(each.gauges[name] for each in self._sockets.values()) for name in SHOWN_GAUGES}
 
     def socket_rows(self) -> list[dict[str, Any]]:
         """A row for each worker, and one for all: users, and sockets that are really open and joined."""
@@ -218,7 +284,7 @@ class Binding:
             rows.append(
                 {"name": client_id, **gauges, "users": client.user_count if client is not None else 0}
             )
-        total = {name: sum(row[name] for row in rows) for name in (*GAUGES, "users")}
+        total = {name: sum(row[name] for row in rows) for name in (*SHOWN_GAUGES, "users")}
         return [*rows, {"name": "all", **total}]
 
     def _report_to_master(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
@@ -260,9 +326,8 @@ class Binding:
                 sockets.wait_ended(max(0.0, deadline_s - time.monotonic()))
             for sockets in draining:
                 if sockets.is_draining:
-                    self._fail(
-                        f"the worker process of {sockets.name} did not stop in {timeout_s:g}s", quits=False
-                    )
+                    why = f"the worker process of {sockets.name} did not stop in {timeout_s:g}s"
+                    self._fail(Failure(why, quits=False))
                 sockets.close_process()
             runner = self.environment.runner
             if isinstance(runner, WorkerRunner):
@@ -273,59 +338,39 @@ class Binding:
 
     def _drain_timeout_s(self) -> float:
         # With any host: the one that was typed in may be why the test ends.
-        stops_s = [user_class.socket_plan(ANY_HOST).max_stop_s for user_class in self.user_classes]
+        stops_s = [user_class.user_plan(ANY_HOST).plan.max_stop_s for user_class in self.user_classes]
         return max(stops_s, default=0.0) + GRACE_S
 
     def _drain_asked(self, msg: Message, **_: Any) -> None:
         self._drain()
         self._runner.send_message(DRAINED)
 
-    def _drain_workers(self) -> None:
-        runner = self.environment.runner
-        assert isinstance(runner, MasterRunner)
-        if not self._drain_ended.is_set():
-            self._drain_ended.wait()
-            return
-        deadline_s = time.monotonic() + self._drain_timeout_s() + GRACE_S
-        self._drain_ended.clear()
-        self._drained.clear()
-        asked: set[str] = set()
-        try:
-            while undrained := self._active_workers() - self._drained:
-                # A worker may come while the others drain.
-                for client_id in undrained - asked:
-                    runner.send_message(DRAIN, client_id=client_id)
-                asked |= undrained
-                if time.monotonic() > deadline_s:
-                    self._lose(f"{len(undrained)} workers did not drain in time")
-                    break
-                gevent.sleep(POLL_S)
-            self._find_missing()
-        finally:
-            self._drain_ended.set()
-
-    def _active_workers(self) -> set[str]:
-        clients = self._runner.clients
-        return {client.id for client in clients.ready + clients.spawning + clients.running}
-
-    def _worker_drained(self, msg: Message, **_: Any) -> None:
-        self._drained.add(msg.node_id)
-
     # -- failing
 
     def _died(self, sockets: Sockets, why: str) -> None:
-        self._fail(f"a worker process of {sockets.name} {why}: its {sockets.count} sockets are lost")
+        what = "users" if sockets.plan is not None and sockets.plan.file.is_journey else "sockets"
+        self._fail(Failure(f"a worker process of {sockets.name} {why}: its {sockets.count} {what} are lost"))
 
-    def _fail(self, why: str, exit_code: int = EXIT_FAILED, *, quits: bool = True) -> None:
-        """A failure of this process: a row, an exception, an exit code here and on the master; then quit."""
-        self._lose(why, exit_code)
-        error = FastphxError(why)
+    def _has_failed(self, sockets: Sockets, why: str) -> None:
+        """A journey says that the run has no sense."""
+        is_worker = isinstance(self._runner, WorkerRunner)
+        why = visible(f"{sockets.name}: {why}", MAX_OUTPUT_CHARS)
+        self._fail(Failure(why, quits=not is_worker, ends_run=True, loses=False))
+
+    def _show(self, sockets: Sockets, line: str) -> None:
+        logger.info("%s: %s", sockets.name, visible(line, MAX_OUTPUT_CHARS))
+
+    def _fail(self, failure: Failure) -> None:
+        """A failure of this process: a row, an exception, an exit code here and on the master."""
+        self._note(failure)
+        self._add_row(failure.why)
+        error = FastphxError(failure.why)
         self.environment.events.user_error.fire(user_instance=None, exception=error, tb=error.__traceback__)
         runner = self.environment.runner
         if isinstance(runner, WorkerRunner):
-            runner.send_message(FAILED, {"why": why, "exit_code": exit_code})
+            runner.send_message(FAILED, asdict(failure))
             runner._send_stats()
-        if quits:
+        if failure.quits:
             self._leave()
 
     @property
@@ -348,32 +393,26 @@ class Binding:
             web_ui._swarm_greenlet.kill()
         self._runner.stop()
 
-    def _lose(self, why: str, exit_code: int = EXIT_FAILED, *, counts: bool = True) -> None:
-        logger.error("%s", why)
-        self.inexact.append(why)
+    def _lose(self, why: str) -> None:
+        self._note(Failure(why))
+        self._add_row(why)
+
+    def _note(self, failure: Failure) -> None:
+        logger.error("%s", failure.why)
+        if failure.loses:
+            self.inexact.append(failure.why)
         if not self.environment.process_exit_code:
-            self.environment.process_exit_code = exit_code
-        if counts:
-            merge(self.environment, iter([Row("worker process", 1, 1, {why: 1})]), time.monotonic_ns())
+            self.environment.process_exit_code = failure.exit_code
+
+    def _add_row(self, why: str) -> None:
+        merge(self.environment, iter([Row("worker process", 1, 1, {why: 1})]), time.monotonic_ns())
 
     def _worker_failed(self, msg: Message, **_: Any) -> None:
         # The row comes with the worker's statistics.
-        self._lose(msg.data["why"], msg.data["exit_code"], counts=False)
-        if msg.data["exit_code"] == EXIT_USAGE:
+        failure = Failure(**msg.data)
+        self._note(failure)
+        if failure.ends_run:
             self._leave()
-
-    def _watch_workers(self) -> None:
-        while not self._is_quitting:
-            self._find_missing()
-            gevent.sleep(WATCH_INTERVAL_S)
-
-    def _find_missing(self) -> None:
-        """A worker that was killed says nothing; Locust by itself would leave with code 0."""
-        missing = {client.id for client in self._runner.clients.missing} - self._missing
-        for client_id in missing:
-            self._missing.add(client_id)
-            self._gauges.pop(client_id, None)
-            self._lose(f"worker {client_id} went missing, with what it had not reported")
 
 
 _bindings: WeakKeyDictionary[Environment, Binding] = WeakKeyDictionary()

@@ -17,17 +17,21 @@ from gevent import subprocess
 from gevent.event import Event
 from gevent.queue import SimpleQueue
 
-from fastphx.load.control.worker_process import STDERR_LIMIT_BYTES, why_it_died
+from fastphx.load.control.worker_process import OutputLines, why_it_died
 
 MAX_LINES_A_WRITE = 500
 CLOSE_TIMEOUT_S = 1.0
 
 
 class GeventWorkerProcess:
-    """*on_line* gets each line; *on_death* is called once it is gone without having sent its last one."""
+    """*on_line* gets each line, and *on_output* what its script prints, line by line; *on_death* is called
+    once it is gone without having sent its last line."""
 
     def __init__(
-        self, on_line: Callable[[dict[str, Any]], object], on_death: Callable[[str], object]
+        self,
+        on_line: Callable[[dict[str, Any]], object],
+        on_death: Callable[[str], object],
+        on_output: Callable[[str], object],
     ) -> None:
         self._on_line = on_line
         self._on_death = on_death
@@ -43,7 +47,7 @@ class GeventWorkerProcess:
         self.ended = Event()
         self.has_final = False
         self.is_closed = False
-        self._stderr = b""
+        self._output = OutputLines(on_output)
         self._lines: SimpleQueue[bytes] = SimpleQueue()
         self._writer = gevent.spawn(self._write)
         self._errors = gevent.spawn(self._read_stderr)
@@ -86,11 +90,12 @@ class GeventWorkerProcess:
     def _read_stderr(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             while data := self._process.stderr.read1(4096):
-                self._stderr = (self._stderr + data)[-STDERR_LIMIT_BYTES:]
+                self._output.feed(data)
+        self._output.end()
 
     @property
     def why_it_died(self) -> str:
-        return why_it_died(self._process.returncode, self._stderr)
+        return why_it_died(self._process.returncode, self._output.last)
 
     def close(self) -> None:
         """End it, if it has not ended: the end of its stdin first, a kill after CLOSE_TIMEOUT_S."""

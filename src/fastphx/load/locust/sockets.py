@@ -1,4 +1,4 @@
-"""The sockets of one user class in one Locust process, which a worker process holds."""
+"""The sockets, or users of a journey, of one user class in one Locust process: a worker process has them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import gevent
 from gevent.lock import RLock
 
 from fastphx.load.locust.gevent_worker_process import GeventWorkerProcess
-from fastphx.load.locust.plan import rate_of_socket
-from fastphx.load.plan.figures import GAUGES
-from fastphx.load.plan.plan import Plan
+from fastphx.load.locust.part import Part
+from fastphx.load.locust.plan import UserPlan
+from fastphx.load.plan.figures import GAUGES, JOURNEY_GAUGES
 
-NUMBERS_A_WORKER = 1_000_000
-"""Sockets' numbers of one Locust worker; those of the next one follow."""
+SHOWN_GAUGES = (*GAUGES, *JOURNEY_GAUGES)
 DISPATCH_NS = 1_000_000_000
 """Locust hands out users once a second; their sockets are due evenly over it, as the spawn rate says."""
 
@@ -42,15 +41,19 @@ class Sockets:
         name: str,
         on_line: Callable[[Sockets, dict[str, Any]], object],
         on_death: Callable[[Sockets, str], object],
+        on_failure: Callable[[Sockets, str], object],
+        on_output: Callable[[Sockets, str], object],
     ) -> None:
         self.name = name
-        self.plan: Plan | None = None
+        self.plan: UserPlan | None = None
         self.process: GeventWorkerProcess | None = None
         self.count = 0
-        self.gauges: dict[str, int] = dict.fromkeys(GAUGES, 0)
+        self.gauges: dict[str, int] = dict.fromkeys(SHOWN_GAUGES, 0)
         self._on_line = on_line
         self._on_death = on_death
-        self._first = 0
+        self._on_failure = on_failure
+        self._on_output = on_output
+        self._part = Part()
         self._running = False
         self._preparing = RLock()
         self._dispatch: Dispatch | None = None
@@ -62,30 +65,44 @@ class Sockets:
         # A test may start while the process does.
         with self._preparing:
             if self.process is None or self.process.ended.is_set():
-                self.process = GeventWorkerProcess(self._read, self._died)
+                self.process = GeventWorkerProcess(
+                    self._read, self._died, lambda text: self._on_output(self, text)
+                )
 
-    def give_plan(self, plan: Plan, worker_index: int) -> None:
+    def give_plan(self, plan: UserPlan, part: Part) -> None:
         """A test starts: tell the process what its sockets do."""
         self.prepare()
         assert self.process is not None
         self.plan = plan
-        self.count = 0
-        self._first = max(0, worker_index) * NUMBERS_A_WORKER
-        self._running = True
-        self.process.send({"plan": {**plan.to_mapping(), "rate": 0.0}, "share": {"index": 0, "workers": 1}})
+        self._part = part
+        self.process.send(
+            {
+                "plan": {**plan.plan.to_mapping(), "rate": 0.0},
+                "share": {"index": 0, "workers": 1},
+                "shared": part.shared.get(self.name),
+            }
+        )
 
     def start(self, at_ns: int, timeout_s: float) -> bool:
-        """Start counting and pushing; False where the process did not answer within *timeout_s*."""
+        """Start counting and pushing, with the users that are there already; False where the process did not
+        answer within *timeout_s*."""
         assert self.process is not None
         assert self.plan is not None
         if not self.process.has_hello.wait(timeout_s) or self.process.ended.is_set():
             return False
         self.process.send({"command": "follow", "at_ns": at_ns})
-        self.process.send({"command": "start", "at_ns": at_ns})
-        rate = rate_of_socket(self.plan)
-        if rate:
-            self.process.send({"command": "pace", "rate": rate})
+        if not self.plan.file.is_journey:
+            self.process.send({"command": "start", "at_ns": at_ns})
+        if self.plan.rate_of_socket:
+            self.process.send({"command": "pace", "rate": self.plan.rate_of_socket})
+        self._running = True
+        for place in range(self.count):
+            self._open(place, at_ns)
         return True
+
+    def forget(self) -> None:
+        """A test starts: none of its users was made yet."""
+        self.count = 0
 
     def stop(self) -> None:
         """Stop gracefully: the last line follows. Sockets that are opened from now on are not."""
@@ -112,19 +129,23 @@ class Sockets:
         """End the process, whatever it does."""
         self._running = False
         self.plan = None
-        self.gauges = dict.fromkeys(GAUGES, 0)
+        self.gauges = dict.fromkeys(SHOWN_GAUGES, 0)
         if self.process is not None:
             self.process.close()
             self.process = None
 
     def _read(self, line: dict[str, Any]) -> None:
-        if line["type"] in ("stats", "final"):
-            self.gauges = {name: line[name] for name in GAUGES}
+        kind = line["type"]
+        if kind == "failed":
+            self._on_failure(self, line["why"])
+        if kind in ("stats", "final"):
+            self.gauges = {name: line.get(name, 0) for name in SHOWN_GAUGES}
+        if kind in ("stats", "final", "steps"):
             self._on_line(self, line)
 
     def _died(self, why: str) -> None:
         self._running = False
-        self.gauges = dict.fromkeys(GAUGES, 0)
+        self.gauges = dict.fromkeys(SHOWN_GAUGES, 0)
         self._on_death(self, why)
 
     # -- users
@@ -143,12 +164,20 @@ class Sockets:
 
     def open(self, due_ns: int) -> None:
         """Open one more socket, which was due at *due_ns*."""
-        if self._running and self.process is not None:
-            self.process.send({"command": "open", "i": self._first + self.count, "due_ns": due_ns})
+        if self._running:
+            self._open(self.count, due_ns)
         self.count += 1
 
     def close(self) -> None:
         """Leave and close the last one."""
         self.count -= 1
         if self._running and self.process is not None:
-            self.process.send({"command": "close", "i": self._first + self.count})
+            self.process.send({"command": "close", "i": self._number(self.count)})
+
+    def _open(self, place: int, due_ns: int) -> None:
+        if self.process is not None:
+            self.process.send({"command": "open", "i": self._number(place), "due_ns": due_ns})
+
+    def _number(self, place: int) -> int:
+        is_journey = self.plan is not None and self.plan.file.is_journey
+        return self._part.user_number(place) if is_journey else self._part.socket_number(place)

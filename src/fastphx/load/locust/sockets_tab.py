@@ -16,6 +16,7 @@ COLUMNS = (
     ("connected", "Sockets open"),
     ("joined", "Topics joined"),
     ("waiting", "Pushes waiting"),
+    ("visiting", "Visits under way"),
     ("memory", "Memory (MiB)"),
 )
 
@@ -46,7 +47,7 @@ def show_sockets_tab(web_ui: WebUI, rows: Callable[[], list[dict[str, Any]]]) ->
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:
     return {
-        **{key: row[key] for key in ("name", "users", "connected", "joined")},
+        **{key: row[key] for key in ("name", "users", "connected", "joined", "visiting")},
         "waiting": row["in_flight"],
         "memory": round(row["rss_bytes"] / 2**20),
     }

@@ -15,8 +15,9 @@ from locust.env import Environment
 from locust.stats import StatsEntry, StatsError
 
 METHOD = "phx"
-SUB_BUCKET_HALF_MAGNITUDE = 10
-SUB_BUCKET_HALF = 1 << SUB_BUCKET_HALF_MAGNITUDE
+HALF_MAGNITUDE = 10
+STEP_HALF_MAGNITUDE = 7
+"""Of fastphx.load.result.histogram, and of step_histogram: a half-bucket has 2 to the power of it counts."""
 
 LOST = {
     "lost_timeout": "no reply in time",
@@ -37,12 +38,13 @@ ODD = {
 }
 
 
-def highest_ns(index: int) -> int:
-    """The highest value of a bucket of fastphx.load.result.histogram, in nanoseconds."""
-    bucket = (index >> SUB_BUCKET_HALF_MAGNITUDE) - 1
+def highest_ns(index: int, half_magnitude: int = HALF_MAGNITUDE) -> int:
+    """The highest value of a histogram's bucket, in nanoseconds."""
+    bucket = (index >> half_magnitude) - 1
     if bucket < 0:
         return index
-    return ((index & (SUB_BUCKET_HALF - 1)) + SUB_BUCKET_HALF + 1 << bucket) - 1
+    half = 1 << half_magnitude
+    return ((index & (half - 1)) + half + 1 << bucket) - 1
 
 
 @dataclass(slots=True)
@@ -56,9 +58,12 @@ class Row:
     reasons: Mapping[str, int] = field(default_factory=dict)
     timed: Mapping[str, Any] | None = None
     size_bytes: int = 0
+    method: str = METHOD
+    """Locust's type of a request."""
+    half_magnitude: int = HALF_MAGNITUDE
 
     def entry(self, environment: Environment, wall_s: float) -> StatsEntry:
-        entry = StatsEntry(environment.stats, self.name, METHOD)
+        entry = StatsEntry(environment.stats, self.name, self.method)
         entry.start_time = wall_s
         entry.last_request_timestamp = wall_s
         entry.num_requests = self.requests
@@ -84,7 +89,18 @@ class Row:
         rounded = locust_stats.bucket_response_time
         pairs = timed["counts"]
         for at in range(0, len(pairs), 2):
-            entry.response_times[rounded(min(highest_ns(pairs[at]), timed["max_ns"]) / 1e6)] += pairs[at + 1]
+            time_ns = min(highest_ns(pairs[at], self.half_magnitude), timed["max_ns"])
+            entry.response_times[rounded(time_ns / 1e6)] += pairs[at + 1]
+
+
+def adding_up(
+    reasons: Mapping[str, Mapping[str, int]], kind: str, failures: int, otherwise: str
+) -> dict[str, int]:
+    """The reasons of *kind*, with so many *otherwise* that they add up to the failures."""
+    found = dict(reasons.get(kind, {}))
+    if (missing := failures - sum(found.values())) > 0:
+        found[otherwise] = found.get(otherwise, 0) + missing
+    return found
 
 
 def rows_of(line: Mapping[str, Any], event: str) -> Iterator[Row]:
@@ -95,19 +111,12 @@ def rows_of(line: Mapping[str, Any], event: str) -> Iterator[Row]:
     def count(*names: str) -> int:
         return sum(counts.get(name, 0) for name in names)
 
-    def known(kind: str, failures: int, otherwise: str) -> dict[str, int]:
-        """The reasons, so that they add up to the failures."""
-        found = dict(reasons.get(kind, {}))
-        if missing := failures - sum(found.values()):
-            found[otherwise] = found.get(otherwise, 0) + missing
-        return found
-
     errors = count("connect_errors")
     yield Row(
         "connect",
         count("connections") + errors,
         errors,
-        known("connect", errors, "given up"),
+        adding_up(reasons, "connect", errors, "given up"),
         timed.get("connect"),
     )
     errors = count("join_errors")
@@ -115,7 +124,7 @@ def rows_of(line: Mapping[str, Any], event: str) -> Iterator[Row]:
         "join",
         count("joins") + errors,
         errors,
-        known("join", errors, "closed before the answer"),
+        adding_up(reasons, "join", errors, "closed before the answer"),
         timed.get("join"),
     )
     failed = {reason: count(name) for name, reason in LOST.items()}
@@ -125,9 +134,9 @@ def rows_of(line: Mapping[str, Any], event: str) -> Iterator[Row]:
     yield Row(f"cast {event}", count("casts"))
     yield from _deliveries(line, event)
     errors = count("disconnects")
-    yield Row("disconnect", errors, errors, known("disconnect", errors, "disconnected"))
+    yield Row("disconnect", errors, errors, adding_up(reasons, "disconnect", errors, "disconnected"))
     errors = count("channel_closes", "channel_errors")
-    yield Row("channel", errors, errors, known("channel", errors, "ended by the server"))
+    yield Row("channel", errors, errors, adding_up(reasons, "channel", errors, "ended by the server"))
     odd = {reason: number for name, reason in ODD.items() if (number := count(name))}
     odd |= reasons.get("script", {})
     yield Row("unexpected", sum(odd.values()), sum(odd.values()), odd)
@@ -161,19 +170,19 @@ def merge(environment: Environment, rows: Iterator[Row], at_ns: int) -> None:
         if not row.requests and not row.failures:
             continue
         entry = row.entry(environment, wall_s)
-        stats.entries[(row.name, METHOD)].extend(entry)
+        stats.entries[(row.name, row.method)].extend(entry)
         stats.total.extend(entry)
         for reason, occurrences in row.reasons.items():
             if occurrences:
-                add_error(environment, row.name, reason, occurrences, wall_s)
+                add_error(environment, row, reason, occurrences, wall_s)
 
 
-def add_error(environment: Environment, name: str, reason: str, occurrences: int, wall_s: float) -> None:
+def add_error(environment: Environment, row: Row, reason: str, occurrences: int, wall_s: float) -> None:
     """Add to one row of the failures tab."""
     errors = environment.stats.errors
-    key = StatsError.create_key(METHOD, name, reason)
+    key = StatsError.create_key(row.method, row.name, reason)
     error = errors.get(key)
     if error is None:
-        error = errors[key] = StatsError(METHOD, name, reason, first_seen=wall_s)
+        error = errors[key] = StatsError(row.method, row.name, reason, first_seen=wall_s)
     error.occurrences += occurrences
     error.last_seen = wall_s

@@ -10,21 +10,23 @@ from locust import User, constant, events
 from locust.env import Environment
 
 from fastphx.load.locust.binding import EXIT_USAGE, bind
-from fastphx.load.locust.plan import ANY_HOST, socket_plan
+from fastphx.load.locust.plan import ANY_HOST, UserPlan, user_plan
 from fastphx.load.plan.error import PlanError
-from fastphx.load.plan.plan import Plan
 
 A_YEAR_S = 365 * 86400.0
 
 
 class PhoenixUser(User):
-    """One Phoenix socket. Subclass it with a ``host`` (the socket's URL, as phoenix.js takes it) and a
-    ``plan``: the keys of a ``fastphx load`` plan, except that ``rate`` is pushes a second of *each* socket
-    (1 by default, for the scenarios that push), and that how many sockets there are, and how fast they come,
-    is what Locust is told.
+    """One Phoenix socket, or one user of a journey. Subclass it with a ``host`` (the socket's URL, as
+    phoenix.js takes it) and a ``plan``: the keys of a ``fastphx load`` plan, except that ``rate`` is pushes a
+    second of *each* socket (1 by default, for the scenarios that push), and that how many sockets there are,
+    and how fast they come, is what Locust is told.
 
     ``{i}`` in a topic, a payload or a parameter is the socket's number: from 0 on worker 0, from 1,000,000 on
     worker 1, and so on, as the workers are numbered when the test starts.
+
+    With a journey as scenario, ``{"scenario": "shop.py"}``, the host is the application's
+    (``http://127.0.0.1:4000``), and the user makes one visit after the other.
     """
 
     abstract = True
@@ -39,26 +41,26 @@ class PhoenixUser(User):
         self._dispatch, self._number = self._sockets.spawned()
 
     @classmethod
-    def socket_plan(cls, host: str | None = None) -> Plan:
-        """The plan of one worker process. Raises PlanError, which names the class."""
+    def user_plan(cls, host: str | None = None) -> UserPlan:
+        """What one worker process does. Raises PlanError, which names the class."""
         try:
-            return socket_plan(cls.plan, host or cls.host)
+            return user_plan(cls.plan, host or cls.host)
         except PlanError as error:
             raise PlanError(f"{cls.__name__}: {error}") from None
 
     def on_start(self) -> None:
-        """Open the socket. Overriding it, call this one."""
+        """Open the socket, or begin to visit. Overriding it, call this one."""
         self._is_open = True
         self._sockets.open(self._dispatch.due_ns(self._number))
 
     def on_stop(self) -> None:
-        """Close the socket. Overriding it, call this one."""
+        """Close the socket, or end the visit. Overriding it, call this one."""
         if self._is_open:
             self._is_open = False
             self._sockets.close()
 
     def hold(self) -> None:
-        """The only task: the socket does the rest."""
+        """The only task: the worker process does the rest."""
 
     tasks = [hold]  # noqa: RUF012 - Locust's own way
     # Locust takes this for users whose tasks its --tags need not leave: hold comes back when the test starts.
@@ -77,6 +79,6 @@ def _on_command_line(parser: ArgumentParser, **_: Any) -> None:
     for user_class in _subclasses(PhoenixUser):
         if not user_class.abstract:
             try:
-                user_class.socket_plan(ANY_HOST)
+                user_class.user_plan(ANY_HOST)
             except PlanError as error:
                 parser.exit(EXIT_USAGE, f"{error}\n")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from time import monotonic_ns
@@ -52,6 +53,8 @@ RETRY_S = 1.0
 """A user whose ``start()`` has failed tries again after so long."""
 MAX_BURST = 256
 """Visits that begin in one turn of the loop."""
+VISITS_APART = 10**10
+"""Between the numbers of two visits of a user that was opened: no user's own number is as high."""
 _PACKAGE = Path(__file__).parents[2]
 _OWN_TASKS = (f"{_PACKAGE / 'client'}{os.sep}", f"{_PACKAGE / 'transports'}{os.sep}")
 _LIBRARIES = f"{os.sep}aiohttp{os.sep}"
@@ -84,6 +87,12 @@ class JourneyRunner:
         self._visits: dict[asyncio.Task[None], tuple[Visit, type[User]]] = {}
         self._owners: dict[asyncio.Task[Any], Visit] = {}
         self._followed: dict[int, asyncio.Task[None]] = {}
+        """The users that were opened, and not closed."""
+        self._resting: set[int] = set()
+        """Those of them that make no visit now."""
+        self._visits_of: Counter[int] = Counter()
+        """The visits so far of each user that was opened: who comes back goes on with the next number."""
+        self._releasing = False
         self._known: set[type[User]] = set()
         """The classes that a visit has ended of."""
         self._told: set[str] = set()
@@ -123,9 +132,9 @@ class JourneyRunner:
         self.stats.start_schedule()
 
     def open(self, i: int, due_ns: int) -> None:
-        """User *i* begins."""
-        if i not in self._followed and not self._run.is_stopping:
-            self._followed[i] = self._begin_user(i)
+        """User *i* begins at *due_ns*."""
+        if i not in self._followed and not self._releasing and not self._run.is_stopping:
+            self._followed[i] = self._begin_user(i, due_ns)
 
     def close(self, i: int) -> None:
         """User *i* ends: what it does is cancelled."""
@@ -144,6 +153,8 @@ class JourneyRunner:
 
     async def stop(self) -> None:
         """Begin no visit, let those that run end, cancel what has not, and close what is left."""
+        if self._followed:
+            await self._release()
         self._end_schedule()
         await self._ended(self.plan.graceful_stop_s)
         await self._cancel()
@@ -154,6 +165,16 @@ class JourneyRunner:
         self._end_schedule()
         await self._cancel()
         await self._run.close()
+
+    async def _release(self) -> None:
+        """Users that were opened end their visits as in any other second: what they do is counted."""
+        self._releasing = True
+        for i in list(self._resting):
+            self.close(i)
+        await self._ended(self.plan.graceful_stop_s)
+        for i in list(self._followed):
+            self.close(i)
+        await self._ended(FINALLY_S)
 
     def _end_schedule(self) -> None:
         self._timer.cancel()
@@ -224,10 +245,10 @@ class JourneyRunner:
         visit = Visit(self._run, number, number, row)
         self._spawn(self._arrival(user_class, visit, due_ns), visit, user_class)
 
-    def _begin_user(self, index: int) -> asyncio.Task[None]:
+    def _begin_user(self, index: int, due_ns: int | None = None) -> asyncio.Task[None]:
         user_class = self.scenario.user_class(index)
         visit = Visit(self._run, index, index, {})
-        return self._spawn(self._user(user_class, visit), visit, user_class)
+        return self._spawn(self._user(user_class, visit, due_ns), visit, user_class)
 
     def _spawn(
         self, coroutine: Coroutine[Any, Any, None], visit: Visit, user_class: type[User]
@@ -281,31 +302,30 @@ class JourneyRunner:
         finally:
             await self._leave(user, visit)
 
-    async def _user(self, user_class: type[User], visit: Visit) -> None:
-        """A user that visits again and again."""
-        plan, run = self.plan, self._run
-        number, made = visit.index, 0
-        row = await self._row(number)
+    async def _user(self, user_class: type[User], visit: Visit, due_ns: int | None) -> None:
+        """A user that visits again and again; one that was opened begins at *due_ns*."""
+        plan = self.plan
+        index, made = visit.index, 0
+        row = await self._row(index)
         user: User | None = None
-        begun_ns = monotonic_ns()
         try:
-            while (
-                row is not None and not run.is_stopping and not (plan.iterations and made == plan.iterations)
-            ):
+            if due_ns is not None:
+                await self._rest(visit, due_ns)
+            while row is not None and not self._is_done(made):
                 begun_ns = monotonic_ns()
-                visit.begin_visit(number + made * plan.max_users, row)
+                visit.begin_visit(self._number(index, made, is_opened=due_ns is not None), row)
                 made += 1
                 self.meter.counts["arrivals"] += 1
                 if user is None:
                     user = await self._start(user_class, visit)
                     if user is None:
-                        await visit.sleep_until(monotonic_ns() + int(RETRY_S * 1e9))
+                        await self._rest(visit, monotonic_ns() + int(RETRY_S * 1e9))
                         continue
                 await self._visit(user_class, visit, begun_ns, user.run())
                 if plan.pace_s:
-                    await visit.sleep_until(begun_ns + int(plan.pace_s * 1e9))
+                    await self._rest(visit, begun_ns + int(plan.pace_s * 1e9))
                 elif plan.pause_s:
-                    await visit.sleep_until(monotonic_ns() + int(plan.pause_s * 1e9))
+                    await self._rest(visit, monotonic_ns() + int(plan.pause_s * 1e9))
                 else:
                     # Others have their turn, whatever the visit waits for.
                     await asyncio.sleep(0)
@@ -320,7 +340,30 @@ class JourneyRunner:
                     await self._stop(user, visit)
             finally:
                 await visit.end_user()
-                self._rows.give_back(number)
+                self._rows.give_back(index)
+
+    def _is_done(self, made: int) -> bool:
+        """Whether a user that has *made* so many visits makes no other."""
+        iterations = self.plan.iterations
+        return self._run.is_stopping or self._releasing or bool(iterations and made >= iterations)
+
+    def _number(self, index: int, made: int, *, is_opened: bool) -> int:
+        """The number of user *index*'s next visit."""
+        if not is_opened:
+            return index + made * self.plan.max_users
+        number = index + self._visits_of[index] * VISITS_APART
+        self._visits_of[index] += 1
+        return number
+
+    async def _rest(self, visit: Visit, deadline_ns: int) -> None:
+        """Wait between two visits."""
+        if self._releasing:
+            return
+        self._resting.add(visit.index)
+        try:
+            await visit.sleep_until(deadline_ns)
+        finally:
+            self._resting.discard(visit.index)
 
     async def _row(self, number: int) -> Row | None:
         row = self._rows.take(number)
