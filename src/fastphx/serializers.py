@@ -13,6 +13,8 @@ import orjson
 
 from fastphx.errors import DecodeError, EncodingError, clip
 from fastphx.protocol import frame_write, json_value
+from fastphx.protocol.deep_frame import is_too_deep, without_payload
+from fastphx.protocol.message import Message
 from fastphx.protocol.message import decode as decode_message
 from fastphx.protocol.sink import BINARY, TEXT
 
@@ -30,7 +32,8 @@ class Serializer(Protocol):
     ``vsn`` goes into the connection's query. ``encode`` gives the frame and its opcode (1 text, 2 binary)
     and raises :class:`~fastphx.errors.EncodingError`; refs are strings or None. ``decode`` gives the five
     values and raises :class:`~fastphx.errors.DecodeError`; a reply's payload is
-    ``{"status": …, "response": …}``. Both are called once a message, on the socket's event loop.
+    ``{"status": …, "response": …}``. A payload that is a ``RawJson`` is decoded when it is read: so a message
+    that cannot be decoded still reaches whoever waits for it. Both are called once a message, on the socket's event loop.
     """
 
     vsn: str
@@ -65,7 +68,7 @@ class JsonV2:
     def decode(self, data: bytes, opcode: int) -> Decoded:
         """A server's frame."""
         message = decode_message(data, 1 if opcode == TEXT else 2)
-        return message.join_ref, message.ref, message.topic, message.event, message.payload
+        return message.join_ref, message.ref, message.topic, message.event, _payload_of(message)
 
 
 class JsonV1:
@@ -91,7 +94,7 @@ class JsonV1:
         if opcode != TEXT:
             raise DecodeError("a binary frame arrived, which vsn 1.0.0 does not have", excerpt=clip(data))
         try:
-            message = json_value.loads(data)
+            message = _object(data)
             ref, topic, event, payload = (message[key] for key in ("ref", "topic", "event", "payload"))
         except orjson.JSONDecodeError as error:
             reason = f"a frame is not JSON ({error.msg})"
@@ -136,7 +139,7 @@ class GzipJson:
         if opcode == BINARY:
             data = self._inflate(data)
         message = decode_message(data)
-        return message.join_ref, message.ref, message.topic, message.event, message.payload
+        return message.join_ref, message.ref, message.topic, message.event, _payload_of(message)
 
     def _inflate(self, data: bytes) -> bytes:
         inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -151,6 +154,29 @@ class GzipJson:
         if inflater.unused_data:
             raise DecodeError("a gzip frame goes on after its end", excerpt=clip(inflater.unused_data))
         return inflated
+
+
+def _payload_of(message: Message) -> Any:
+    """The payload; as JSON if it nests deeper than orjson reads."""
+    try:
+        return message.payload
+    except DecodeError as error:
+        if not is_too_deep(error.__cause__):
+            raise
+        return frame_write.RawJson(message.raw)
+
+
+def _object(frame: bytes) -> Any:
+    """The fields of a frame of vsn 1.0.0; its payload as JSON if it nests deeper than orjson reads."""
+    try:
+        return json_value.loads(frame)
+    except orjson.JSONDecodeError as error:
+        head, payload = without_payload(frame) if is_too_deep(error) else (b"", b"")
+        if not payload:
+            raise
+        message = json_value.loads(head)
+        message["payload"] = frame_write.RawJson(payload)
+        return message
 
 
 def _dump(value: Any, event: str) -> bytes:

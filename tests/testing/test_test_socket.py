@@ -23,7 +23,7 @@ from fastphx import (
 )
 from fastphx.serializers import JsonV1
 from fastphx.testing import JoinError, Server, TestSocket, demo_server
-from fastphx.testing.payload_size import payload_bytes
+from fastphx.protocol.payload_size import payload_bytes
 from tests.answering_server import Pushed, answering
 
 

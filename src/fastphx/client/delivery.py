@@ -301,13 +301,13 @@ class Delivery:
         backlog = self._backlog
         assert backlog is not None
         backlog.append(message)
-        self._backlog_bytes += len(message.raw)
+        self._backlog_bytes += message.byte_count()
         # A handler that is already there must not miss what comes from the next turn on.
         while self._flush_handle is None and (
             len(backlog) > max(BACKLOG, self._max_queue)
             or (self._backlog_bytes > self._max_queue_bytes and len(backlog) > 1)
         ):
-            self._backlog_bytes -= len(backlog.pop(0).raw)
+            self._backlog_bytes -= backlog.pop(0).byte_count()
             self._context.unhandled += 1
 
     def _flush_backlog(self) -> None:
@@ -332,7 +332,7 @@ class Delivery:
                     self._put(self._queue)(message)
                 else:
                     rest.append(message)
-                    self._backlog_bytes += len(message.raw)
+                    self._backlog_bytes += message.byte_count()
             except Exception as error:
                 self._context.handler_failed(error, message.event, self._topic)
 

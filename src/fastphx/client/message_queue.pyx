@@ -14,7 +14,7 @@ cdef Py_ssize_t payload_bytes(object item) except -1:
     """The bytes of a message, alone or with its handlers. Other items have none."""
     if type(item) is tuple:
         item = (<tuple>item)[1]
-    return len((<Message>item).raw) if type(item) is Message else 0
+    return (<Message>item).byte_count() if type(item) is Message else 0
 
 
 @cython.final

@@ -92,7 +92,7 @@ class Presence:
     def _diff_came(self, message: Message) -> None:
         diff = _presences(message)
         if self.in_pending_sync_state:
-            self._keep(diff, len(message.raw))
+            self._keep(diff, message.byte_count())
             return
         self.state = sync_diff(self.state, diff, self._on_join, self._on_leave)
         if self._on_sync is not None:

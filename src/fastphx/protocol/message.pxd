@@ -16,7 +16,8 @@ cdef class Message:
     cdef uint64_t _join_ref_number
     cdef uint64_t _ref_number
     cdef uint64_t _known        # the number of the known header that it was filled from; 0: none
-    cdef Py_ssize_t _frame_size  # of the frame, where another serializer decoded it: `raw` is empty then
+    # Of the frame, where another serializer decoded it: `raw` is empty then. Negative: of what it became.
+    cdef Py_ssize_t _frame_size
     cdef uint8_t _join_ref_type
     cdef uint8_t _ref_type
     cdef uint8_t _join_ref_quoted
@@ -24,8 +25,7 @@ cdef class Message:
     cdef readonly bint is_binary
     cdef readonly bint is_reply
     cdef bint _has_payload
-    # How many bytes it holds while it waits: the payload's, or the frame's where those are not known.
-    cdef Py_ssize_t byte_count(self) noexcept
+    cpdef Py_ssize_t byte_count(self) except -1
     cdef object _read_payload(self)
     cdef int _decode(self) except -1
     cdef int _decode_exactly(self, PyObject* payload) except -1

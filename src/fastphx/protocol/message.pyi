@@ -28,6 +28,9 @@ class Message:
         """A reply's event is ``phx_reply``, in binary frames too."""
     @property
     def raw(self) -> bytes: ...
+    def byte_count(self) -> int:
+        """How many bytes it holds while it waits: those of ``raw``. If another serializer decoded the frame,
+        the bytes and characters in the payload, or the frame's bytes if they are more."""
     @property
     def is_binary(self) -> bool: ...
     @property

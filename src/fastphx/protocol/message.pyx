@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from fastphx.protocol.call cimport call_builtin, call_one, takes_one
 from fastphx.protocol.frame_scan cimport (
-    KIND_REPLY, KIND_TEXT, REF_NULL, REF_NUMBER, REF_OTHER, Header, Ref, is_reply, release, scan, scan_error,
+    KIND_OBJECT, KIND_REPLY, KIND_TEXT, REF_NULL, REF_NUMBER, REF_OTHER, Header, Ref, is_reply, release, scan, scan_error,
 )
 from fastphx.protocol.json_value cimport may_hold_long_integer
 from fastphx.protocol.known_frames cimport intern_event
@@ -22,6 +22,7 @@ import orjson
 
 from fastphx.errors import DecodeError, clip
 from fastphx.protocol.json_value import loads as _exact_loads
+from fastphx.protocol.payload_size import payload_bytes as _payload_bytes
 
 cdef extern from "Python.h":
     Py_ssize_t Py_REFCNT(PyObject* o) noexcept
@@ -112,9 +113,12 @@ cdef class Message:
     def payload(self):
         return self._read_payload()
 
-    cdef Py_ssize_t byte_count(self) noexcept:
+    cpdef Py_ssize_t byte_count(self) except -1:
         cdef Py_ssize_t size = PyBytes_GET_SIZE(self.raw)
-        return size if size else self._frame_size
+        if size == 0 and self._frame_size > 0:
+            # Counted once, because a payload may be changed. The frame may have been compressed.
+            self._frame_size = -max(self._frame_size, <Py_ssize_t>_payload_bytes(self._payload))
+        return size if size else -self._frame_size
 
     cdef inline object _read_payload(self):
         if not self._has_payload:
@@ -241,7 +245,7 @@ cdef inline void fill(Message message, const Header* header) noexcept:
     message._ref_quoted = header.ref.quoted
     message._ref_number = header.ref.number
     message.is_reply = not header.is_plain and is_reply(header)
-    message.is_binary = header.kind != KIND_TEXT
+    message.is_binary = header.kind != KIND_TEXT and header.kind != KIND_OBJECT
 
 
 cdef Message message_from_header(const Header* header, str topic):

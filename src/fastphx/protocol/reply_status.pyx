@@ -67,7 +67,7 @@ cdef int reply_status(const Header* header) except -1:
     cdef int status
     if header.kind == KIND_REPLY:
         return status_of(header.event.data, header.event.size)
-    if header.kind == KIND_OBJECT:
+    if header.kind == KIND_OBJECT and header.payload_object != NULL:
         return object_status(<object><PyObject*>header.payload_object)
     if size < 2 or data[0] != c"{":
         return STATUS_MISSING

@@ -131,10 +131,11 @@ cdef class Session(FrameSink):
                                   excerpt=clip(data[:min(size, 80)]))
             wrapped.__cause__ = error
             return self._bad_frame(wrapped)
+        cdef bint raw = isinstance(payload, RawJson)    # to be decoded when it is read
         header.kind = KIND_OBJECT
-        header.payload = NULL
-        header.payload_size = 0
-        header.payload_object = <void*>payload
+        header.payload = PyBytes_AS_STRING((<RawJson>payload).data) if raw else NULL
+        header.payload_size = PyBytes_GET_SIZE((<RawJson>payload).data) if raw else 0
+        header.payload_object = NULL if raw else <void*>payload
         header.event_text = NULL
         header.is_plain = False
         header.known = 0

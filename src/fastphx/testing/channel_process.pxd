@@ -59,8 +59,6 @@ cdef class ChannelProcess:
 
 # Count a join that failed, and answer it with an error.
 cdef int refuse_join(ServerSocket socket, Message message, object response) except -1
-# Whether orjson's error is that of JSON that nests deeper than it is decoded.
-cdef bint is_too_deep(object error) except -1
 # Whether it is JSON that is nested too deeply to decode: the message is at fault, and not the connection.
 cdef bint nests_too_deep(object error) except -1
 cdef int report_crashed_join(ServerSocket socket, Message message, object error) except -1

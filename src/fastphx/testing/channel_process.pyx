@@ -15,6 +15,7 @@ from types import CoroutineType
 import orjson
 
 from fastphx.errors import DecodeError, clip, clip_repr
+from fastphx.protocol.deep_frame import is_too_deep
 from fastphx.testing.traceback_text import traceback_text
 
 cdef object _dumps = orjson.dumps
@@ -40,11 +41,6 @@ cdef Py_ssize_t size_of(Message message) except -1:
 cdef int refuse_join(ServerSocket socket, Message message, object response) except -1:
     socket.hub.counters.join_errors += 1
     return answer(socket, message.join_ref, message.ref, message.topic, "error", response, False)
-
-
-cdef bint is_too_deep(object error) except -1:
-    # This is what orjson says; it stops at a depth of 1,024.
-    return "depth limit exceeded" in str(error)
 
 
 cdef bint nests_too_deep(object error) except -1:

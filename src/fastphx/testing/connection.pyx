@@ -10,7 +10,7 @@ from fastphx.protocol.frame_scan cimport (
 from fastphx.protocol.message cimport Message, message_from_header
 from fastphx.protocol.sink cimport OPCODE_TEXT
 from fastphx.testing.channel cimport ServerChannel
-from fastphx.testing.channel_process cimport is_too_deep, nests_too_deep, refuse_join, report_crashed_join
+from fastphx.testing.channel_process cimport nests_too_deep, refuse_join, report_crashed_join
 from fastphx.testing.hub cimport Hub
 from fastphx.testing.pubsub cimport PubSub
 from fastphx.testing.replies cimport answer
@@ -22,7 +22,7 @@ import orjson
 from fastphx.errors import DecodeError, clip
 from fastphx.foreign_text import visible
 from fastphx.protocol import json_value
-from fastphx.testing.deep_frame import without_payload
+from fastphx.protocol.deep_frame import is_too_deep, without_payload
 
 cdef object _loads = json_value.loads
 cdef object _dumps = orjson.dumps

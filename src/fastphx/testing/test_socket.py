@@ -32,9 +32,9 @@ from fastphx.gen_socket_client import (
     start_link,
 )
 from fastphx.protocol.frame_write import NO_PAYLOAD
+from fastphx.protocol.payload_size import payload_bytes
 from fastphx.serializers import Serializer
 from fastphx.testing.loop_thread import LoopThread
-from fastphx.testing.payload_size import payload_bytes
 from fastphx.transports import WebSocketTransport
 from fastphx.transports.base import Transport
 from fastphx.transports.endpoint import Params, endpoint_url

@@ -195,7 +195,7 @@ class Room(Channel):
         except BaseException as error:
             _count_lost(counts, error, end_step(step, error, visit))
             raise
-        latency_ns = step.ok(len(message.raw), ended_ns=step.begun_ns + rtt_ns)
+        latency_ns = step.ok(message.byte_count(), ended_ns=step.begun_ns + rtt_ns)
         if step is not UNCOUNTED:
             recorder.rtt.record(latency_ns)
             recorder.rtt_uncorrected.record(rtt_ns)
@@ -243,7 +243,7 @@ class Room(Channel):
             end_step(step, error, visit)
             raise
         message, came_ns = found
-        step.ok(len(message.raw), ended_ns=max(came_ns, step.due_ns))
+        step.ok(message.byte_count(), ended_ns=max(came_ns, step.due_ns))
         return message
 
     async def _next(self, wait: Wait, event: str, timeout_s: float) -> tuple[Message, int]:

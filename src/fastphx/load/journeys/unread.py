@@ -68,7 +68,7 @@ class Unread:
         """A message has come: it is for who waits for it, or kept."""
         if type(message) is not Message:
             return
-        size = len(message.raw)
+        size = message.byte_count()
         self._owner.came(size)
         now_ns = monotonic_ns()
         for wait in self._waits:
@@ -90,7 +90,7 @@ class Unread:
         self._items.append((message, now_ns))
         self._bytes += size
         while len(self._items) > self._max or (self._bytes > self._max_bytes and len(self._items) > 1):
-            self._bytes -= len(self._items.popleft()[0].raw)
+            self._bytes -= self._items.popleft()[0].byte_count()
             self._owner.came_in_vain()
 
     def take(self, wait: Wait) -> tuple[Message, int] | None:
@@ -100,7 +100,7 @@ class Unread:
         for index, item in enumerate(self._items):
             if wait.takes(item[0]):
                 del self._items[index]
-                self._bytes -= len(item[0].raw)
+                self._bytes -= item[0].byte_count()
                 return item
         return None
 
@@ -110,7 +110,7 @@ class Unread:
         for item in self._items or ():
             if item[0].event in events:
                 taken.append(item[0])
-                self._bytes -= len(item[0].raw)
+                self._bytes -= item[0].byte_count()
             else:
                 kept.append(item)
         self._items = kept

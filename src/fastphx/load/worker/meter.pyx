@@ -9,7 +9,7 @@ from fastphx.load.worker.backlog cimport Backlog
 from fastphx.load.worker.event_mix cimport EventMix
 from fastphx.load.worker.lost_refs cimport LostRefs
 from fastphx.load.worker.stamp cimport STAMPED_FOREIGN, STAMPED_NOT, Stamp, Stamped
-from fastphx.protocol.frame_scan cimport REF_NUMBER, Header, is_reply
+from fastphx.protocol.frame_scan cimport KIND_OBJECT, REF_NUMBER, Header, is_reply
 from fastphx.protocol.frame_write cimport RawJson
 from fastphx.protocol.known_frames cimport intern_event
 from fastphx.protocol.message cimport message_from_header
@@ -188,7 +188,7 @@ cdef class Meter:
             self.counts.unstamped += 1
             return 0
         self.counts.deliveries += 1
-        self.counts.delivery_bytes += <uint64_t>header.payload_size
+        self.counts.delivery_bytes += <uint64_t>counted_bytes(header)
         if join.owner is not None:
             (<TopicCount>join.owner).received += 1
         if stamped == STAMPED_FOREIGN:
@@ -206,8 +206,13 @@ cdef class Meter:
                 event = ""
             found = <EventCount>self.events.setdefault(event, EventCount.__new__(EventCount))
         found.count += 1
-        found.size_bytes += <uint64_t>header.payload_size
+        found.size_bytes += <uint64_t>counted_bytes(header)
         return 0
+
+
+cdef inline Py_ssize_t counted_bytes(const Header* header) noexcept:
+    """The payload's bytes; the frame's, of a serializer that is not compiled."""
+    return header.frame_size if header.kind == KIND_OBJECT else header.payload_size
 
 
 cdef str event_name(const Header* header):
@@ -547,7 +552,7 @@ cdef class MeterSession(Session):
             meter.counts.own_deliveries += 1
             return 0
         meter.counts.deliveries += 1
-        meter.counts.delivery_bytes += <uint64_t>header.payload_size
+        meter.counts.delivery_bytes += <uint64_t>counted_bytes(header)
         if meter.events is not None:
             return meter._count_event(header)
         return 0

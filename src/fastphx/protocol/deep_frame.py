@@ -1,10 +1,15 @@
-"""A frame of vsn 1.0.0 whose payload nests deeper than orjson reads: the rest of it can be read."""
+"""JSON that nests deeper than orjson reads. Of a frame of vsn 1.0.0, all but the payload can be read."""
 
 from __future__ import annotations
 
 import re
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+
+
+def is_too_deep(error: BaseException | None) -> bool:
+    """Whether orjson has refused JSON because of its depth. It stops at 1,024."""
+    return "depth limit exceeded" in str(error)
 
 
 def without_payload(frame: bytes) -> tuple[bytes, bytes]:
