@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from fastphx import JoinError, PushError, RawJson, connect
+from fastphx import ClosedError, ConnectionLostError, JoinError, PushError, RawJson, connect
 from tests.answering_server import Answer, Pushed, answering
+from tests.transports.raw_server import CLOSE, frame
 
 SECRET = 's3cr3t-"t0k3n" é'
 PLAIN = "plain-s3cr3t"
@@ -83,3 +84,23 @@ async def test_a_refused_push_quotes_neither_its_payload_nor_the_joins() -> None
                 await room.push("new", {"card": "4111-1111"})
             assert "'[hidden] [hidden]'" in str(caught.value)
             assert caught.value.shown_reason == "[hidden] [hidden]"
+
+
+@pytest.mark.parametrize("reconnect", [None, False])
+async def test_a_close_quotes_nothing_of_a_joins_payload(
+    reconnect: bool | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(pushed: Pushed) -> list[list[Any] | bytes] | None:
+        if pushed.event != "new":
+            return None
+        return [frame(CLOSE, (4001).to_bytes(2) + f"no room for {SECRET}".encode())]
+
+    reasons: list[object] = []
+    with answering(answer) as url:
+        async with connect(url, reconnect=reconnect, backoff_base=30, backoff_cap=60) as client:
+            room = await client.join("room:a", {"token": SECRET})
+            with pytest.raises((ConnectionLostError, ClosedError)) as caught:
+                await room.push("new")
+            reasons = [client.sockets[0].reason, client.closed_because, caught.value, caught.value.__cause__]
+    assert "code 4001: no room for [hidden]" in str(reasons[0])
+    assert "s3cr3t" not in f"{reasons} {caplog.text}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic_ns
 from typing import Any
 
 import pytest
@@ -19,7 +21,9 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.plan_file import read_plan
 from fastphx.load.plan.secret import shown_payload
+from fastphx.load.plan.share import Share
 from fastphx.load.plan.target import Target
+from fastphx.load.worker.runner import Runner
 from fastphx.testing.demo import RoomChannel
 from fastphx.testing.handshake import Handshake
 from fastphx.testing.server import Server
@@ -217,3 +221,29 @@ def test_the_files_of_a_plan_are_found_beside_it(secrets: Path, monkeypatch: pyt
     assert Target(plan).options(0).extra_headers == (("X", SECRET),)
     with pytest.raises(PlanError, match="cannot be read"):
         preflight(Plan.from_mapping({"data": "users.csv"}))
+
+
+async def test_no_event_shows_what_a_server_sends_back() -> None:
+    lines: list[dict[str, Any]] = []
+
+    def answer(pushed: Pushed) -> list[list[Any]] | None:
+        if pushed.event != "phx_join":
+            return None
+        token = pushed.payload["token"]
+        names = (f"new {token}", f"new {token}", f"{'x' * 195}{token}", "new [hidden]")
+        return [pushed.reply(), *([None, None, pushed.topic, name, {}] for name in names)]
+
+    with answering(answer) as url:
+        plan = {"url": url, "scenario": "listen", "connections": 1, "join_payload": '{"token":"S3CRET"}'}
+        runner = Runner(Plan.from_mapping(plan), Share(), lines.append)
+        runner.connect(monotonic_ns())
+        async with asyncio.timeout(30):
+            while runner.meter.counts["deliveries"] < 4:
+                await asyncio.sleep(0.002)
+        await runner.stop()
+    *_, last = runner.last_lines()
+    assert {name: count for name, (count, _) in last["events"].items()} == {
+        "new [hidden]": 3,
+        f"{'x' * 195}[hidd…": 1,
+    }
+    assert "S3CR" not in json.dumps([*lines, last])

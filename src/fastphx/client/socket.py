@@ -44,6 +44,8 @@ class SocketChannel(Protocol):
 
     leaving: bool
     """Whether a leave was asked for and is not over."""
+    join_payload: Any
+    """What the last join was sent with."""
 
     def socket_opened(self) -> object:
         """The socket is connected: join, or join again."""
@@ -376,6 +378,16 @@ class ClientSocket:
             return Redaction(*connection_secrets(url, ConnectOptions()), headers, token, *payloads)
         return Redaction(*connection_secrets(url, options), *payloads)
 
+    def _without_secrets(self, reason: DisconnectReason) -> DisconnectReason:
+        """*reason*, without the join payloads that a server's words may repeat. The transport has taken out
+        what the connection was given."""
+        if not isinstance(reason, ConnectionClosed) or not reason.reason:
+            return reason
+        conceal = self.redaction(*(channel.join_payload for channel in self.channels.values()))
+        concealed = ConnectionClosed(reason.code, conceal(reason.reason))
+        concealed.__cause__ = reason.__cause__
+        return concealed
+
     def _opened(self) -> None:
         self.is_open = True
         self._connected_at = self._loop.time()
@@ -404,7 +416,7 @@ class ClientSocket:
     def on_disconnected(self, reason: DisconnectReason) -> None:
         """It is gone: whatever waits on it fails, and connecting begins again."""
         was_open, self.is_open = self.is_open, False
-        self.reason = reason
+        reason = self.reason = self._without_secrets(reason)
         self._stop_judging()
         self._unjoined.connection_lost()
         if self._paused:

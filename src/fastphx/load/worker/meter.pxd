@@ -60,6 +60,7 @@ cdef class TopicCount:
 cdef class EventCount:
     """What came of one event."""
 
+    cdef readonly str name          # as it may be shown
     cdef readonly uint64_t count
     cdef readonly uint64_t size_bytes
 
@@ -101,7 +102,7 @@ cdef class Meter:
     cdef int _add_ready(self, MeterSession session) except -1
     cdef int _remove_ready(self, MeterSession session) except -1
     cdef int _count_stamped(self, const Header* header, Join join) except -1
-    cdef int _count_event(self, const Header* header) except -1
+    cdef int _count_event(self, MeterSession session, const Header* header) except -1
 
 cdef class ThinkTimer(Timer):
     cdef MeterSession session

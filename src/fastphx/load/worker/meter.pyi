@@ -22,6 +22,9 @@ class TopicCount:
 @final
 class EventCount:
     @property
+    def name(self) -> str:
+        """The event's name as it may be shown."""
+    @property
     def count(self) -> int: ...
     @property
     def size_bytes(self) -> int: ...

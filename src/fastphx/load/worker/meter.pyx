@@ -41,7 +41,8 @@ cdef class Meter:
     *owner* is told of what happens to a session: ``session_joined(session)``, ``session_left(session)``,
     ``session_join_failed(session, reason)``, ``session_join_refused(session, response)``,
     ``session_channel_closed(session, topic)``, ``session_channel_errored(session, topic)``,
-    ``session_disconnected(session, reason)``, and ``note(kind, text)``. *event*, *payload* and
+    ``session_disconnected(session, reason)``, and ``note(kind, text)``; and asked for
+    ``event_name(session, event)``: what of an event's name may be shown. *event*, *payload* and
     *join_payload* are the bytes that go on the wire.
     """
 
@@ -198,13 +199,16 @@ cdef class Meter:
             self.delivery.record_ns(header.now_ns - stamp_ns)
         return 0
 
-    cdef int _count_event(self, const Header* header) except -1:
+    cdef int _count_event(self, MeterSession session, const Header* header) except -1:
         cdef str event = event_name(header)
         cdef EventCount found = <EventCount>self.events.get(event)
         if found is None:
             if len(self.events) >= MAX_EVENTS:
                 event = ""
             found = <EventCount>self.events.setdefault(event, EventCount.__new__(EventCount))
+            if found.name is None:
+                found.name = "" if event == "" else clipped(self.owner.event_name(session, PyUnicode_DecodeUTF8(
+                    header.event.data, min(header.event.size, MAX_NAME_BYTES), "ignore")))
         found.count += 1
         found.size_bytes += <uint64_t>counted_bytes(header)
         return 0
@@ -554,7 +558,7 @@ cdef class MeterSession(Session):
         meter.counts.deliveries += 1
         meter.counts.delivery_bytes += <uint64_t>counted_bytes(header)
         if meter.events is not None:
-            return meter._count_event(header)
+            return meter._count_event(self, header)
         return 0
 
     cdef int on_expired(self, const RefEntry* entry) except -1:

@@ -413,6 +413,10 @@ class Runner:
         self._settled(session)
         self._retry(session)
 
+    def event_name(self, session: MeterSession, event: str) -> str:
+        """An event's name, without what the plan gave in confidence."""
+        return self._confidential.of(session.i, session.pushed)(event)
+
     def note(self, kind: str, text: str) -> None:
         self._reasons.add(kind, text)
 

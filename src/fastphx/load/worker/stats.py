@@ -115,7 +115,7 @@ class Stats:
         }
         if isinstance(meter, Visited):
             line["visiting"] = meter.visiting
-        events = {event: (count.count, count.size_bytes) for event, count in (meter.events or {}).items()}
+        events = self._events()
         if events:
             line["event_counts"] = {
                 event: [count - last[0], size_bytes - last[1]]
@@ -126,6 +126,14 @@ class Stats:
         self._last_counts = counts
         self._last_cpu_s = cpu_s
         return line
+
+    def _events(self) -> dict[str, tuple[int, int]]:
+        """How many messages of each event have come, and their bytes; what has the same name together."""
+        events: dict[str, tuple[int, int]] = {}
+        for each in (self._meter.events or {}).values():
+            count, size_bytes = events.get(each.name, (0, 0))
+            events[each.name] = (count + each.count, size_bytes + each.size_bytes)
+        return events
 
     def scheduled(self, run_s: float, alive: int) -> dict[str, Any]:
         """The line of a schedule that has ended after *run_s*, with *alive* sockets joined."""
@@ -164,8 +172,6 @@ class Stats:
         line["total_histograms"] = {
             name: total.export() for name, total in self._totals.items() if total.count
         }
-        line["events"] = {
-            event: [count.count, count.size_bytes] for event, count in (self._meter.events or {}).items()
-        }
+        line["events"] = {event: list(counted) for event, counted in self._events().items()}
         line["herd"] = {str(bin_): count for bin_, count in self._herd.bins.items()}
         return line
