@@ -33,7 +33,8 @@ class Serializer(Protocol):
     and raises :class:`~fastphx.errors.EncodingError`; refs are strings or None. ``decode`` gives the five
     values and raises :class:`~fastphx.errors.DecodeError`; a reply's payload is
     ``{"status": …, "response": …}``. A payload that is a ``RawJson`` is decoded when it is read: so a message
-    that cannot be decoded still reaches whoever waits for it. Both are called once a message, on the socket's event loop.
+    that cannot be decoded still reaches whoever waits for it. Both are called once a message, on the
+    socket's event loop.
     """
 
     vsn: str

@@ -1,5 +1,6 @@
 """`fastphx push`, as a process."""
 
+import io
 import json
 import subprocess
 from pathlib import Path
@@ -90,6 +91,8 @@ def test_nobody_listens() -> None:
         (("ws://h/socket", "room:a", "echo", "--auth-token", "s3cret"), "shows in ps"),
         (("ws://h/socket", "room:a", "echo", "--timeout", "0"), "--timeout is 0"),
         (("ws://h/socket", "room:a", "echo", "--timeout", "soon"), "--timeout is 'soon': give a time like"),
+        (("ws://h/socket", "room:a", "echo", "--param", "t=@/dev/zero"), "it has more than"),
+        (("ws://h/socket", "room:a", "echo", "@/dev/zero"), "it has more than"),
         (("ws://h/socket", "room:a"), "EVENT"),
     ],
 )
@@ -98,6 +101,17 @@ def test_bad_usage_ends_in_a_sentence(arguments: tuple[str, ...], said: str) -> 
     assert (code, out) == (2, "")
     assert said in err
     assert "s3cret" not in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("stdin", [None, b"\xff"])
+def test_a_standard_input_that_cannot_be_read_ends_in_a_sentence(
+    stdin: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", None if stdin is None else io.TextIOWrapper(io.BytesIO(stdin)))
+    code, _, err = sentence("push", "ws://h/socket", "room:a", "echo", "-")
+    assert code == 2
+    assert err.startswith("fastphx: JSON: standard input is ")
     assert err.count("\n") == 1
 
 

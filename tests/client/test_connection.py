@@ -77,6 +77,13 @@ def test_a_url_that_cannot_be_meant(url: str) -> None:
         ({"heartbeat_interval": -1}, "heartbeat_interval"),
         ({"buffer": 1.5}, "buffer"),
         ({"max_in_flight": 0}, "max_in_flight"),
+        ({"max_in_flight": 1 << 70}, "max_in_flight"),
+        ({"max_shards": 1 << 70}, "max_shards"),
+        ({"headers": 5}, "headers is a int"),
+        ({"headers": "token: secret"}, "headers is a str"),
+        ({"auth_token": b"secret"}, "auth_token"),
+        ({"reconnect": "no"}, "reconnect"),
+        ({"serializer": 5}, "serializer"),
     ],
 )
 def test_an_option_that_cannot_be_meant(options: dict[str, Any], word: str) -> None:
@@ -286,6 +293,22 @@ async def test_opening_that_takes_too_long_says_with_which_status(server: Server
     with pytest.raises(ConnectError, match="not connected within") as caught:
         await connect(server.url, open_timeout=0.5, backoff=lambda attempt: 0.01)
     assert caught.value.status == 503
+
+
+@pytest.mark.parametrize("option", ["headers", "extra_headers"])
+async def test_pairs_that_can_be_read_once_are_sent_with_each_attempt(server: Server, option: str) -> None:
+    requests: list[bytes] = []
+
+    async def serve(peer: Peer) -> None:
+        requests.append(await peer.accept())
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await peer.close_frame()
+
+    async with RawServer(serve) as raw:
+        given: dict[str, Any] = {option: iter([("X-Token", "1")])}
+        async with connect(raw.url.removesuffix("/websocket"), **given) as client:
+            await within(client.reconnect())
+    assert ["X-Token: 1" in request.decode() for request in requests] == [True, True]
 
 
 async def test_headers_are_added_to_a_mapping_of_extra_headers(server: Server) -> None:

@@ -542,7 +542,10 @@ async def test_the_policy_holds_for_async_handlers_too(server: Server, client: C
     "arguments",
     [
         {"max_queue": 0},
+        {"max_queue": 1 << 70},
+        {"max_queue": 1.5},
         {"max_queue_bytes": 0},
+        {"max_queue_bytes": 1 << 70},
         {"policy": "forget"},
         {"policy": "latest"},
         {"key": len},

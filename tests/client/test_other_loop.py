@@ -22,6 +22,22 @@ USES: list[Callable[[Client, Any], Awaitable[object]]] = [
     lambda client, _: client.wait_closed(),
     lambda _, room: _cast(room),
     lambda _, room: _iterate(room),
+    lambda client, _: client.wait_state("closed"),
+    lambda client, _: anext(client.states()),
+    lambda client, _: client.reconnect(timeout=1.0),
+    lambda client, _: client.close(),
+]
+NAMES = [
+    "push",
+    "join",
+    "leave",
+    "wait_closed",
+    "cast",
+    "iterate",
+    "wait_state",
+    "states",
+    "reconnect",
+    "close",
 ]
 
 
@@ -34,7 +50,7 @@ async def _iterate(room: Any) -> None:
         pass
 
 
-@pytest.mark.parametrize("use", USES, ids=["push", "join", "leave", "wait_closed", "cast", "iterate"])
+@pytest.mark.parametrize("use", USES, ids=NAMES)
 def test_a_client_says_that_it_belongs_to_another_loop(
     use: Callable[[Client, Any], Awaitable[object]],
 ) -> None:

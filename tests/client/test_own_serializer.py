@@ -1,4 +1,4 @@
-"""Messages that another serializer than JsonV2 decodes: their bytes count too, and reading one may fail late."""
+"""Messages that another serializer than JsonV2 decodes: their bytes count, and one may be read later."""
 
 from __future__ import annotations
 

@@ -39,6 +39,12 @@ async def test_a_changed_token_is_asked_for_and_channels_are_kept() -> None:
         await within(asyncio.gather(client.reconnect(), client.reconnect()))
 
 
+async def test_it_may_be_the_first_thing_that_is_asked_for(server: Server) -> None:
+    async with connect(server.url) as client:
+        await within(client.reconnect())
+        assert client.stats.reconnects == 1
+
+
 async def test_it_does_not_wait_for_the_backoff(server: Server) -> None:
     async with connect(server.url, backoff=lambda attempt: 1000.0) as client:
         room = await client.join("room:lobby")

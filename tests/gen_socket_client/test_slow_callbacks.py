@@ -359,5 +359,8 @@ async def test_the_mailbox_counts_bytes_too(server: Server, start: Starter, seri
 
 
 async def test_a_bound_of_no_bytes_is_refused(server: Server, start: Starter) -> None:
-    with pytest.raises(ValueError, match="mailbox_limit_bytes is 0"):
-        await start(Gated(), server.websocket_url, mailbox_limit_bytes=0)
+    for bound in (0, 1 << 70, 1.5):
+        with pytest.raises(ValueError, match="mailbox_limit_bytes is "):
+            await start(Gated(), server.websocket_url, mailbox_limit_bytes=bound)
+    with pytest.raises(TypeError, match="serializer is 5"):
+        await start(Gated(), server.websocket_url, serializer=5)

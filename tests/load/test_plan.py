@@ -223,6 +223,7 @@ def test_a_placeholder_that_cannot_be_worked_out_is_refused(source: str, words: 
         ({"binary": True, "topic": "room:" + "x" * 255}, "255 bytes"),
         ({"max_backoff": "0s"}, "max backoff"),
         ({"max_cpu": "0%"}, "not a part like 95%"),
+        ({"workers": "9" * 5000}, "is not a whole number"),
         ({"threshold": "client.cpu<1"}, "client has workers, cpu_s"),
         ({"threshold": "throughput.replies>1"}, "throughput has duration_s"),
         ({"threshold": "rtt.p42<1s"}, "rtt has count, mean"),

@@ -131,6 +131,26 @@ def test_an_idle_timeout_that_cannot_be_one(idle_timeout_s: float) -> None:
         demo_server(idle_timeout_s=idle_timeout_s)
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"max_channels_per_transport": 1 << 70},
+        {"max_channels_per_transport": 0},
+        {"max_message_size": -5},
+        {"max_write_buffer": 0},
+        {"max_queue_bytes": 1 << 70},
+        {"max_queue_bytes": 1.5},
+        {"close_timeout_s": float("nan")},
+        {"close_timeout_s": -1.0},
+        {"longpoll_window_s": float("nan"), "longpoll": True},
+        {"port": 70000},
+    ],
+)
+def test_an_option_that_cannot_be_meant(option: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(option))} is "):
+        Server({"room:*": RoomChannel}, **option)
+
+
 @pytest.mark.parametrize("idle_timeout_s", [float("inf"), 1e15])
 async def test_a_socket_may_be_silent_for_ever(idle_timeout_s: float) -> None:
     async with (

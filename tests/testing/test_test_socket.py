@@ -21,9 +21,9 @@ from fastphx import (
     NotJoinedError,
     StoppedError,
 )
+from fastphx.protocol.payload_size import payload_bytes
 from fastphx.serializers import JsonV1
 from fastphx.testing import JoinError, Server, TestSocket, demo_server
-from fastphx.protocol.payload_size import payload_bytes
 from tests.answering_server import Pushed, answering
 
 

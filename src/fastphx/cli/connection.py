@@ -12,7 +12,7 @@ import orjson
 
 from fastphx.cli.frame_printer import printing
 from fastphx.cli.handshake_options import handshake_options
-from fastphx.cli.secrets import named_value, secret
+from fastphx.cli.secrets import named_value, read_text, secret
 from fastphx.cli.streams import LastingStream
 from fastphx.client import Client, ClientState, connect
 from fastphx.client.options import reconnects_by_default
@@ -195,10 +195,21 @@ def failure(error: BaseException, url: str) -> Failure:
 def parse_json(name: str, text: str) -> Any:
     """*text* (``@FILE`` and ``-``, standard input, too) as JSON. Raises click.UsageError."""
     if text == "-":
-        text = sys.stdin.read()
+        text = _standard_input(name)
     elif text.startswith("@"):
         text = secret(name, text)
     try:
         return json_value.loads(text.encode("utf-8", "surrogateescape"))
     except orjson.JSONDecodeError as error:
         raise click.UsageError(f"{name} is not JSON: {error}.") from error
+
+
+def _standard_input(name: str) -> str:
+    if sys.stdin is None:
+        raise click.UsageError(f"{name}: standard input is closed.")
+    try:
+        return read_text(name, sys.stdin.buffer)
+    except OSError as error:
+        raise click.UsageError(f"{name}: standard input cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{name}: standard input is not UTF-8.") from error

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import BinaryIO
 
 import click
+
+MAX_FILE_BYTES = 64 << 20
+"""Of a value that is read."""
 
 
 def secret(name: str, value: str, *, literal: bool = True) -> str:
@@ -19,13 +22,22 @@ def secret(name: str, value: str, *, literal: bool = True) -> str:
         return found
     if value.startswith("@"):
         try:
-            return Path(value[1:]).read_text(encoding="utf-8").rstrip("\r\n")
+            with open(value[1:], "rb") as file:
+                return read_text(name, file).rstrip("\r\n")
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             raise click.UsageError(f"{name}: {value[1:]} cannot be read: {reason}.") from error
     if not literal:
         raise click.UsageError(f"{name} is env:VARIABLE or @FILE: a token on the command line shows in ps.")
     return value
+
+
+def read_text(name: str, file: BinaryIO) -> str:
+    """All that *file* holds. Raises UnicodeDecodeError, and click.UsageError for more than MAX_FILE_BYTES."""
+    data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise click.UsageError(f"{name}: it has more than {MAX_FILE_BYTES} bytes.")
+    return data.decode()
 
 
 def named_value(option: str, given: str) -> tuple[str, str]:

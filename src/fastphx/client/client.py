@@ -57,7 +57,7 @@ class Client:
     def __init__(self, options: Options) -> None:
         self._context = Context(options)
         self._pool = Pool(self._context, self._socket_changed, self._socket_failed)
-        self._state = StateFeed()
+        self._state = StateFeed(self._context.own_loop)
         self._state_tasks: set[asyncio.Task[Any]] = set()
         self._opened_once = False
 
@@ -130,6 +130,7 @@ class Client:
         timeout_s = self.options.open_timeout if timeout is None else checked_timeout(timeout, 0.0)
         if self.closed_because is None and not self.sockets:
             raise ClosedError("the client was not opened yet")
+        self._context.own_loop()
         async with asyncio.timeout(timeout_s):
             reopened = [] if self.closed_because else [socket.reconnect() for socket in self.sockets]
             if reopened:
@@ -140,6 +141,8 @@ class Client:
 
     async def close(self) -> None:
         """Close every socket with code 1000. Whatever waits fails with ClosedError. Closing twice is fine."""
+        if self.closed_because is None:
+            self._context.own_loop()
         self._close_because(ClosedError("the client was closed"), None)
         await self._wait_gone()
 
@@ -262,7 +265,8 @@ class Client:
 
     async def wait_state(self, *states: ClientState | str, timeout: float | None = None) -> ClientState:
         """Return when the client is in one of *states*. Raises TimeoutError after *timeout* seconds."""
-        return await self._state.wait(frozenset(ClientState(state) for state in states), timeout)
+        timeout_s = None if timeout is None else checked_timeout(timeout, 0.0)
+        return await self._state.wait(frozenset(ClientState(state) for state in states), timeout_s)
 
     def on_state(self, callback: StateCallback) -> StateCallback:
         """Call *callback(state)*, plain or async, at each change of state."""

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, fields
 from random import Random
 from typing import Any, Literal
 
+from fastphx.client.deadline import NEVER_S
 from fastphx.client.endpoint import transport_url
 from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, clip, clip_repr
+from fastphx.serializers import Serializer
 from fastphx.timing.backoff import DEFAULT_BASE_S, DEFAULT_CAP_S, full_jitter
 from fastphx.transports.endpoint import Params
-from fastphx.transports.options import ConnectOptions
+from fastphx.transports.options import ConnectOptions, repeatable
 from fastphx.transports.withheld import withheld
 
 Backoff = Callable[[int], float]
@@ -24,6 +26,9 @@ ReconnectRule = bool | Callable[[DisconnectReason], bool] | None
 """Whether to connect again after a given reason. None: see :func:`reconnects_by_default`."""
 
 REJOIN_CAP_S = 10.0
+
+MOST = (1 << 31) - 1
+"""A larger bound on a number of things bounds nothing."""
 
 FORBIDDEN = frozenset((401, 403))
 """The HTTP statuses that refuse a client because of its parameters: with others, it may get in."""
@@ -72,6 +77,17 @@ class Options:
         transport_url(self.url)
         if not callable(self.params):
             self.params = check_params(self.params)
+        if not callable(self.headers):
+            self.headers = _pairs("headers", self.headers)
+        self.transport_opts = repeatable(self.transport_opts)
+        if not (self.auth_token is None or isinstance(self.auth_token, str) or callable(self.auth_token)):
+            raise ValueError("auth_token is neither a str nor a callable")
+        if not (self.reconnect is None or isinstance(self.reconnect, bool) or callable(self.reconnect)):
+            raise ValueError(f"reconnect is {clip(repr(self.reconnect))}: give True, False or a callable")
+        if self.serializer is not None and not isinstance(self.serializer, Serializer):
+            raise ValueError(
+                f"serializer is {clip(repr(self.serializer))}: give an object with vsn, encode and decode"
+            )
         # Checked now, and not in the middle of an outage.
         full_jitter(1, self.random, base_s=self.backoff_base, cap_s=self.backoff_cap)
         for name in ("timeout", "open_timeout", "give_up_after", "hold", "longpoll_fallback"):
@@ -81,17 +97,19 @@ class Options:
             may_be_0 = name in ("hold", "longpoll_fallback")
             if not _is_number(value) or not (value > 0 or (may_be_0 and value == 0)):
                 bound = "0 or more" if may_be_0 else "above 0"
-                raise ValueError(f"{name} is {clip(repr(value))}: give seconds, {bound}")
+                raise ValueError(f"{name} is {clip_repr(value)}: give seconds, {bound}")
+            if value > NEVER_S:
+                setattr(self, name, math.inf)
         if not (_is_number(self.heartbeat_interval) and 0 <= self.heartbeat_interval <= 86400):
-            value = clip(repr(self.heartbeat_interval))
+            value = clip_repr(self.heartbeat_interval)
             raise ValueError(f"heartbeat_interval is {value}: give seconds, at most 86400, or 0 for none")
         if not isinstance(self.buffer, int) or self.buffer < 0:
             raise ValueError(
                 f"buffer is {clip(repr(self.buffer))}: give how many unsent pushes are kept, or 0"
             )
         for name in ("max_in_flight", "max_shards"):
-            if not isinstance(value := getattr(self, name), int) or value < 1:
-                raise ValueError(f"{name} is {clip(repr(value))}: give at least 1")
+            if not isinstance(value := getattr(self, name), int) or not 1 <= value <= MOST:
+                raise ValueError(f"{name} is {clip_repr(value)}: give 1 to {MOST}")
         if self.shards != "auto" and not (
             isinstance(self.shards, int) and 1 <= self.shards <= self.max_shards
         ):
@@ -171,13 +189,17 @@ def _delay(delay_s: float) -> float:
 
 def check_params(params: Any) -> Params:
     """*params* as a list of pairs, which can be iterated again. Raises ValueError, which shows no value."""
-    if params is None:
-        return ()
+    return _pairs("params", params)
+
+
+def _pairs(name: str, given: Any) -> list[Any]:
+    if given is None:
+        return []
     try:
-        pairs = list(params.items() if isinstance(params, Mapping) else params)
+        pairs = list(given.items() if isinstance(given, Mapping) else given)
         dict(pairs)
     except (TypeError, ValueError):
-        raise ValueError(f"params is a {type(params).__name__}: give a mapping, or pairs") from None
+        raise ValueError(f"{name} is a {type(given).__name__}: give a mapping, or pairs") from None
     return pairs
 
 

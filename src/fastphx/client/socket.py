@@ -198,7 +198,8 @@ class ClientSocket:
             self._reopened = self._loop.create_future()
         reopened = self._reopened
         self._attempt = 0
-        if self._task is not None:
+        # The task of an attempt that has succeeded may still be there.
+        if self._task is not None and not self.is_open:
             self._task.add_done_callback(lambda _: self._start_anew())
             self._task.cancel()
         else:

@@ -27,12 +27,16 @@ class ClientState(StrEnum):
 
 StateCallback = Callable[[ClientState], object]
 
+OwnLoop = Callable[[], asyncio.AbstractEventLoop]
+"""Returns the running loop. Raises RuntimeError if it is not the client's."""
+
 
 class StateChanges:
     """Iterates over state changes from now on, and ends after ``closed``. If several tasks share it, each
     change goes to one of them."""
 
-    def __init__(self, is_closed: bool) -> None:
+    def __init__(self, own_loop: OwnLoop, is_closed: bool) -> None:
+        self._own_loop = own_loop
         self._changes: deque[ClientState] = deque(maxlen=CHANGES_KEPT)
         self._ended = is_closed
         self._waiters: set[asyncio.Future[None]] = set()
@@ -44,7 +48,7 @@ class StateChanges:
         while not self._changes:
             if self._ended:
                 raise StopAsyncIteration
-            waiter = asyncio.get_running_loop().create_future()
+            waiter = self._own_loop().create_future()
             self._waiters.add(waiter)
             try:
                 await waiter
@@ -62,7 +66,8 @@ class StateChanges:
 class StateFeed:
     """Holds the state and tells of its changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, own_loop: OwnLoop) -> None:
+        self._own_loop = own_loop
         self.value = ClientState.CLOSED
         self._callbacks: list[StateCallback] = []
         self._waiters: list[tuple[frozenset[ClientState], asyncio.Future[ClientState]]] = []
@@ -73,7 +78,7 @@ class StateFeed:
         self._callbacks.append(callback)
 
     def changes(self, *, is_closed: bool) -> StateChanges:
-        changes = StateChanges(is_closed)
+        changes = StateChanges(self._own_loop, is_closed)
         if self._iterators is None:
             self._iterators = weakref.WeakSet()
         self._iterators.add(changes)
@@ -82,7 +87,7 @@ class StateFeed:
     async def wait(self, states: frozenset[ClientState], timeout_s: float | None) -> ClientState:
         if self.value in states:
             return self.value
-        waiter: asyncio.Future[ClientState] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[ClientState] = self._own_loop().create_future()
         entry = (states, waiter)
         self._waiters.append(entry)
         try:

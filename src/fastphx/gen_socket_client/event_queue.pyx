@@ -61,10 +61,6 @@ cdef object _CancelledError = asyncio.CancelledError
 cdef class EventQueue:
     def __init__(self, client, *, loop, wheel, executor, Py_ssize_t limit,
                  Py_ssize_t limit_bytes, respond, crash):
-        if limit < 1:
-            raise ValueError(f"mailbox_limit is {limit}: give at least 1")
-        if limit_bytes < 1:
-            raise ValueError(f"mailbox_limit_bytes is {limit_bytes}: give at least 1")
         self._client = client
         self._handle_message = client.handle_message
         self._loop = loop

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import math
 import random
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from fastphx.gen_socket_client.socket import Socket
 from fastphx.serializers import Serializer
 from fastphx.transports.base import Transport
 from fastphx.transports.longpoll import LongPollOptions, LongPollTransport
-from fastphx.transports.options import ConnectOptions
+from fastphx.transports.options import ConnectOptions, repeatable
 from fastphx.transports.websocket_transport import WebSocketTransport
 
 MAILBOX_LIMIT = 1000
@@ -46,11 +47,11 @@ async def start_link(
     *name* registers the socket for :func:`whereis`. With *trap_exit*, a transport that crashes is a
     disconnect. With *callback_executor*, plain callbacks run there. Then, and for ``async`` callbacks, events
     wait in order in a mailbox. Reading pauses when it holds *mailbox_limit* events, or *mailbox_limit_bytes*
-    of payloads (of whole frames, with another serializer than JsonV2).
+    of payloads (with another serializer than JsonV2: the bytes of the frames, or of what they become).
 
     Raises :class:`~fastphx.errors.StartError` if ``init`` stopped, raised or took too long, or the name is
     taken; ValueError for an invalid option, URL or parameter; and TypeError if *callback* is not a
-    GenSocketClient or *transport* is not a class of a transport.
+    GenSocketClient, *transport* is not a class of a transport, or *serializer* is no serializer.
     """
     if not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
         raise ValueError(f"timeout is {clip_repr(timeout)}: give seconds, more than 0")
@@ -58,7 +59,12 @@ async def start_link(
         raise TypeError(
             f"transport is {clip_repr(transport)}: give a class with a start, like WebSocketTransport"
         )
-    opts = dict(transport_opts or {})
+    for bound_name, bound in (("mailbox_limit", mailbox_limit), ("mailbox_limit_bytes", mailbox_limit_bytes)):
+        if not isinstance(bound, int) or not 1 <= bound <= sys.maxsize:
+            raise ValueError(f"{bound_name} is {clip_repr(bound)}: give at least 1")
+    if serializer is not None and not isinstance(serializer, Serializer):
+        raise TypeError(f"serializer is {clip_repr(serializer)}: give an object with vsn, encode and decode")
+    opts = repeatable(transport_opts or {})
     if issubclass(transport, WebSocketTransport):
         ConnectOptions.from_mapping(opts)
     elif issubclass(transport, LongPollTransport):

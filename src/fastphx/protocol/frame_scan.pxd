@@ -43,7 +43,7 @@ cdef struct Header:
     Field event
     const char* payload         # text: JSON that nobody looked at yet; binary: the data
     Py_ssize_t payload_size
-    void* payload_object        # KIND_OBJECT: a borrowed Python object, or NULL and a payload of JSON; else NULL
+    void* payload_object        # KIND_OBJECT: a borrowed object, or NULL where the payload is JSON; else NULL
     void* event_text            # the event's str, borrowed, where it is at hand; else NULL
     bint is_plain               # known to be no reply, phx_close or phx_error; false: look
     uint64_t known              # the number of the known header that it is; 0: none

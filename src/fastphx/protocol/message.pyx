@@ -10,7 +10,8 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from fastphx.protocol.call cimport call_builtin, call_one, takes_one
 from fastphx.protocol.frame_scan cimport (
-    KIND_OBJECT, KIND_REPLY, KIND_TEXT, REF_NULL, REF_NUMBER, REF_OTHER, Header, Ref, is_reply, release, scan, scan_error,
+    KIND_OBJECT, KIND_REPLY, KIND_TEXT, REF_NULL, REF_NUMBER, REF_OTHER, Header, Ref, is_reply, release,
+    scan, scan_error,
 )
 from fastphx.protocol.json_value cimport may_hold_long_integer
 from fastphx.protocol.known_frames cimport intern_event

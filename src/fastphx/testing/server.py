@@ -27,7 +27,7 @@ from fastphx.testing.origins import Origins
 from fastphx.testing.picows_logger import PICOWS_LOGGER
 from fastphx.testing.pubsub import PubSub
 from fastphx.testing.server_socket import sweep
-from fastphx.testing.socket_handler import SocketHandler
+from fastphx.testing.socket_handler import SocketHandler, check_bound
 from fastphx.transports.websocket.deflate import DeflateOptions, NegotiationError, agree_as_server
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Server:
     ``/websocket`` (extra ``longpoll``); a poll is answered after ``longpoll_window_s`` without a message.
     ``check_origin`` says whose pages may connect, by a browser's ``Origin``: hosts as in ``//example.com``,
     ``//*.example.com`` or ``https://example.com``, or True for the host that the request names. Others are
-    refused with 403. Raises OSError if it cannot listen.
+    refused with 403. Raises ValueError for an invalid option, and OSError if it cannot listen.
     """
 
     def __init__(
@@ -93,6 +93,13 @@ class Server:
     ) -> None:
         if (channels is None) == (sockets is None):
             raise ValueError("give either channels, for one socket at /socket, or sockets")
+        check_bound("max_write_buffer", max_write_buffer)
+        check_bound("max_queue_bytes", max_queue_bytes)
+        for name, seconds in (("close_timeout_s", close_timeout_s), ("longpoll_window_s", longpoll_window_s)):
+            if not 0 < seconds <= 86400:
+                raise ValueError(f"{name} is {seconds!r}: give seconds, more than 0, at most 86400")
+        if not 0 <= port <= 65535:
+            raise ValueError(f"port is {port}: give 0 to 65535")
         if longpoll and reuse_port:
             raise ValueError("longpoll does not go with reuse_port: a session lives in one process")
         if sockets is None:

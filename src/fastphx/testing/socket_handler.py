@@ -6,8 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastphx.errors import clip_repr
 from fastphx.testing.channel import ServerChannel
 from fastphx.testing.handshake import Handshake
+
+MAX_BOUND = 1 << 40
+
+
+def check_bound(name: str, value: object) -> None:
+    """Raises ValueError if the option *name* bounds nothing."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_BOUND:
+        raise ValueError(f"{name} is {clip_repr(value)}: give 1 to {MAX_BOUND}")
 
 
 @dataclass(slots=True)
@@ -32,6 +41,8 @@ class SocketHandler:
     def __post_init__(self) -> None:
         if not self.idle_timeout_s > 0:
             raise ValueError(f"idle_timeout_s is {self.idle_timeout_s!r}: give seconds, more than 0")
+        for name in ("max_channels_per_transport", "max_message_size"):
+            check_bound(name, getattr(self, name))
         self._patterns = []
         for pattern, factory in self.channels.items():
             if "*" in pattern[:-1]:

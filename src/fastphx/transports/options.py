@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl as ssl_module
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
 from typing import Any, Literal, Self
@@ -196,6 +196,13 @@ class ConnectOptions:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+
+def repeatable(transport_opts: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as they can be read at each attempt: what can be read once alone is read here."""
+    return {
+        name: tuple(value) if isinstance(value, Iterator) else value for name, value in transport_opts.items()
+    }
 
 
 def _headers(given: Any) -> tuple[Header, ...]:

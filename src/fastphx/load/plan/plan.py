@@ -78,7 +78,7 @@ def _workers(value: object) -> int:
     """0 stands for auto."""
     if value == "auto":
         return 0
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) < 20:
         return int(value)
     return _number(value)
 

@@ -207,8 +207,8 @@ cdef class Meter:
                 event = ""
             found = <EventCount>self.events.setdefault(event, EventCount.__new__(EventCount))
             if found.name is None:
-                found.name = "" if event == "" else clipped(self.owner.event_name(session, PyUnicode_DecodeUTF8(
-                    header.event.data, min(header.event.size, MAX_NAME_BYTES), "ignore")))
+                found.name = "" if event == "" else clipped(
+                    self.owner.event_name(session, beginning(header)))
         found.count += 1
         found.size_bytes += <uint64_t>counted_bytes(header)
         return 0
@@ -223,8 +223,11 @@ cdef str event_name(const Header* header):
     """The event, of which what is kept is bounded."""
     if header.event.size <= MAX_SHOWN_CHARS:
         return intern_event(header.event.data, header.event.size)
-    return clipped(PyUnicode_DecodeUTF8(
-        header.event.data, min(header.event.size, MAX_NAME_BYTES), "ignore"))
+    return clipped(beginning(header))
+
+
+cdef str beginning(const Header* header):
+    return PyUnicode_DecodeUTF8(header.event.data, min(header.event.size, MAX_NAME_BYTES), "ignore")
 
 
 cdef inline double spread(int64_t i) noexcept nogil:
