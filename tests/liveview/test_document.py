@@ -27,7 +27,7 @@ def test_svg_keeps_its_names_and_a_textarea_loses_one_line_end() -> None:
 
 def test_what_a_portal_holds_stands_where_it_leads() -> None:
     document = Document(
-        '<div id="view" data-phx-session="s"><div id="goal"></div>'
+        '<div id="goal"></div><div id="view" data-phx-session="s">'
         '<div data-phx-component="7"><template id="p" data-phx-portal="#goal"> <b id="it">x</b></template>'
         "</div></div>"
     )

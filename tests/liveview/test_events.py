@@ -36,6 +36,7 @@ def values_of(html: str) -> Any:
         ("<option id=x phx-click=e> a  b </option>", {"value": "a b"}),
         ("<input id=x phx-click=e type=checkbox value=v>", {"value": "v"}),
         ("<input id=x phx-click=e type=checkbox value=v checked>", {}),
+        ("<input id=x phx-click=e type=checkbox phx-value-value=w checked>", {}),
         ("<input id=x phx-click=e type=radio>", {"value": "on"}),
         ("<select id=x phx-click=e><option value=1><option selected value=2></select>", {"value": "2"}),
         ("<textarea id=x phx-click=e>\nt</textarea>", {"value": "t"}),
@@ -49,6 +50,11 @@ def test_a_click_goes_to_what_is_around_but_not_out_of_the_view() -> None:
     assert payloads(clicked("<div phx-click=e><p><b id=x></b></p></div>"))[0]["event"] == "e"
     with pytest.raises(ElementError, match="<b id='x'> has no phx-click, and nothing that can be clicked"):
         clicked("<div phx-click=e><div id=v data-phx-session=s><b id=x></b></div></div>")
+
+
+def test_a_disabled_binding_is_passed_by() -> None:
+    html = "<div phx-click=e><fieldset disabled phx-click=f><b id=x></b></fieldset></div>"
+    assert payloads(clicked(html))[0]["event"] == "e"
 
 
 def test_what_is_disabled_is_not_clicked() -> None:
@@ -172,6 +178,14 @@ def test_a_target_that_is_not_there_is_an_error() -> None:
         clicked("<button id=x phx-click=e phx-target='01'></button>")
 
 
+def test_a_component_of_another_view_is_none_of_the_targets() -> None:
+    html = (
+        '<div id="v" data-phx-session="s"><p data-phx-component="1"></p><div data-phx-component="2">'
+        '<div id="w" data-phx-session="s"><i></i></div></div><b id=x phx-click=e phx-target=i></b></div>'
+    )
+    assert clicked(html) == [Push("w", {"type": "click", "event": "e", "value": {}})]
+
+
 def test_what_a_portal_moved_goes_to_the_component_of_its_portal() -> None:
     html = (
         '<div id="v" data-phx-session="s"><p id="goal"></p><div data-phx-component="4">'
@@ -181,6 +195,14 @@ def test_what_a_portal_moved_goes_to_the_component_of_its_portal() -> None:
     (sent,) = clicked(html)
     assert isinstance(sent, Push)
     assert (sent.view_id, sent.payload["cid"]) == ("v", 4)
+
+
+def test_portals_that_lead_to_each_other_lead_to_no_component() -> None:
+    html = (
+        "<p id=s data-phx-teleported-src=t></p><p id=t data-phx-teleported-src=s>"
+        "<b id=x phx-click=e phx-target=b></b></p>"
+    )
+    assert payloads(clicked(html)) == [{"type": "click", "event": "e", "value": {}}]
 
 
 def test_a_change_goes_to_a_component_only_if_the_form_has_a_target() -> None:

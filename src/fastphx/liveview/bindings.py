@@ -88,11 +88,16 @@ def targets(source: Element, asked: object = None, *, form: Element | None = Non
 
 def component_around(element: Element) -> int | None:
     """The component that an element of a view stands in. What was teleported stands where its portal is."""
-    view_id = element.view_id
-    for each in element.lineage():
-        if each.has(COMPONENT):
-            return as_cid(each.get(COMPONENT)) if each.view_id == view_id else None
-        if each.has(TELEPORTED_FROM):
-            portal = each.document.by_id(each.get(TELEPORTED_FROM) or "")
-            return component_around(portal) if portal is not None and portal != each else None
+    seen: set[Element] = set()
+    at: Element | None = element
+    while at is not None and at not in seen:
+        seen.add(at)
+        around = next(
+            (each for each in at.lineage() if each.has(COMPONENT) or each.has(TELEPORTED_FROM)), None
+        )
+        if around is None:
+            return None
+        if around.has(COMPONENT):
+            return as_cid(around.get(COMPONENT)) if around.view_id == at.view_id else None
+        at = at.document.by_id(around.get(TELEPORTED_FROM) or "")
     return None

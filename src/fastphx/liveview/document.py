@@ -52,9 +52,27 @@ _CONTEXT_OF = {
 }
 _FIRST_TAG = re.compile(r"(?:[^<]|<!--.*?-->)*<(!doctype\b|[a-z][a-z0-9-]*)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
-_VOID = frozenset(
-    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
+_FLAT = frozenset(
+    (
+        *(
+            "area",
+            "base",
+            "br",
+            "col",
+            "embed",
+            "hr",
+            "img",
+            "input",
+            "link",
+            "meta",
+            "source",
+            "track",
+            "wbr",
+        ),
+        *("dd", "dt", "li", "optgroup", "option", "p", "tbody", "td", "th", "tr"),
+    )
 )
+"""Elements without an end, and those that end where the next one begins: not deep by themselves."""
 _SPACES = re.compile(r"[ \t\n\f\r]+")
 
 
@@ -342,7 +360,7 @@ def _check_bounds(html: str) -> None:
         return
     depth = deepest = 0
     for closing, name in _TAG.findall(html):
-        if name.lower() not in _VOID:
+        if name.lower() not in _FLAT:
             depth = max(depth + (-1 if closing else 1), 0)
             deepest = max(deepest, depth)
     if deepest * tags > MAX_DEPTH_TIMES_TAGS:
