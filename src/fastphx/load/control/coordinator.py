@@ -12,7 +12,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from fastphx.errors import FastphxError
 from fastphx.foreign_text import visible
@@ -93,41 +93,48 @@ class Coordinator:
 
     async def _prepare(self, plan: Plan) -> None:
         """Run a journey's ``before``. Where it fails, so does the run."""
-        if self._own.before is None:
-            self._has_prepared = True
+        if self._is_over():
             return
-        self._progress.phase("running before()")
-        preparing = asyncio.create_task(run_once(plan, "before", None, self._once_output("before")))
-        interrupted = asyncio.create_task(self._interrupted())
-        await asyncio.wait((preparing, interrupted), return_when="FIRST_COMPLETED")
-        interrupted.cancel()
-        if not preparing.done():
-            preparing.cancel()
         try:
-            self._shared = await preparing
+            if self._own.before is not None:
+                self._shared = await self._once(plan, "before")
             self._has_prepared = True
-        except asyncio.CancelledError:
-            if not self._interrupts:
-                raise
         except FastphxError as error:
-            self.result.failures.append(str(error))
+            if not self._interrupts:
+                self.result.failures.append(str(error))
 
     async def _clean_up(self, plan: Plan) -> None:
         """Run a journey's ``after``, also where the run has failed or was interrupted. What fails in it is
         told, and changes no verdict."""
         if not self._has_prepared or self._own.after is None:
             return
-        self._progress.phase("running after()")
         try:
-            await run_once(plan, "after", self._shared, self._once_output("after"))
+            await self._once(plan, "after")
         except FastphxError as error:
             self._progress.output(visible(str(error), MAX_OUTPUT_CHARS))
+
+    async def _once(self, plan: Plan, what: Literal["before", "after"]) -> Any:
+        """What that function of a journey's file returns. Raises FastphxError where it fails, or an interrupt
+        ends it."""
+        self._progress.phase(f"running {what}()")
+        running = asyncio.create_task(run_once(plan, what, self._shared, self._once_output(what)))
+        interrupted = asyncio.create_task(self._interrupted(self._interrupts))
+        try:
+            await asyncio.wait((running, interrupted), return_when="FIRST_COMPLETED")
+            if running.done():
+                return running.result()
+        finally:
+            interrupted.cancel()
+            running.cancel()
+            await asyncio.wait((running,))
+        raise FastphxError(f"the scenario's {what}() was interrupted")
 
     def _once_output(self, what: str) -> Callable[[str], object]:
         return lambda line: self._progress.output(f"{what}: {visible(line, MAX_OUTPUT_CHARS)}")
 
-    async def _interrupted(self) -> None:
-        while not self._interrupts:
+    async def _interrupted(self, before: int) -> None:
+        """Wait for an interrupt more than there were *before*."""
+        while self._interrupts == before:
             await self._changed.wait()
             self._changed.clear()
 

@@ -68,6 +68,8 @@ class Journey(Scenario):
             raise PlanError(f"the scenario {clip(plan.scenario)} has no subclass of User with a run()")
         for each in self.users:
             _check(each)
+        for name in ("before", "after"):
+            _check_coroutine(name, getattr(self, name), "run")
         self._turns = _turns([each.weight for each in self.users])
         if not self._turns:
             raise PlanError(f"all users of {clip(plan.scenario)} have the weight 0: none would visit")
@@ -108,11 +110,16 @@ def _check_plan(plan: Plan) -> None:
 
 def _check(user: type[User]) -> None:
     for name in ("run", "start", "stop"):
-        if not inspect.iscoroutinefunction(getattr(user, name)):
-            raise PlanError(f"{user.__name__}.{name} is no coroutine function: write async def {name}(self)")
+        _check_coroutine(f"{user.__name__}.{name}", getattr(user, name), "self")
     weight: object = user.weight
     if isinstance(weight, bool) or not isinstance(weight, int) or not 0 <= weight <= MAX_WEIGHT:
         raise PlanError(f"the weight of {user.__name__} is {clip(repr(weight))}: give 0 to {MAX_WEIGHT}")
+
+
+def _check_coroutine(name: str, function: Any, argument: str) -> None:
+    if function is not None and not inspect.iscoroutinefunction(function):
+        plain = name.rpartition(".")[2]
+        raise PlanError(f"{name} is no coroutine function: write async def {plain}({argument})")
 
 
 def _turns(weights: list[int]) -> list[int]:

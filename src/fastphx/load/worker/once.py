@@ -14,12 +14,13 @@ from typing import Any
 
 import orjson
 
-from fastphx.errors import clip
 from fastphx.load.journeys.failure import (
     VisitFailed,
+    first_cause,
     is_of_the_server,
     place_of,
     reason_of,
+    shown,
     step_of,
     user_traceback,
 )
@@ -32,6 +33,7 @@ from fastphx.load.result.reasons import Reasons
 from fastphx.load.scenarios.journey import Journey
 from fastphx.load.worker.event_loop import run_on_uvloop
 from fastphx.load.worker.journey_meter import JourneyMeter
+from fastphx.load.worker.left_running import end_tasks, leave_threads
 from fastphx.load.worker.output import Output, take_stdout
 
 
@@ -43,6 +45,7 @@ async def work() -> None:
     try:
         output.write(await _told(asked["what"], Plan.from_mapping(asked["plan"]), asked["shared"]))
         await output.flushed()
+        await end_tasks()
     finally:
         stdout.close()
 
@@ -55,29 +58,38 @@ async def _told(what: str, plan: Plan, shared: Any) -> dict[str, Any]:
     visit.task = asyncio.current_task()
     try:
         value = await function(user)
-        if what == "before" and len(orjson.dumps(value)) > MAX_LINE_BYTES // 2:
-            return {"type": "failed", "why": f"what it returns has more than {MAX_LINE_BYTES // 2} bytes"}
-    except (Exception, VisitFailed) as error:
-        return {"type": "failed", "why": _why(error, plan.scenario)}
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        return {"type": "failed", "why": _why(first_cause(error), plan.scenario)}
     finally:
         await visit.end_user()
-    return {"type": "returned", "value": value if what == "before" else None}
+    if what == "after":
+        return {"type": "returned", "value": None}
+    try:
+        size = len(orjson.dumps(value))
+    except TypeError as error:
+        return {"type": "failed", "why": f"what it returns is no JSON: {error}"}
+    if size > MAX_LINE_BYTES // 2:
+        return {"type": "failed", "why": f"what it returns has more than {MAX_LINE_BYTES // 2} bytes"}
+    return {"type": "returned", "value": value}
 
 
 def _why(error: BaseException, script: str) -> str:
     if isinstance(error, VisitFailed):
-        return str(error)
+        return shown(error)
     if is_of_the_server(error):
         step = step_of(error)
         return f"{step}: {reason_of(error)}" if step else reason_of(error)
     sys.stderr.write(user_traceback(error, script))
-    return f"{type(error).__name__} at {place_of(error.__traceback__, script)}: {clip(str(error))}"
+    return f"{type(error).__name__} at {place_of(error.__traceback__, script)}: {shown(error)}"
 
 
 def main() -> None:
     """The process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     run_on_uvloop(work())
+    leave_threads()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -42,14 +41,12 @@ from fastphx.load.result.line import MAX_LINE_BYTES
 from fastphx.load.result.memory import rss_bytes
 from fastphx.load.scenarios import scenario_class
 from fastphx.load.worker.event_loop import run_on_uvloop
+from fastphx.load.worker.left_running import end_tasks, leave_threads
 from fastphx.load.worker.output import Output, take_stdout
 from fastphx.load.worker.runner import Runner
 
 if TYPE_CHECKING:
     from fastphx.load.worker.journey_runner import JourneyRunner
-
-CANCEL_S = 1.0
-"""What a task of a script has to end once it was cancelled."""
 
 
 async def _next_line(stream: asyncio.StreamReader) -> dict[str, Any] | None:
@@ -128,16 +125,7 @@ async def _obey(commands: asyncio.StreamReader, output: Output) -> None:
     for line in runner.last_lines():
         output.write(line)
         await output.flushed()
-    await _end_tasks()
-
-
-async def _end_tasks() -> None:
-    """Cancel what still runs. The last line is out: where a script's task does not end, the process does."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    if others and (await asyncio.wait(others, timeout=CANCEL_S))[1]:
-        os._exit(0)
+    await end_tasks()
 
 
 def _runner(plan: Plan, share: Share, output: Output, shared: Any) -> Runner | JourneyRunner:
@@ -158,9 +146,4 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     run_on_uvloop(work())
-    left = sum(not thread.daemon for thread in threading.enumerate()) - 1
-    if left:
-        # The last line is out: what a script's threads wait for is nothing that the run waits for.
-        sys.stderr.write(f"the scenario left {left} thread{'s' if left > 1 else ''} running\n")
-        sys.stderr.flush()
-        os._exit(0)
+    leave_threads()
