@@ -342,3 +342,18 @@ class Visitor(User):
     )
     assert ran.totals["visits"] == 4
     assert ran.totals["unsent"] == 6
+
+
+async def test_visits_that_this_machine_has_not_come_to_are_unsent(run: Run) -> None:
+    ran = await run(
+        """
+import time
+class Visitor(User):
+    async def run(self):
+        time.sleep(0.002)
+""",
+        arrivals="20000/s",
+        duration="100ms",
+    )
+    assert ran.totals["arrivals"] == 2000
+    assert ran.totals["unsent"] >= 1000

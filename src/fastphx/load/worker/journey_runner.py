@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sys
 import time
@@ -55,6 +56,8 @@ MAX_BURST = 256
 """Visits that begin in one turn of the loop."""
 VISITS_APART = 10**10
 """Between the numbers of two visits of a user that was opened: no user's own number is as high."""
+MAX_LEFT = 1_000_000
+"""Visits that were not begun in time, and are counted at the end: they take half a second."""
 _PACKAGE = Path(__file__).parents[2]
 _OWN_TASKS = (f"{_PACKAGE / 'client'}{os.sep}", f"{_PACKAGE / 'transports'}{os.sep}")
 _LIBRARIES = f"{os.sep}aiohttp{os.sep}"
@@ -179,8 +182,8 @@ class JourneyRunner:
     def _end_schedule(self) -> None:
         self._timer.cancel()
         self._end_timer.cancel()
-        self._next = None
         self._schedule_ended()
+        self._next = None
         self._run.stop()
 
     async def _ended(self, timeout_s: float) -> None:
@@ -244,6 +247,17 @@ class JourneyRunner:
         user_class = self.scenario.user_class(number)
         visit = Visit(self._run, number, number, row)
         self._spawn(self._arrival(user_class, visit, due_ns), visit, user_class)
+
+    def _leave_unsent(self) -> None:
+        """The visits that were due and that this machine has not come to will not begin any more."""
+        if not self.plan.arrivals or self._next is None:
+            return
+        now_ns = monotonic_ns()
+        rest = itertools.islice(itertools.chain((self._next,), self._due), MAX_LEFT)
+        left = sum(1 for _ in itertools.takewhile(lambda each: each[1] <= now_ns, rest))
+        self._next = None
+        self.meter.counts["arrivals"] += left
+        self.meter.counts["unsent"] += left
 
     def _begin_user(self, index: int, due_ns: int | None = None) -> asyncio.Task[None]:
         user_class = self.scenario.user_class(index)
@@ -500,6 +514,7 @@ class JourneyRunner:
         if not self._started_ns:
             return
         self._timer.cancel()
+        self._leave_unsent()
         run_s = min(self.plan.duration_s, max(0, monotonic_ns() - self._started_ns) / 1e9)
         self._write({**self.stats.scheduled(run_s, self.meter.connected), "closed_by_script": 0})
         self._started_ns = 0
