@@ -69,6 +69,7 @@ class Membership:
         "join_payload",
         "leaving",
         "response",
+        "response_bytes",
         "socket",
         "topic",
     )
@@ -87,6 +88,8 @@ class Membership:
         self.topic = topic
         self.response: Any = None
         """The server's response to the last join."""
+        self.response_bytes = 0
+        """The size of the answer with it."""
         self.join_payload: Any = None
         """What the last join was sent with."""
         self.gaps = 0
@@ -238,6 +241,7 @@ class Membership:
         assert socket is not None
         try:
             self.response = message.response
+            self.response_bytes = len(message.raw)
         except DecodeError as error:
             self.response = None
             self._context.handler_failed(error, "phx_reply", self.topic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from time import monotonic_ns
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from fastphx.client.context import Context
 from fastphx.client.deadline import checked_timeout, deadline_after
 from fastphx.client.membership import Membership
 from fastphx.client.push_buffer import PushBuffer, UnsentPush
+from fastphx.client.waiter import ReplyWaiter
 from fastphx.errors import (
     ChannelCrashedError,
     ClosedError,
@@ -57,7 +59,13 @@ class Pusher:
         self._topic = membership.topic
         self._unsent = unsent
 
-    async def answer(self, event: str, payload: Any, timeout: float | None) -> tuple[Message, int]:
+    async def answer(
+        self,
+        event: str,
+        payload: Any,
+        timeout: float | None,
+        on_reply: Callable[[Message], object] | None = None,
+    ) -> tuple[Message, int]:
         """Push, and return the reply and its round trip in nanoseconds. See
         :meth:`fastphx.client.channel.Channel.push`."""
         if timeout is None:
@@ -70,7 +78,9 @@ class Pusher:
         if socket is None:
             raise self._membership.not_joined()
         loop = self._context.own_loop()
-        waiter: asyncio.Future[Any] = loop.create_future()
+        waiter: asyncio.Future[Any] = (
+            loop.create_future() if on_reply is None else ReplyWaiter(on_reply, loop)
+        )
         session: CallbackSession | None = socket.session
         unsent = timer = None
         ref = 0
