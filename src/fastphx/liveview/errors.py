@@ -23,3 +23,19 @@ class ViewCrashedError(ViewError):
 
 class ElementError(ViewError):
     """An element is not on the page, is disabled, or has no binding for what was asked."""
+
+
+class PageError(ViewError):
+    """A document could not be had over HTTP."""
+
+
+class ViewTimeoutError(ViewError, TimeoutError):
+    """The server has not answered, or what an action has started was not over, in time."""
+
+
+class ViewDisconnectedError(ViewError, ConnectionError):
+    """The connection was lost while an answer was waited for. Nobody knows whether the server has done it."""
+
+
+class UploadError(ViewError):
+    """A file was refused, or cannot be sent."""
