@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastphx.testing.server import Server
     from fastphx.testing.server_process import ServerProcess
     from fastphx.testing.socket_handler import SocketHandler
+    from fastphx.testing.test_live import TestLive, TestView
     from fastphx.testing.test_socket import Received, TestSocket
 
     Channel = ServerChannel
@@ -45,7 +46,9 @@ __all__ = [
     "ServerStop",
     "SocketHandler",
     "Stop",
+    "TestLive",
     "TestSocket",
+    "TestView",
     "demo_server",
 ]
 
@@ -62,7 +65,9 @@ _MODULES = {
     "ServerReply": "fastphx.testing.responses",
     "ServerStop": "fastphx.testing.responses",
     "SocketHandler": "fastphx.testing.socket_handler",
+    "TestLive": "fastphx.testing.test_live",
     "TestSocket": "fastphx.testing.test_socket",
+    "TestView": "fastphx.testing.test_live",
     "demo_server": "fastphx.testing.demo",
 }
 
