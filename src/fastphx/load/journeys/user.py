@@ -16,6 +16,7 @@ from fastphx.load.journeys.visit import Visit
 from fastphx.transports.endpoint import Params
 
 if TYPE_CHECKING:
+    from fastphx.liveview.view import View
     from fastphx.load.journeys.http import Http
     from fastphx.load.journeys.http_response import Response
 
@@ -126,6 +127,47 @@ class User:
         from fastphx.load.journeys.http import http_of
 
         return http_of(self._visit)
+
+    async def live(
+        self,
+        path: str,
+        *,
+        params: Params = (),
+        live_path: str = "/live",
+        transport: str = "websocket",
+        render: bool = True,
+        children: bool | None = None,
+        keep_up: bool = False,
+        name: str | None = None,
+    ) -> View:
+        """Open a LiveView page, and return its :class:`~fastphx.liveview.view.View` when it is joined. The
+        user has one browser: a second page takes the place of the first. Needs selectolax (extra ``load``).
+
+        The steps are ``GET /counter`` and ``mount /counter``, or *name* in place of the path; then ``click
+        #inc`` and the like for what is done on the view (each takes a ``name=``), and ``diff`` for each diff
+        that the server sends by itself.
+
+        *params*: what the application's page gives its ``LiveSocket``. With *keep_up* a crashed view is
+        joined again, and a lost connection opened again, as in a browser; without, either fails the visit.
+
+        ``render=False`` is for the greatest load: nothing is merged, so there is nothing to read or to click,
+        and events are sent by ``view.event(name, value)``. The server is not told of components that vanish,
+        and keeps them; nested views are not joined, unless *children* is true: then those of the first answer
+        are.
+        """
+        from fastphx.load.journeys.live import live
+
+        return await live(
+            self._visit,
+            path,
+            params=params,
+            live_path=live_path,
+            transport=transport,
+            render=render,
+            children=children,
+            keep_up=keep_up,
+            name=name,
+        )
 
     def csrf(self, response: Response) -> str:
         """The CSRF token of the page that *response* is: for ``_csrf_token`` of a form or of a socket's

@@ -30,6 +30,7 @@ class Visit:
     __slots__ = (
         "_random",
         "_shortened",
+        "browser",
         "deaf",
         "http",
         "index",
@@ -62,6 +63,8 @@ class Visit:
         """What the user has opened before its first visit."""
         self.http: Closes | None = None
         """The HTTP session, where it has made a request."""
+        self.browser: Closes | None = None
+        """What shows LiveView pages, where one was opened."""
         self.tick: tuple[int, int] | None = None
         self.is_cut = False
         """Whether the run's end has cancelled it, or cut one of its waits."""
@@ -143,8 +146,8 @@ class Visit:
         opened, self.opened = self.opened, []
         for each in opened:
             await each.close()
-        # No script closes its session.
-        return len(opened) - self._forget_session(opened)
+        # No script closes its session, nor its browser.
+        return len(opened) - self._forget_own(opened)
 
     async def _end_tasks(self) -> None:
         tasks = [task for task in self.tasks if not task.done()]
@@ -161,14 +164,18 @@ class Visit:
         kept, self.kept = self.kept, []
         for each in kept:
             await each.close()
-        self._forget_session(kept)
+        self._forget_own(kept)
 
-    def _forget_session(self, closed: list[Closes]) -> bool:
-        """Whether the session is one of those that were *closed*."""
-        if self.http is None or self.http not in closed:
-            return False
-        self.http = None
-        return True
+    def _forget_own(self, closed: list[Closes]) -> int:
+        """How many of those that were *closed* are the session and the browser."""
+        forgotten = 0
+        if self.http is not None and self.http in closed:
+            self.http = None
+            forgotten += 1
+        if self.browser is not None and self.browser in closed:
+            self.browser = None
+            forgotten += 1
+        return forgotten
 
     def abort(self) -> None:
         """Cut everything."""
