@@ -12,6 +12,7 @@ COMMANDS = {
     "serve": "Run the embedded Phoenix-compatible server with its demo channels.",
     "listen": "Join a topic and print what arrives.",
     "push": "Push one message and print its reply.",
+    "live": "Open a LiveView page, click, fill in forms, and print it.",
     "compare": "Compare two results of `fastphx load`.",
     "bench": "Compare two servers under one plan.",
 }
