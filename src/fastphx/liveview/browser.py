@@ -14,6 +14,7 @@ from fastphx.client.deadline import checked_timeout
 from fastphx.client.options import Options
 from fastphx.errors import FastphxError, clip
 from fastphx.foreign_text import visible
+from fastphx.liveview.diff import Changed
 from fastphx.liveview.errors import PageError, ViewClosedError, ViewError, ViewTimeoutError
 from fastphx.liveview.forms import Forms
 from fastphx.liveview.history import History
@@ -22,7 +23,6 @@ from fastphx.liveview.live_page import LivePage
 from fastphx.liveview.live_socket import LiveClient, SocketOptions, live_options
 from fastphx.liveview.living import Living
 from fastphx.liveview.page import Page
-from fastphx.liveview.rendered import Changed
 from fastphx.liveview.view import View
 from fastphx.transports.endpoint import Params, param_pairs, shown_url
 

@@ -10,12 +10,12 @@ from urllib.parse import urljoin
 from fastphx.client.options import Options
 from fastphx.client.state import ClientState
 from fastphx.errors import clip_repr
+from fastphx.liveview.diff import Changed
 from fastphx.liveview.errors import ViewCrashedError
 from fastphx.liveview.forms import Forms
 from fastphx.liveview.live_socket import LiveClient, rejoin_s
 from fastphx.liveview.living import MAX_CHILD_JOIN_ATTEMPTS, Living
 from fastphx.liveview.page import Page
-from fastphx.liveview.rendered import Changed
 from fastphx.liveview.version import Version
 
 PushEventHandler = Callable[[Any], object]

@@ -23,6 +23,7 @@ from fastphx.errors import (
     clip,
     clip_repr,
 )
+from fastphx.liveview.diff import Changed
 from fastphx.liveview.errors import (
     TreeError,
     ViewClosedError,
@@ -34,7 +35,7 @@ from fastphx.liveview.errors import (
 from fastphx.liveview.forms import Forms
 from fastphx.liveview.live_socket import EVENT_TIMEOUT_S, JOIN_TIMEOUT_S, LiveChannel, LiveClient
 from fastphx.liveview.page import SESSION, Container, Page, container_of
-from fastphx.liveview.rendered import Changed, Rendered
+from fastphx.liveview.rendered import Rendered
 from fastphx.liveview.version import Version
 from fastphx.protocol.message import Message
 

@@ -13,6 +13,7 @@ from fastphx.errors import clip
 from fastphx.foreign_text import clipped
 from fastphx.liveview.bindings import component_around, targets
 from fastphx.liveview.controls import controls_of, owner
+from fastphx.liveview.diff import Changed
 from fastphx.liveview.document import Document, Element
 from fastphx.liveview.errors import ElementError, ViewClosedError, ViewError, ViewTimeoutError
 from fastphx.liveview.events import Events, FieldValue
@@ -23,7 +24,6 @@ from fastphx.liveview.live_page import LivePage
 from fastphx.liveview.living import Answer, Living
 from fastphx.liveview.outgoing import Follow, Lasting, Outgoing, Push, Request
 from fastphx.liveview.page_text import page_text
-from fastphx.liveview.rendered import Changed
 from fastphx.liveview.uploads import File, FileLike, UploadInput, Uploads
 
 logger = logging.getLogger("fastphx.liveview")

@@ -8,10 +8,10 @@ from typing import Any, Self, cast
 
 from fastphx.client.options import Options
 from fastphx.liveview.browser import Browser
+from fastphx.liveview.diff import Changed
 from fastphx.liveview.http import Fields, Response
 from fastphx.liveview.live_socket import LiveChannel, LiveClient, SocketOptions
 from fastphx.liveview.living import Living
-from fastphx.liveview.rendered import Changed
 from fastphx.liveview.view import View
 from fastphx.load.journeys.http import Http, http_of
 from fastphx.load.journeys.http_cookies import UserCookies
