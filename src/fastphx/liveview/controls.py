@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fastphx.liveview.document import Document, Element
 
 CONTROLS = ("button", "input", "select", "textarea")
+_ANY_CONTROL = ",".join(CONTROLS)
 
 CHECKABLE = ("checkbox", "radio")
 """They have ``checked``, and one without it has no value."""
@@ -164,13 +165,16 @@ def owner(control: Element) -> Element | None:
 def controls_of(form: Element) -> Iterator[Element]:
     """The controls of a form in the order of the document, those with a ``form`` attribute too."""
     document: Document = form.document
-    named = form.id is not None and any(
-        each.tag in CONTROLS for each in document.with_attribute("form", form.id)
-    )
-    within = document.select(",".join(CONTROLS)) if named else form.select(",".join(CONTROLS))
+    named = form.id is not None and bool(document.with_attribute("form", form.id))
+    within = document.select(_ANY_CONTROL) if named else form.select(_ANY_CONTROL)
     for control in within:
         if owner(control) == form:
             yield control
+
+
+def is_suggestion(control: Element) -> bool:
+    """Whether it stands in a ``datalist``, and is no part of a form's data."""
+    return control.document.has_datalists and any(each.tag == "datalist" for each in control.lineage())
 
 
 def labelled(label: Element) -> Element | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
@@ -106,8 +107,7 @@ class Element:
 
     def get(self, name: str) -> str | None:
         """An attribute's value; None if the element has no such attribute."""
-        attributes = self._node.attrs
-        return (attributes[name] or "") if name in attributes else None
+        return self._node.attrs.sget(name, None)
 
     def has(self, name: str) -> bool:
         """Whether the element has the attribute."""
@@ -203,6 +203,8 @@ class Element:
             return False
         if self.has("disabled"):
             return True
+        if not self.document.has_disabled_fieldsets:
+            return False
         inner = self
         for element in self.lineage():
             if element.tag == "fieldset" and element.has("disabled") and element != self:
@@ -242,11 +244,12 @@ class Document:
             self._parser = LexborHTMLParser(
                 html, is_fragment=True, fragment_tag=_CONTEXT_OF.get(first, "div")
             )
-        self._ids: dict[str, Element] | None = None
-        self._teleport()
+        self._teleport(html)
 
-    def _teleport(self) -> None:
+    def _teleport(self, html: str) -> None:
         """Put what portals hold where their targets are, as the browser does after each patch."""
+        if PORTAL not in html:
+            return
         portals = self.with_attribute(PORTAL)
         if len(portals) > MAX_PORTALS:
             raise ViewError(f"the HTML of a view has {len(portals)} portals, and may have {MAX_PORTALS}")
@@ -297,6 +300,16 @@ class Document:
             raise ElementError(f"nothing on the page matches {quoted(selector)}{self.candidates(selector)}")
         return element
 
+    @cached_property
+    def has_disabled_fieldsets(self) -> bool:
+        """Whether a control may be disabled by what is around it."""
+        return self.first("fieldset[disabled]") is not None
+
+    @cached_property
+    def has_datalists(self) -> bool:
+        """Whether a control may be a suggestion only."""
+        return self.first("datalist") is not None
+
     def with_attribute(self, name: str, value: str | None = None) -> list[Element]:
         """The elements that have an attribute, or have it with *value*, whatever characters that has."""
         having = self.select(f"[{name}]")
@@ -304,11 +317,15 @@ class Document:
 
     def by_id(self, value: str) -> Element | None:
         """The first element with the id, whatever characters that has."""
-        if self._ids is None:
-            self._ids = {}
-            for element in self.with_attribute("id"):
-                self._ids.setdefault(element.get("id") or "", element)
-        return self._ids.get(value)
+        node = self._ids.get(value)
+        return None if node is None else Element(self, node)
+
+    @cached_property
+    def _ids(self) -> dict[str, LexborNode]:
+        ids: dict[str, LexborNode] = {}
+        for node in _matches(self._parser, "[id]"):
+            ids.setdefault(node.attrs.sget("id", ""), node)
+        return ids
 
     def candidates(self, wanted: str, having: str = "*") -> str:
         """``; near it: …`` for an error: the elements that match *having* and are most alike *wanted*, which

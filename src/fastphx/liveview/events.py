@@ -14,7 +14,6 @@ from fastphx.liveview.bindings import PREFIX, closest, component_around, targets
 from fastphx.liveview.controls import (
     CHECKABLE,
     TEXTUAL,
-    controls_of,
     is_control,
     is_submitter,
     kind,
@@ -267,7 +266,7 @@ class Events:
         form = element if element.tag == "form" else owner(element)
         if form is None:
             raise ElementError(f"{element.described()} is no form, and in none")
-        controls = list(controls_of(form))
+        controls = self.forms.controls(form)
         for name, given in value.items():
             named = [each for each in controls if each.get("name") == name and kind(each) != "image"]
             named = [each for each in named if not is_submitter(each)] or named
@@ -342,7 +341,7 @@ class Events:
         form = owner(box)
         return {
             self.forms.value(each)
-            for each in (controls_of(form) if form is not None else ())
+            for each in (self.forms.controls(form) if form is not None else ())
             if kind(each) == "hidden" and each.get("name") == box.get("name")
         }
 
@@ -366,7 +365,7 @@ class Events:
             if owner(submitter) != form or not is_submitter(submitter):
                 raise ElementError(f"{submitter.described()} does not submit {form.described()}")
             return self.click(submitter)
-        buttons = [each for each in controls_of(form) if is_submitter(each)]
+        buttons = [each for each in self.forms.controls(form) if is_submitter(each)]
         if not buttons:
             return _bounded(self._form_events.submitted(form, None))
         return self.click(buttons[0])
@@ -375,10 +374,10 @@ class Events:
         form = owner(control)
         if form is None:
             return []
-        buttons = [each for each in controls_of(form) if is_submitter(each)]
+        buttons = [each for each in self.forms.controls(form) if is_submitter(each)]
         if buttons:
             return [] if buttons[0].is_disabled else self._clicked(buttons[0]) or []
-        texts = [each for each in controls_of(form) if each.tag == "input" and kind(each) in TEXTUAL]
+        texts = [each for each in self.forms.controls(form) if each.tag == "input" and kind(each) in TEXTUAL]
         return self._form_events.submitted(form, None) if len(texts) <= 1 else []
 
     def triggered(self) -> list[Outgoing]:

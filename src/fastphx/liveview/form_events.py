@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fastphx.liveview.bindings import Target, as_cid, targets, values
-from fastphx.liveview.controls import controls_of, kind, owner
+from fastphx.liveview.controls import kind, owner
 from fastphx.liveview.document import Element
 from fastphx.liveview.errors import ElementError
 from fastphx.liveview.forms import META_TARGET, Forms, Version, posted, url_encoded
@@ -106,7 +106,7 @@ class FormEvents:
                 yield self._push(target, source, text, arguments, encoded, {})
 
         sent = run_binding(form, text, push)
-        for each in controls_of(form):
+        for each in self.forms.controls(form):
             if label := each.get("phx-disable-with"):
                 sent.append(Noted(each, "disable-with", {"text": label}))
         return sent
@@ -162,7 +162,7 @@ class FormEvents:
     def _recovered(self, before: FormEvents, old: Element, form: Element, text: str) -> list[Outgoing]:
         inputs = [
             each
-            for each in controls_of(old)
+            for each in before.forms.controls(old)
             if each.tag != "button"
             and kind(each) != "button"
             and each.get("name")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from urllib.parse import quote
 
 from fastphx.foreign_text import quoted
@@ -20,6 +21,7 @@ from fastphx.liveview.controls import (
     default_selected,
     default_value,
     is_disabled_option,
+    is_suggestion,
     kind,
     option_value,
     options,
@@ -87,6 +89,16 @@ class Forms:
         self._keys: dict[Element, str] = {}
         self._elements: dict[str, Element] | None = None
         self._radios: dict[Hashable, Element] | None = None
+        self._controls: dict[Element, list[Element]] = {}
+
+    def controls(self, form: Element) -> list[Element]:
+        """The controls of a form, in order. Raises ElementError for a form of too many."""
+        controls = self._controls.get(form)
+        if controls is None:
+            controls = self._controls[form] = list(islice(controls_of(form), MAX_FORM_CONTROLS + 1))
+        if len(controls) > MAX_FORM_CONTROLS:
+            raise ElementError(f"{form.described()} has more than {MAX_FORM_CONTROLS} controls")
+        return controls
 
     # -- which control is which
 
@@ -182,7 +194,7 @@ class Forms:
 
     def use_all(self, form: Element) -> None:
         """The form was submitted: none of its controls is sent as unused any more."""
-        self.live.used.update(self.key(control) for control in controls_of(form))
+        self.live.used.update(self.key(control) for control in self.controls(form))
 
     def _typed(self, control: Element) -> _Live:
         return self.live.typed.setdefault(self.key(control), _Live())
@@ -230,19 +242,17 @@ class Forms:
 
     def reset(self, form: Element) -> None:
         """Set all its controls back, and those to unused."""
-        for control in controls_of(form):
+        for control in self.controls(form):
             self.live.typed.pop(self.key(control), None)
             self.live.used.discard(self.key(control))
 
     # -- what a form sends
 
     def entries(self, form: Element, submitter: Element | None = None) -> Entries:
-        """The form's data, as ``FormData`` has it. Raises ElementError for a form of too many controls."""
+        """The form's data, as ``FormData`` has it."""
         entries: Entries = []
-        for count, control in enumerate(controls_of(form)):
-            if count >= MAX_FORM_CONTROLS:
-                raise ElementError(f"{form.described()} has more than {MAX_FORM_CONTROLS} controls")
-            if not control.is_disabled and not any(each.tag == "datalist" for each in control.lineage()):
+        for control in self.controls(form):
+            if not control.is_disabled and not is_suggestion(control):
                 entries.extend(self._entries_of(control, submitter))
         return entries
 
@@ -295,7 +305,7 @@ class Forms:
         if form.has("phx-no-unused-field"):
             return set()
         used, shown = set(), set()
-        for control in controls_of(form):
+        for control in self.controls(form):
             name = control.get("name") or ""
             if self.key(control) in self.live.used or control.has("phx-no-unused-field"):
                 used.add(name)
