@@ -21,7 +21,7 @@ cdef inline int64_t deadline_or_never(object deadline_ns) except? -1:
 
 
 cdef inline str exact(object text, str what):
-    """A str of no subclass: an enumeration's member serves as a topic or an event, too."""
+    """An exact str, made from a subclass too: a topic or an event may be a member of an enumeration."""
     if type(text) is str:
         return <str>text
     if isinstance(text, str):
@@ -141,16 +141,16 @@ cdef class CallbackSession(Session):
         cdef PyObject* handler = <PyObject*>join.on_message
         cdef PyObject* result
         if join.handlers_of is not None:
-            # Events are the same object each time, and mostly the same one over and over.
+            # The str of an event is the same object each time, and mostly the same event comes again.
             if join.last_event is not message.event:
                 join.look_up(message.event)
             if join.last_handler is not None:
                 handler = <PyObject*>join.last_handler
         if handler == <PyObject*>None:
             handler = <PyObject*>self._on_message
-        # It may take itself away.
+        # The handler may remove itself.
         Py_INCREF(<object>handler)
-        # Called so, a handler that does not raise costs no set-up of a try.
+        # Called this way, a handler that does not raise costs no set-up of a try.
         result = call_one(handler, <PyObject*>message)
         Py_DECREF(<object>handler)
         if result == NULL:

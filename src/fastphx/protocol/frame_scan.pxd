@@ -41,20 +41,20 @@ cdef struct Header:
     Ref ref
     Field topic
     Field event
-    const char* payload         # text: JSON that nobody looked at yet; binary: the data
+    const char* payload         # text: JSON that nobody has looked at; binary: the data
     Py_ssize_t payload_size
-    void* payload_object        # KIND_OBJECT: a borrowed object, or NULL where the payload is JSON; else NULL
-    void* event_text            # the event's str, borrowed, where it is at hand; else NULL
+    void* payload_object        # KIND_OBJECT: a borrowed object, or NULL if the payload is JSON; else NULL
+    void* event_text            # the event's str, borrowed, if it is at hand; else NULL
     bint is_plain               # known to be no reply, phx_close or phx_error; false: look
     uint64_t known              # the number of the known header that it is; 0: none
     Py_ssize_t frame_size
     int64_t now_ns              # when the frame was read
-    char* heap                  # unescaped topic and event where `scratch` is too small, else NULL
+    char* heap                  # unescaped topic and event if `scratch` is too small, else NULL
     Py_ssize_t scratch_used
     char[SCRATCH_BYTES] scratch
 
-# Read a frame's header. NULL, or what is wrong with it, and where. The payload is a byte range, unread.
-# The header points into *data*; call `release` when done with it.
+# Read a frame's header. Returns NULL, or what is wrong with it, and where. The payload is a range of bytes,
+# unread. The header points into *data*; call `release` when done with it.
 cdef const char* scan(const char* data, Py_ssize_t size, int opcode, bint from_client, Header* header,
                       Py_ssize_t* position) noexcept nogil
 
@@ -74,7 +74,7 @@ cdef const char* scan_names(const char** position, const char* end, Header* head
 
 
 cdef inline bint is_space(char byte) noexcept nogil:
-    # One comparison tells nearly every byte.
+    # One comparison is enough for nearly every byte.
     return <uint8_t>byte <= 0x20 and (byte == c" " or byte == c"\n" or byte == c"\r" or byte == c"\t")
 
 
@@ -85,7 +85,7 @@ cdef inline const char* skip_space(const char* at, const char* end) noexcept nog
 
 
 cdef inline const char* trim_space(const char* start, const char* end) noexcept nogil:
-    """The end of what stands between *start* and *end* without the white space behind it."""
+    """The end of the text between *start* and *end*, without trailing white space."""
     while end > start and is_space((end - 1)[0]):
         end -= 1
     return end
@@ -129,7 +129,7 @@ cdef inline const char* scan_refs(const char** position, const char* end, Header
 
 
 cdef inline const char* scan_payload(const char** position, const char* end, Header* header) noexcept nogil:
-    """What stands between the event's comma and the frame's end."""
+    """The text between the event's comma and the frame's end."""
     cdef const char* at = position[0]
     if end - at > 1 and (end - 1)[0] == c"]" and not is_space((end - 2)[0]):
         end -= 1

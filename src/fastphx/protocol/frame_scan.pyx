@@ -11,7 +11,7 @@ from fastphx.errors import DecodeError, clip, clip_repr
 
 
 cdef char* scratch(Header* header, Py_ssize_t size, Py_ssize_t frame_size) noexcept nogil:
-    """Memory for *size* unescaped bytes, which lives as long as the header."""
+    """Memory for *size* unescaped bytes. It lives as long as the header."""
     cdef char* out
     if header.heap == NULL:
         if header.scratch_used + size <= SCRATCH_BYTES:
@@ -175,7 +175,7 @@ cdef const char* scan_names(const char** position, const char* end, Header* head
 
 cdef const char* take_characters(const char** position, Py_ssize_t size, const char** data,
                                  Py_ssize_t* data_size) noexcept nogil:
-    """A binary frame's field, of which the caller has checked that it is all there."""
+    """A field of a binary frame. The caller has checked that it is complete."""
     data[0] = position[0]
     data_size[0] = size
     if not valid_utf8(position[0], size):

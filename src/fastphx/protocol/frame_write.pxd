@@ -3,7 +3,7 @@
 from libc.stdint cimport uint64_t
 
 cdef enum:
-    FRAME_OVERHEAD_BYTES = 64   # what a text or binary push takes beside its topic, event and payload
+    FRAME_OVERHEAD_BYTES = 64   # what a text or binary push takes in addition to its topic, event and payload
 
 cdef class RawJson:
     cdef readonly bytes data
@@ -11,7 +11,7 @@ cdef class RawJson:
 # *text* as UTF-8, owned by *text*. Raises EncodingError for a lone surrogate.
 cdef const char* utf8(str text, Py_ssize_t* size, str what) except NULL
 
-# How many bytes write_push and write_binary_push need at most.
+# The most bytes that write_push and write_binary_push need.
 cdef Py_ssize_t push_bound(Py_ssize_t topic_size, Py_ssize_t event_size,
                            Py_ssize_t payload_size) noexcept nogil
 

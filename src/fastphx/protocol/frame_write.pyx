@@ -55,14 +55,14 @@ cdef inline char* put_number(char* out, uint64_t number) noexcept nogil:
 
 cdef const char* HEX_DIGITS = "0123456789abcdef"
 
-cdef uint8_t[256] AS_IS     # 1 for a byte that a JSON string may hold as it is
+cdef uint8_t[256] AS_IS     # 1 for a byte that may stand in a JSON string as it is
 cdef int _byte
 for _byte in range(256):
     AS_IS[_byte] = _byte >= 0x20 and _byte != c'"' and _byte != c"\\"
 
 
 cdef char* put_string(char* out, const char* data, Py_ssize_t size) noexcept nogil:
-    """A JSON string: at most 6 bytes a byte, and two quotes."""
+    """A JSON string: at most 6 bytes for each byte, and two quotes."""
     cdef const char* at = data
     cdef const char* end = data + size
     cdef const char* start

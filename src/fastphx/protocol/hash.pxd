@@ -20,7 +20,7 @@ cdef inline uint64_t _word4(const char* data) noexcept nogil:
 
 
 cdef inline uint64_t _last_word(const char* data, Py_ssize_t size) noexcept nogil:
-    """All of less than 8 bytes: what tells them from others of the same size."""
+    """Fewer than 8 bytes as a number, different for different bytes of the same size."""
     if size >= 4:
         return _word4(data) | (_word4(data + size - 4) << 32)
     if size == 0:
@@ -44,7 +44,7 @@ cdef inline uint64_t hash_bytes(const char* data, Py_ssize_t size) noexcept nogi
             data += 8
             left -= 8
         value = (value ^ _word8(data + left - 8)) * multiplier
-    # A product's low bits know nothing of its factors' high bits, where topics that end in a number differ,
+    # A product's low bits do not depend on its factors' high bits, where topics that end in a number differ,
     # and tables take the low bits: once more brings the high ones down.
     value = (value ^ (value >> 32)) * multiplier
     return value ^ (value >> 32)

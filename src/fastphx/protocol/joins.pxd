@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint64_t
 
 cpdef enum JoinState:
-    # States as in phoenix.js' CHANNEL_STATES; printed as those are.
+    # The states of phoenix.js' CHANNEL_STATES, with the same names.
     CLOSED = 0
     JOINING = 1
     JOINED = 2
@@ -40,7 +40,7 @@ cdef class JoinMap:
     """The topic's Join, or None. Looked up by the bytes on the wire: a known topic costs no str."""
     cdef Join get(self, str topic)
     cdef Join add(self, str topic)
-    """The topic's Join, new (CLOSED) where there was none. Raises EncodingError, OverloadedError."""
+    """The topic's Join, a new one (CLOSED) if there was none. Raises EncodingError, OverloadedError."""
     cdef int remove(self, Join join) except -1
     cdef list joins(self)
     """All of them, in the order they were added."""

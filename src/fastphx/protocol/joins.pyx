@@ -20,7 +20,7 @@ def _format_state(state, specification):
     return format(_state_text(state), specification)
 
 
-# As phoenix.js writes it, where an IntEnum would print its number. Here the name itself is the C type.
+# As phoenix.js writes it: an IntEnum would print its number. Here, the name itself is the C type.
 _States = globals()["JoinState"]
 _States.__str__ = _state_text
 _States.__format__ = _format_state
@@ -112,7 +112,7 @@ cdef class JoinMap:
             raise OverloadedError(f"{count} topics are in use on this socket, which is max_topics: raise it, "
                                   "or use another socket")
         join = Join.__new__(Join)
-        # An exact str of our own: its UTF-8 lives as long as it does.
+        # This is an exact str, kept here: its UTF-8 lives as long as it does.
         join.topic = topic
         join.key = utf8(topic, &join.key_size, "topic")
         join.hash = hash_bytes(join.key, join.key_size)

@@ -1,4 +1,4 @@
-"""A JSON string as it stands in a frame (RFC 8259 section 7): where it ends, and what its escapes mean.
+"""A JSON string in a frame (RFC 8259 section 7): where it ends, and what its escapes mean.
 
 Every function takes the end of what may be read and checks it before each read; none of them touches a Python
 object, so that they can run, and be fuzzed, as plain C.
@@ -21,7 +21,7 @@ cdef extern from *:
 
 
 cdef inline bint is_plain(char byte) noexcept nogil:
-    """Whether a JSON string may hold the byte as it is, and it is ASCII."""
+    """Whether the byte is ASCII, and may stand in a JSON string as it is."""
     return 0x20 <= <uint8_t>byte < 0x80 and byte != c'"' and byte != c"\\"
 
 
@@ -50,7 +50,7 @@ cdef inline const char* skip_plain(const char* at, const char* end) noexcept nog
 
 cdef inline const char* scan_string(const char** position, const char* end, const char** data,
                                     Py_ssize_t* size, bint* escaped) noexcept nogil:
-    """The string whose opening quote stands before *position*; moves *position* past its closing one."""
+    """The string whose opening quote is before *position*. Moves *position* past its closing quote."""
     cdef const char* at = skip_plain(position[0], end)
     escaped[0] = False
     if at < end and at[0] == c'"':
@@ -61,7 +61,7 @@ cdef inline const char* scan_string(const char** position, const char* end, cons
     return scan_special_string(position, at, end, data, size, escaped)
 
 
-# A string with an escape or with more than ASCII, which is plain up to *at*.
+# A string with an escape or with other characters than ASCII. It is plain up to *at*.
 cdef const char* scan_special_string(const char** position, const char* at, const char* end,
                                      const char** data, Py_ssize_t* size, bint* escaped) noexcept nogil
 

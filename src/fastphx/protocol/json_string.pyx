@@ -112,7 +112,7 @@ cdef const char* scan_special_string(const char** position, const char* at, cons
             at += 2
         elif <uint8_t>at[0] < 0x20:
             position[0] = at
-            return "a control character stands in a string"
+            return "a string contains a control character"
         else:
             ascii = False
             while at < end and <uint8_t>at[0] >= 0x80:

@@ -23,11 +23,11 @@ cdef object _decode_exactly = json.JSONDecoder(parse_float=_finite, parse_consta
 
 
 def loads(bytes data not None):
-    # orjson reads it first in any case: it refuses what json lets through.
+    # orjson always reads it first: it refuses some things that json accepts.
     try:
         value = _loads(data)
     except orjson.JSONDecodeError:
-        # An integer of more than 308 digits is infinite for it.
+        # For orjson, an integer of more than 308 digits is infinite.
         if not may_hold_long_integer(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)):
             raise
         try:
@@ -53,7 +53,7 @@ def dumps(value, option=None):
 
 
 cdef object _with_fragments(object value):
-    """*value* with each integer that orjson refuses as the JSON that it is."""
+    """*value*, with each integer that orjson refuses replaced by its JSON."""
     if type(value) is int:
         return value if -(1 << 63) <= value < (1 << 64) else orjson.Fragment(str(value).encode())
     if isinstance(value, dict):

@@ -1,8 +1,8 @@
-"""Frames that begin as frames before them did: compared, not scanned. Each table is one for the process."""
+"""Frames that begin like earlier ones: they are compared, not scanned. The process has one of each table."""
 
 from fastphx.protocol.frame_scan cimport Header
 
-# `scan` of a server's frame, but for a topic and event that have come before it only compares bytes.
+# `scan` for a server's frame. For a topic and event that have come before, it only compares bytes.
 cdef const char* scan_known(const char* data, Py_ssize_t size, int opcode, Header* header,
                             Py_ssize_t* position)
 

@@ -16,7 +16,7 @@ cdef enum:
     HEADER_BYTES = NAMES_BYTES + 24
 
 cdef struct KnownNames:
-    # A topic and an event as frames have had them: `"room:lobby","new_msg",`
+    # A topic and an event, as they were in frames: `"room:lobby","new_msg",`
     Py_ssize_t size             # 0: none
     char[NAMES_BYTES] data
     Py_ssize_t topic_size
@@ -26,7 +26,7 @@ cdef struct KnownNames:
     uint64_t candidate          # the hash of the last names that were not these
 
 cdef struct KnownHeader:
-    # All that stands before a payload, as the last frames have had it: `["1",null,"room:lobby","new_msg",`
+    # Everything before a payload, as it was in the last frames: `["1",null,"room:lobby","new_msg",`
     Py_ssize_t size             # 0: none
     uint64_t number             # from 1, no two headers have the same
     char[HEADER_BYTES] data
@@ -42,7 +42,7 @@ cdef struct KnownHeader:
 
 cdef KnownNames[KNOWN_NAMES] _known
 memset(_known, 0, sizeof(_known))
-cdef KnownNames* _last_known = NULL     # of the last frame; NULL where that had the known header
+cdef KnownNames* _last_known = NULL     # of the last frame; NULL if that had the known header
 cdef KnownHeader _last_header
 memset(&_last_header, 0, sizeof(_last_header))
 
@@ -80,7 +80,7 @@ cdef const char* scan_text(const char* data, Py_ssize_t size, Header* header, Py
     reason = scan_refs(&at, end, header)
     if reason == NULL and end - at > 20:
         start = at
-        # The bytes in which names of a usual length differ.
+        # In these bytes, names of a usual length differ.
         hash = hash_bytes(start + 2, 16)
         known = &_known[hash & (KNOWN_NAMES - 1)]
         if 0 < known.size <= end - start and same_bytes(known.data, start, known.size):
@@ -146,15 +146,15 @@ cdef int remember_header(const char* data, Py_ssize_t size, const Header* header
 
 
 cdef int remember(KnownNames* known, const char* start, const Header* header) except -1:
-    """Names that have come twice in a row, among those that would take their place."""
+    """Keep names that have come twice in a row, among the names of the same slot."""
     cdef const char* end = header.event.data + header.event.size + 1
     cdef str event
     cdef PyObject* old
     if header.scratch_used or header.heap != NULL:
-        # An escape: the header does not point to where the names stand.
+        # With an escape, the header does not point into the frame.
         return 0
     while end[0] != c",":
-        # White space: the scan has found a comma behind it.
+        # After white space: the scan has found the comma behind it.
         end += 1
     if end + 1 - start > NAMES_BYTES:
         return 0
@@ -184,7 +184,7 @@ memset(_events, 0, sizeof(_events))
 
 
 cdef str intern_event(const char* data, Py_ssize_t size):
-    # Two-way associative: two hot events that share a slot do not push each other out.
+    # Two-way associative: two hot events that share a slot do not evict each other.
     cdef Py_ssize_t index = <Py_ssize_t>(hash_bytes(data, size) & (EVENT_SLOTS - 1))
     cdef EventSlot* slot = &_events[index]
     if slot.text != NULL and slot.size == size and same_bytes(slot.data, data, size):

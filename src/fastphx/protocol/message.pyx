@@ -59,13 +59,13 @@ cdef str _PAYLOAD = sys.intern("payload")
 
 
 cdef int raise_pending() except -1:
-    """Raise what a C call has left."""
+    """Raise the exception that a C call has set."""
     return -1
 
 
 @cython.final
 @cython.freelist(256)
-# A collection looks at every message of a queue, for nothing: of their own they refer to no container.
+# A collection would look at every message of a queue for nothing: by themselves, they refer to no container.
 @cython.no_gc
 cdef class Message:
     def __init__(self):
@@ -105,7 +105,7 @@ cdef class Message:
             self._payload = decoder
 
     def __getattribute__(self, name):
-        # The one attribute that most callbacks read: found without a search through the type.
+        # Most callbacks read only this attribute: it is found without a search through the type.
         if name is _PAYLOAD:
             return self._read_payload()
         return PyObject_GenericGetAttr(self, name)
@@ -130,14 +130,14 @@ cdef class Message:
         cdef PyObject* payload
         if self.is_binary or self._payload is not None or not _loads_takes_one:
             return self._decode_otherwise()
-        # Called so, a decoder that does not raise costs no set-up of a try.
+        # Called this way, a decoder that does not raise costs no set-up of a try.
         payload = call_builtin(<PyObject*>_loads, <PyObject*>self.raw)
         if may_hold_long_integer(PyBytes_AS_STRING(self.raw), PyBytes_GET_SIZE(self.raw)):
             return self._decode_exactly(payload)
         return self._undecodable() if payload == NULL else self._take_payload(payload)
 
     cdef int _decode_exactly(self, PyObject* payload) except -1:
-        """Where *payload*, a reference or NULL with an exception set, may have a float for an integer."""
+        """Whether *payload*, a reference or NULL with an exception set, may have a float for an integer."""
         if payload == NULL:
             PyErr_Clear()
         else:
@@ -146,7 +146,7 @@ cdef class Message:
         return self._undecodable() if payload == NULL else self._take_payload(payload)
 
     cdef int _decode_otherwise(self) except -1:
-        """A binary payload, or one for a decoder of the user's."""
+        """Decode a binary payload, or one for the user's own decoder."""
         cdef object decoder = None if self.is_reply else self._payload
         cdef PyObject* payload
         if self.is_binary and decoder is None:
@@ -164,7 +164,7 @@ cdef class Message:
         return 0
 
     cdef int _undecodable(self) except -1:
-        """Turn what the decoder has raised into a DecodeError."""
+        """Turn what the decoder raised into a DecodeError."""
         try:
             raise_pending()
         except Exception as error:
@@ -213,10 +213,10 @@ cdef tuple rare_fields(const Header* header):
 
 
 cdef enum:
-    MAX_SPARE_BYTES = 1024      # of a payload whose memory waits for the next one
+    MAX_SPARE_BYTES = 1024      # of a payload whose memory is kept for the next one
 
-# The last Message that a callback did not keep, and with it the bytes of its payload where nobody kept those.
-# Making one anew costs as much as filling it. Owned; NULL where there is none.
+# The last Message that a callback did not keep, with the bytes of its payload if nobody kept those either.
+# Making a new one costs as much as filling it. Owned; NULL: there is none.
 cdef PyObject* _spare = NULL
 
 
@@ -257,11 +257,11 @@ cdef Message message_from_header(const Header* header, str topic):
                 or header.join_ref.type == REF_OTHER or header.ref.type == REF_OTHER)):
         return new_message(header, topic)
     message = take(&_spare)
-    # Of the same header it says all that stands in it already.
+    # With the same header, it already has all the values.
     if header.known == 0 or message._known != header.known:
         fill(message, header)
         message.event = <str><PyObject*>header.event_text
-    # Mostly it is what it was, and a comparison costs less than counting references.
+    # Mostly it has not changed, and a comparison costs less than counting references.
     if message.topic is not topic:
         message.topic = topic
     refill(<PyObject*>message.raw, header.payload, header.payload_size)
@@ -269,10 +269,10 @@ cdef Message message_from_header(const Header* header, str topic):
 
 
 cdef Message new_message(const Header* header, str topic):
-    """One of new names, or of a payload for which no memory is at hand."""
+    """A message with new names, or with a payload for which no memory is at hand."""
     cdef Message message
     cdef str event
-    # First of all: what is made below may start a garbage collection, that runs somebody's code, and that
+    # First of all: an allocation below may start a garbage collection, which runs somebody's code, and that
     # may put another event where this one's text is borrowed from.
     if header.kind == KIND_REPLY:
         event = "phx_reply"
@@ -299,7 +299,7 @@ cdef Message new_message(const Header* header, str topic):
         refill(<PyObject*>message.raw, header.payload, header.payload_size)
     else:
         message.raw = PyBytes_FromStringAndSize(header.payload, header.payload_size)
-        # CPython shares the bytes of a payload so short.
+        # CPython shares the bytes of such a short payload.
         message._room = header.payload_size if header.payload_size > 1 else 0
     return message
 

@@ -1,4 +1,4 @@
-"""Ref table: which refs are waited for, since when, for which join."""
+"""Ref table: the refs that somebody waits for, since when, and for which join."""
 
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
@@ -9,7 +9,7 @@ cdef struct RefEntry:
     int64_t sent_at_ns
     int64_t deadline_ns         # INT64_MAX: none
     int64_t due_ns              # for a schedule: when it should have been sent (else = sent_at_ns)
-    PyObject* waiter            # owned by the table while it is in it; NULL where only time is measured
+    PyObject* waiter            # owned by the table while it is in it; NULL if only time is measured
 
 cdef class RefTable:
     cdef RefEntry* slots
@@ -20,13 +20,13 @@ cdef class RefTable:
 
     cdef int put(self, uint64_t ref, uint64_t join_ref, int64_t sent_at_ns, int64_t deadline_ns,
                  int64_t due_ns, PyObject* waiter) except -1
-    """Raises OverloadedError when max_in_flight refs are waited for. Takes a reference to *waiter*."""
+    """Raises OverloadedError if max_in_flight refs already wait. Takes a reference to *waiter*."""
 
     cdef bint has(self, uint64_t ref) noexcept
     cdef bint take(self, uint64_t ref, RefEntry* out) noexcept
-    """Move the entry out; the caller owns its waiter's reference. False where nobody waits for *ref*."""
+    """Move the entry out. The caller then owns its waiter. False if nobody waits for *ref*."""
     cdef bint take_reply(self, uint64_t ref, uint64_t join_ref, RefEntry* out) noexcept
-    """As `take`, but only a push on the join *join_ref*: a reply on another topic is no answer."""
+    """Like `take`, but only for a push on the join *join_ref*: a reply on another topic is not an answer."""
 
     cdef RefEntry* extract(self, uint64_t join_ref, int64_t expired_at_ns, Py_ssize_t* count) except? NULL
     """Move out, in the order of their refs, the entries of *join_ref* (0: of any) whose deadline has passed
@@ -34,7 +34,7 @@ cdef class RefTable:
     array with `free` and owns the waiters' references."""
 
     cdef int64_t next_deadline_ns(self) noexcept
-    """INT64_MAX where nothing is waited for. May be early, never late."""
+    """INT64_MAX if nobody waits. It may be early, never late."""
 
     cdef RefEntry* _slot(self, uint64_t ref) noexcept
     cdef void _insert(self, RefEntry entry) noexcept

@@ -129,7 +129,7 @@ cdef class RefTable:
         if self.size == 0:
             self.earliest_ns = INT64_MAX
             if self.capacity > 1024:
-                # A burst is over: an idle socket gives its table back.
+                # After a burst: an idle socket frees its table.
                 free(self.slots)
                 self.slots = NULL
                 self.capacity = 0

@@ -18,7 +18,7 @@ cdef inline int status_of(const char* data, Py_ssize_t size) noexcept nogil:
 
 
 cdef int scan_status(const char* at, const char* end) noexcept nogil:
-    """Look through a JSON object's members for "status". -1 where it takes a real decoder to tell."""
+    """Look for "status" in the members of a JSON object. -1 if only a real decoder can tell."""
     cdef int status = STATUS_MISSING
     cdef int depth = 0
     cdef bint escaped = False
@@ -40,7 +40,7 @@ cdef int scan_status(const char* at, const char* end) noexcept nogil:
                         return STATUS_MISSING
                     at = skip_space(at + 1, end)
                     if at >= end or at[0] != c'"':
-                        # The last of several counts, as it does for orjson.
+                        # If there are several, the last one counts, as for orjson.
                         status = STATUS_MISSING
                         continue
                     at += 1
@@ -72,7 +72,7 @@ cdef int reply_status(const Header* header) except -1:
     if size < 2 or data[0] != c"{":
         return STATUS_MISSING
     # Jason writes the keys in order, so Phoenix ends a reply this way. The quote behind the comma opens a
-    # key, and the brace closes the object that began with the first byte: nothing nested can look so.
+    # key, and the brace closes the object that began with the first byte: nothing nested can look like it.
     if size > 15 and memcmp(data + size - 15, ',"status":"ok"}', 15) == 0:
         return STATUS_OK
     if size > 18 and memcmp(data + size - 18, ',"status":"error"}', 18) == 0:

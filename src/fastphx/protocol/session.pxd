@@ -25,7 +25,7 @@ cdef struct Counters:
     uint64_t bytes_out
     uint64_t messages
     uint64_t replies
-    uint64_t unexpected_replies     # to a ref that nobody waits for on that topic (the behaviour's pushes)
+    uint64_t unexpected_replies     # to a ref that nobody waits for there (the behaviour's pushes)
     uint64_t stale                  # a join_ref that is not the topic's current one: dropped
     uint64_t unknown_topic
     uint64_t decode_errors
@@ -60,41 +60,41 @@ cdef class Session(FrameSink):
     """The transport is gone: every waiter fails, and every topic is forgotten, but for those with an owner:
     they are ERRORED."""
     cdef int read_paused(self, bint paused, int64_t now_ns) except -1
-    """Heartbeats are sent, but not judged, while the transport does not read."""
+    """While the transport does not read, heartbeats are sent, but not judged."""
     cdef int64_t deadline(self) noexcept
-    """When `on_tick` wants to be called; INT64_MAX: never."""
+    """When `on_tick` must be called; INT64_MAX: never."""
     cdef int on_tick(self, int64_t now_ns) except -1
-    """Heartbeats and deadlines. Called by the wheel where there is one."""
+    """Heartbeats and deadlines. The wheel calls it, if there is one."""
 
     # -- what its user calls. Each returns the ref; each raises DisconnectedError, EncodingError or
     #    OverloadedError, and then nothing was sent and nothing has changed. The state is the caller's to
     #    check (`check_join`, `check_joined`).
     cdef Join check_join(self, str topic)
-    """The Join, made where there is none. Raises AlreadyJoinedError, DisconnectedError."""
+    """The Join, a new one if there is none. Raises AlreadyJoinedError, DisconnectedError."""
     cdef Join check_joined(self, str topic)
-    """Raises NotJoinedError where the topic is not JOINED, DisconnectedError."""
+    """Raises NotJoinedError if the topic is not JOINED, and DisconnectedError."""
     cdef uint64_t send_join(self, Join join, object payload, int64_t deadline_ns) except 0
     cdef uint64_t send_leave(self, Join join, object payload, int64_t deadline_ns) except 0
     cdef uint64_t send_push(self, Join join, str event, object payload) except 0
-    """Not registered: a reply reaches on_reply without an entry."""
+    """Not registered: a reply comes to on_reply without an entry."""
     cdef uint64_t send_push_awaited(self, Join join, str event, object payload, object waiter,
                                     int64_t now_ns, int64_t deadline_ns) except 0
     cdef uint64_t send_push_timed(self, Join join, const char* event, Py_ssize_t event_size,
                                   const char* payload, Py_ssize_t size, bint binary,
                                   int64_t now_ns, int64_t deadline_ns, int64_t due_ns) except 0
-    """The meter's: the bytes are ready, no waiter, times are kept. deadline_ns INT64_MAX: none."""
+    """For the meter: the bytes are ready, there is no waiter, times are kept. deadline_ns INT64_MAX: none."""
 
-    # -- hooks. *header* is NULL where the session itself made the event.
+    # -- hooks. *header* is NULL if the session itself made the event.
     cdef int on_joined(self, const Header* header, Join join) except -1
     cdef int on_join_error(self, const Header* header, Join join) except -1
     cdef int on_join_timeout(self, Join join) except -1
-    """The join's deadline passed; the session has sent a leave, and the topic is ERRORED."""
+    """The join's deadline has passed. The session has sent a leave, and the topic is ERRORED."""
     cdef int on_reply(self, const Header* header, Join join, const RefEntry* entry) except -1
     """*entry* is NULL where nobody waits for the ref; its waiter is borrowed. A leave's reply comes here too
     (its ref is join.leave_ref)."""
     cdef int on_message(self, const Header* header, Join join) except -1
     cdef int on_closed(self, const Header* header, Join join) except -1
-    """*header* is NULL where a leave got no answer before its deadline, or was over before the close."""
+    """*header* is NULL if a leave got no answer before its deadline, or was over before the close."""
     cdef int on_errored(self, const Header* header, Join join) except -1
     cdef int on_unknown_topic(self, const Header* header) except -1
     cdef int on_bad_frame(self, object error) except -1
@@ -103,7 +103,7 @@ cdef class Session(FrameSink):
     """The last heartbeat was not answered before the next was due; nothing was sent. Close the transport.
     Where the tick comes later than a quarter of the interval, judgement waits for another quarter."""
     cdef int on_expired(self, const RefEntry* entry) except -1
-    """A push's deadline passed. Its waiter is borrowed."""
+    """A push's deadline has passed. Its waiter is borrowed."""
     cdef int on_failed(self, const RefEntry* entry, int reason) except -1
     """A waiter that will get no reply (FailReason)."""
 

@@ -40,12 +40,12 @@ cdef object _dumps = orjson.dumps
 cdef int64_t NEVER = INT64_MAX
 
 cdef enum:
-    # Frames up to this size are written on the stack; larger ones cost a malloc.
+    # Frames up to this size are written on the stack. Larger ones cost a malloc.
     STACK_FRAME_BYTES = 2048
 
 
 cdef bytes _exact_json(object payload, str event):
-    """Of what orjson refuses, which may be an integer's size."""
+    """The JSON of a payload that orjson refuses, maybe only because of an integer's size."""
     try:
         return _exact_dumps(payload)
     except TypeError as error:
@@ -97,7 +97,7 @@ cdef class Session(FrameSink):
             return self._bad_frame(scan_error(reason, position, data, size))
         header.now_ns = now_ns
         join = self.joins._last
-        # Most frames have the very header of the last one of their topic.
+        # Most frames have the same header as the last one of their topic.
         if header.is_plain and join is not None and join.known == header.known and (
                 header.join_ref.type == REF_NULL or header.join_ref.number == join.join_ref):
             self.counters.messages += 1
@@ -110,7 +110,7 @@ cdef class Session(FrameSink):
             release(&header)
 
     cdef int _on_foreign_frame(self, const char* data, Py_ssize_t size, int opcode, int64_t now_ns) except -1:
-        """A frame that a serializer of the user's decodes: the same classification, with its five values."""
+        """Take a frame that the user's serializer decodes. Its five values are classified in the same way."""
         cdef Header header
         cdef str topic, event
         try:
@@ -150,7 +150,7 @@ cdef class Session(FrameSink):
 
     cdef int _classify(self, Header* header) except -1:
         cdef Join join = self.joins._last
-        # Most frames are of the topic that the last one was of.
+        # Most frames have the same topic as the last one.
         if join is None or join.key_size != header.topic.size or not same_bytes(
                 join.key, header.topic.data, join.key_size):
             join = self.joins.find(header.topic.data, header.topic.size)
@@ -162,7 +162,7 @@ cdef class Session(FrameSink):
             if header.topic.size == 7 and memcmp(header.topic.data, "phoenix", 7) == 0:
                 return self._classify_phoenix(header)
             if self._join_ends_leave and (has_join_ref or is_reply(header)):
-                # Of a join that is over: a broadcast has no join_ref, and answers are to what was sent here.
+                # Of a join that is over: a broadcast has no join_ref, and a reply answers what was sent.
                 self.counters.stale += 1
                 return 0
             self.counters.unknown_topic += 1
@@ -202,14 +202,14 @@ cdef class Session(FrameSink):
         cdef int status
         if ref != 0 and ref == join.join_ref:
             if join.state != JOINING:
-                # Of a join that was cancelled by a leave, or a second answer.
+                # It answers a join that a leave has cancelled, or it is a second answer.
                 self.counters.unexpected_replies += 1
                 if join.state == LEAVING and reply_status(header) == STATUS_ERROR:
-                    # There is no channel, so its leave is answered, and no phx_close follows.
+                    # There is no channel, so the leave is answered, and no phx_close follows.
                     return self._finish(NULL, join, CLOSED)
                 return 0
             status = reply_status(header)
-            # Reading the status may have run somebody's code, which may have let go of the text.
+            # Reading the status may have run somebody's code, and the text may be freed.
             header.event_text = NULL
             if status == STATUS_MISSING:
                 return self._bad_frame(DecodeError(
@@ -238,7 +238,7 @@ cdef class Session(FrameSink):
         return self.on_reply(header, join, NULL)
 
     cdef int _finish(self, const Header* header, Join join, JoinState state) except -1:
-        """The topic is over: what still waits on it fails, then the user hears of it."""
+        """The topic is over: whatever still waits on it fails, and then the user is told."""
         cdef uint64_t join_ref = join.join_ref
         if join.state == CLOSED or join.state == ERRORED:
             self.counters.stale += 1
@@ -260,7 +260,7 @@ cdef class Session(FrameSink):
         return 0
 
     cdef int _forget_unowned(self, Join join) except -1:
-        # The hook may have joined it anew, or given it an owner.
+        # The hook may have joined the topic again, or set an owner.
         if join.owner is None and (join.state == CLOSED or join.state == ERRORED):
             self.joins.remove(join)
         return 0
@@ -322,7 +322,7 @@ cdef class Session(FrameSink):
 
     cdef int read_paused(self, bint paused, int64_t now_ns) except -1:
         self._judging = not paused
-        # Judgement starts again with the next beat: the answer to this one may wait unread in the kernel.
+        # Judge only from the next beat on: the answer to this one may wait unread in the kernel.
         self._beat_ref = 0
         return 0
 
@@ -404,13 +404,13 @@ cdef class Session(FrameSink):
         join.state = ERRORED
         join.join_ref = 0
         join.deadline_ns = NEVER
-        # The server may have joined it all the same, or may yet: without a leave the next join of the
-        # topic would close a channel that nobody here knows of.
+        # The server may have joined it nevertheless, or may do so later. Without a leave, the next join of
+        # the topic would close a channel that nobody here knows of.
         self._next_ref += 1
         try:
             self._send(join_ref, ref, join.topic, "phx_leave", _NO_PAYLOAD)
         except (DisconnectedError, OverloadedError):
-            # The connection is about to end, or is too full for a join as well.
+            # The connection is about to end, or is too full for a join, too.
             pass
         finally:
             try:
@@ -424,7 +424,7 @@ cdef class Session(FrameSink):
         cdef int64_t grace_ns = self._heartbeat_interval_ns // 4
         if self._beat_ref and self._judging:
             if now_ns - self._next_beat_ns > grace_ns:
-                # This process stood still, and the answer may lie unread in the kernel: read first.
+                # This process stood still, and the answer may wait unread in the kernel: read first.
                 self._next_beat_ns = now_ns + grace_ns
                 return 0
             self._next_beat_ns = NEVER
@@ -439,7 +439,7 @@ cdef class Session(FrameSink):
         try:
             self._send(0, ref, "phoenix", "heartbeat", _NO_PAYLOAD)
         except (DisconnectedError, OverloadedError):
-            # The connection is about to end, or has taken nothing for so long: judged as unanswered.
+            # The connection is about to end, or has not taken any bytes for long: this counts as unanswered.
             return 0
         self.counters.heartbeats_sent += 1
         return 0
@@ -470,14 +470,14 @@ cdef class Session(FrameSink):
         return join
 
     cdef void _give_back(self, uint64_t ref) noexcept:
-        # A serializer's or a transport's code may have sent something else, or ended the connection.
+        # The code of a serializer or a transport may have sent something else, or ended the connection.
         if self._next_ref == ref + 1:
             self._next_ref = ref
 
     cdef uint64_t send_join(self, Join join, object payload, int64_t deadline_ns) except 0:
         cdef uint64_t ref = self._next_ref
         cdef JoinState state = join.state
-        # Set before it is sent: the answer of a transport without a network comes during the write.
+        # Set before it is sent: without a network, a transport may answer during the write.
         join.state = JOINING
         join.join_ref = ref
         join.leave_ref = 0
@@ -638,7 +638,7 @@ cdef class Session(FrameSink):
         cdef char* memory
         cdef FrameWriter writer = self._writer
         if frame is None or opcode not in (OPCODE_TEXT, OPCODE_BINARY):
-            raise EncodingError(f"the serializer gave no (bytes, opcode), with 1 (text) or 2 (binary): "
+            raise EncodingError(f"the serializer did not return (bytes, opcode) with 1 (text) or 2 (binary): "
                                 f"its opcode is {clip(repr(opcode))}")
         if writer is None:
             raise DisconnectedError("nothing can be sent: the serializer ended the connection")

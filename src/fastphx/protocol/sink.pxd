@@ -1,4 +1,4 @@
-"""Where bytes enter and leave the protocol: all that a transport knows of it."""
+"""Where bytes enter and leave the protocol. A transport knows nothing else of it."""
 
 from libc.stdint cimport int64_t
 
@@ -12,13 +12,13 @@ cdef enum:
     FRAME_HEADROOM = 16
 
 cdef class FrameSink:
-    """Takes whole messages off a transport."""
+    """Takes whole messages from a transport."""
 
     cdef int on_frame(self, const char* data, Py_ssize_t size, int opcode, int64_t now_ns) except -1
-    """One whole message. *data* is the transport's memory: own what must outlive this call."""
+    """One whole message. *data* is the transport's memory: copy what must outlive this call."""
 
 cdef class FrameWriter:
-    """Puts whole messages on a transport."""
+    """Gives whole messages to a transport."""
 
     cdef int write_frame(self, char* data, Py_ssize_t size, int opcode) except -1
     """Send *size* bytes. FRAME_HEADROOM bytes in front of *data* are writable, and *data* itself may be

@@ -1,4 +1,4 @@
-"""UTF-8, as RFC 3629 section 4 has it: no overlong form, no surrogate, nothing past U+10FFFF."""
+"""UTF-8 (RFC 3629 section 4): no overlong form, no surrogate, nothing past U+10FFFF."""
 
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy
@@ -8,14 +8,14 @@ cdef enum:
     WORD = 8                    # bytes of ASCII that are looked at together
 
 cdef inline uint64_t above_ascii(const uint8_t* data) noexcept nogil:
-    """Not 0 where one of the next 8 bytes is no ASCII."""
+    """Not 0 if one of the next 8 bytes is not ASCII."""
     cdef uint64_t word
     memcpy(&word, data, WORD)
     return word & <uint64_t>0x8080808080808080
 
 
 cdef inline Py_ssize_t whole_utf8(const char* data, Py_ssize_t size) noexcept nogil:
-    """How many bytes are whole characters: *size*, or up to 3 fewer where the rest begins another one.
+    """How many bytes are whole characters: *size*, or up to 3 fewer if the rest begins another one.
     NOT_UTF8 where they cannot be UTF-8, whatever follows."""
     cdef const uint8_t* at = <const uint8_t*>data
     cdef const uint8_t* end = at + size

@@ -1,4 +1,4 @@
-"""One timer wheel a loop, asleep when empty: heartbeats, timeouts, schedules."""
+"""One timer wheel for each loop, asleep when empty: heartbeats, timeouts, schedules."""
 
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t, uint64_t
 cdef enum:
     TICK_SHIFT = 16             # a tick is 65.5 µs
     LEVEL_BITS = 6
-    LEVELS = 8                  # 8 * 6 + 16 bits: every positive int64 of nanoseconds has its place
+    LEVELS = 8                  # 8 * 6 + 16 bits: every positive int64 of nanoseconds has a place
 
 # CLOCK_MONOTONIC in nanoseconds: the clock of time.monotonic_ns() and of the event loop.
 cdef int64_t monotonic_ns() noexcept nogil

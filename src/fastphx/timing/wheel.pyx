@@ -40,7 +40,7 @@ cdef extern from * nogil:
     int fastphx_highest_bit(uint64_t word)
 
 cdef enum:
-    # To wake for a few timers that must only move to a finer level costs more than to look at each.
+    # Waking for a few timers that only move to a finer level costs more than looking at each.
     MAX_LOOKED_AT = 16
 
 
@@ -143,7 +143,7 @@ cdef class TimerWheel:
         return 0
 
     cdef int cancel(self, Timer timer) except -1:
-        # The loop is not told: it wakes the wheel once too often, which costs less than telling it each time.
+        # The loop is not told: it wakes the wheel once too often, but telling it each time costs more.
         if timer._wheel is self:
             self._unlink(timer)
         return 0
@@ -324,12 +324,12 @@ cdef class TimerWheel:
         if self._handle is not None:
             self._handle.cancel()
         delay_s = <double>(deadline_ns - monotonic_ns()) * 1e-9
-        # Half a millisecond more, since uvloop rounds to the nearest one and would wake too early.
+        # Half a millisecond more: uvloop rounds to the nearest millisecond, and would wake too early.
         self._handle = self.loop.call_later(delay_s + 0.0005 if delay_s > 0 else 0, self._wake)
         return 0
 
     def _wake(self):
-        # What a timerfd counted is not read: setting it anew, at the end of `fire`, takes that back.
+        # The timerfd's count is not read: setting the timer again, at the end of `fire`, resets it.
         self._handle = None
         self.fire(monotonic_ns())
 
@@ -338,7 +338,7 @@ _wheels = WeakValueDictionary()
 
 
 def wheel_for(loop):
-    """The one wheel of *loop*: made when first asked for, and gone with its timers and the loop."""
+    """The one wheel of *loop*. It is made when first asked for, and gone with its timers and the loop."""
     # The wheel keeps the loop alive, so no other loop can have its id while the wheel is in the table.
     wheel = _wheels.get(id(loop))
     if wheel is None:
