@@ -119,6 +119,26 @@ async def test_a_terminal_gets_no_control_characters() -> None:
     assert (fields["event"], fields["payload"]) == ("news\u202e", {"text": "\x9b31m\u2028"})
 
 
+@pytest.mark.parametrize("ends_by", ["its deadline", "a signal"])
+async def test_ends_where_nobody_reads_and_nobody_has_gone(ends_by: str) -> None:
+    reading, writing = os.pipe()
+    limit = ("--for", "300ms") if ends_by == "its deadline" else ()
+    async with demo_server() as server:
+        command = await asyncio.create_subprocess_exec(
+            *COMMAND, "listen", server.url, "room:a", *limit, stdout=writing, env=os.environ
+        )
+        os.close(writing)
+        await server.wait_until(lambda stats: stats["joins"] == 1, TIMEOUT_S)
+        server.broadcast("room:a", "news", {"text": "x" * 300_000})
+        # The rest of the pipe's 64 KiB stays unread.
+        assert os.read(reading, 1000).startswith(b'{"topic":"room:a"')
+        if ends_by == "a signal":
+            command.send_signal(signal.SIGINT)
+        code = await asyncio.wait_for(command.wait(), TIMEOUT_S)
+    os.close(reading)
+    assert code == (0 if ends_by == "its deadline" else 130)
+
+
 async def test_survives_a_reconnect_and_a_crash() -> None:
     async with demo_server() as server, listening(server, "room:a") as command:
         server.broadcast("room:a", "news", {"n": 1})

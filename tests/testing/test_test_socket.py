@@ -283,6 +283,24 @@ def test_a_reply_on_another_topic_is_no_answer() -> None:
         assert socket.push_sync("room:a", "echo", {})["response"] == "right"
 
 
+def test_a_refused_join_quotes_nothing_that_it_was_given() -> None:
+    def answer(pushed: Pushed) -> Iterator[list[Any]]:
+        text = f"no to {pushed.payload['token']}, p4ram and h3ader"
+        if pushed.topic == "room:closed":
+            yield [pushed.join_ref, pushed.join_ref, pushed.topic, "phx_close", {"reason": text}]
+        else:
+            yield pushed.reply({"reason": text}, status="error")
+
+    opts = {"extra_headers": [("x-key", "h3ader")]}
+    with answering(answer) as url, TestSocket(url, {"key": "p4ram"}, transport_opts=opts) as socket:
+        with pytest.raises(JoinError) as caught:
+            socket.join("room:a", {"token": "s3cret"})
+        assert "'no to [hidden], [hidden] and [hidden]'" in str(caught.value)
+        assert caught.value.response == {"reason": "no to s3cret, p4ram and h3ader"}
+        with pytest.raises(NotJoinedError, match=r"no to \[hidden\], \[hidden\] and \[hidden\]"):
+            socket.join("room:closed", {"token": "s3cret"})
+
+
 def test_what_is_asked_of_it_waits_until_it_is_connected(phoenix_server: Server) -> None:
     for _ in range(20):
         with TestSocket(phoenix_server.websocket_url) as socket:

@@ -1,4 +1,4 @@
-"""The options with which ``fastphx listen`` and ``fastphx push`` connect, and the exit codes they share."""
+"""The options with which ``fastphx listen`` and ``fastphx push`` connect."""
 
 from __future__ import annotations
 
@@ -13,29 +13,15 @@ import orjson
 from fastphx.cli.frame_printer import printing
 from fastphx.cli.handshake_options import handshake_options
 from fastphx.cli.secrets import named_value, read_text, secret
-from fastphx.cli.streams import LastingStream
 from fastphx.client import Client, ClientState, connect
 from fastphx.client.options import reconnects_by_default
-from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, FastphxError
-from fastphx.foreign_text import terminal_json
+from fastphx.errors import ConnectionClosed, DisconnectReason
 from fastphx.load.plan.units import duration_s
 from fastphx.protocol import json_value
 from fastphx.serializers import JsonV1, JsonV2
-from fastphx.transports.endpoint import shown_url
 from fastphx.transports.tls import client_context
 
-EXIT_FAILED = 1
-EXIT_NOT_CONNECTED = 3
-
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Failure(click.ClickException):
-    """Ends the command with one sentence and *exit_code*."""
-
-    def __init__(self, message: str, exit_code: int = EXIT_FAILED) -> None:
-        super().__init__(message)
-        vars(self)["exit_code"] = exit_code
 
 
 def _timeout_s(context: click.Context, parameter: click.Parameter, value: str) -> float:
@@ -159,37 +145,6 @@ def open_client(
         raise click.UsageError(f"{error}.") from error
     client.on_state(note_open)
     return client
-
-
-def write_line(line: bytes) -> None:
-    """Write a line of JSON to standard output, at once; a terminal gets no control characters of it. Raises
-    BrokenPipeError when nobody reads any more, and Failure where it cannot be written otherwise."""
-    if sys.stdout is None:
-        raise Failure("standard output is closed")
-    if sys.stdout.isatty():
-        line = f"{terminal_json(line.decode().rstrip())}\n".encode()
-    try:
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        if isinstance(sys.stdout, LastingStream):
-            sys.stdout.fail(error)
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise Failure(f"standard output cannot be written: {error.strerror}") from error
-
-
-def failure(error: BaseException, url: str) -> Failure:
-    """What an error of the client means for whoever called the command."""
-    if isinstance(error, ConnectError):
-        return Failure(str(error), EXIT_NOT_CONNECTED)
-    if isinstance(error, DisconnectReason):
-        return Failure(f"the connection to {shown_url(url)} ended: {error}", EXIT_NOT_CONNECTED)
-    if isinstance(error, ValueError) and not isinstance(error, FastphxError):
-        return Failure(str(error), 2)
-    if isinstance(error, ModuleNotFoundError):
-        return Failure(str(error), 2)
-    return Failure(str(error))
 
 
 def parse_json(name: str, text: str) -> Any:

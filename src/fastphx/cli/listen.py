@@ -13,14 +13,9 @@ from typing import Any
 import click
 import orjson
 
-from fastphx.cli.connection import (
-    EXIT_FAILED,
-    connection_options,
-    failure,
-    open_client,
-    parse_json,
-    write_line,
-)
+from fastphx.cli.connection import connection_options, open_client, parse_json
+from fastphx.cli.failure import EXIT_FAILED, failure
+from fastphx.cli.lines import write_line
 from fastphx.client import Channel, Client, Outage
 from fastphx.errors import DecodeError
 from fastphx.load.plan.units import duration_s
@@ -76,22 +71,27 @@ class Printer:
     def __init__(self, events: frozenset[str], count: int | None) -> None:
         self._events = events
         self._left = count
+        self._writing = asyncio.Lock()
         self.done = asyncio.Event()
 
-    def write(self, message: Message) -> None:
+    async def write(self, message: Message) -> None:
         """Raises BrokenPipeError when nobody reads any more."""
-        if self.done.is_set() or (self._events and message.event not in self._events):
+        if self._events and message.event not in self._events:
             return
         try:
             line = ndjson(message)
         except DecodeError as error:
             sys.stderr.write(f"fastphx: {error}\n")
             return
-        write_line(line)
-        if self._left is not None:
-            self._left -= 1
-            if self._left == 0:
-                self.done.set()
+        # The lines of several topics come one after another.
+        async with self._writing:
+            if self.done.is_set():
+                return
+            await write_line(line)
+            if self._left is not None:
+                self._left -= 1
+                if self._left == 0:
+                    self.done.set()
 
 
 def ndjson(message: Message) -> bytes:
@@ -163,7 +163,7 @@ async def _print_all(channel: Channel, printer: Printer) -> None:
                 f"fastphx: {channel.topic} is joined again after an outage of {message.duration_s:.1f} s\n"
             )
         else:
-            printer.write(message)
+            await printer.write(message)
 
 
 async def _reader_gone() -> None:

@@ -10,14 +10,9 @@ from typing import Any
 import click
 import orjson
 
-from fastphx.cli.connection import (
-    EXIT_FAILED,
-    connection_options,
-    failure,
-    open_client,
-    parse_json,
-    write_line,
-)
+from fastphx.cli.connection import connection_options, open_client, parse_json
+from fastphx.cli.failure import EXIT_FAILED, failure
+from fastphx.cli.lines import write_line
 from fastphx.client import Client
 from fastphx.client.push import PushReply
 from fastphx.protocol import json_value
@@ -51,7 +46,7 @@ def push(url: str, topic: str, event: str, payload: str, join_payload: str, **co
         fields["response"] = reply.response
     line = json_value.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
     with suppress(BrokenPipeError):
-        write_line(line)
+        asyncio.run(write_line(line))
     return 0 if reply.status == "ok" else EXIT_FAILED
 
 

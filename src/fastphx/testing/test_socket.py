@@ -38,6 +38,7 @@ from fastphx.testing.loop_thread import LoopThread
 from fastphx.transports import WebSocketTransport
 from fastphx.transports.base import Transport
 from fastphx.transports.endpoint import Params, endpoint_url
+from fastphx.transports.redaction import Redaction
 
 TIMEOUT_S = 5.0
 MAX_WAITING = 100_000
@@ -81,7 +82,7 @@ class TestSocket:
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.timeout_s = timeout_s
-        self._client = _Client(connecting=connect)
+        self._client = _Client(params, transport_opts or {}, connecting=connect)
         self._closed = False
         self._thread = LoopThread("fastphx-test-socket")
         try:
@@ -215,7 +216,10 @@ class _Failure(NamedTuple):
 class _Client(GenSocketClient):
     """Runs on the loop's thread. A call is answered when its outcome is there."""
 
-    def __init__(self, *, connecting: bool) -> None:
+    def __init__(self, params: Params | None, opts: Mapping[str, Any], *, connecting: bool) -> None:
+        self._params = params
+        self._opts = opts
+        self._join_payloads: dict[str, object] = {}
         self.statuses: _Box = _Box()
         self.messages: _Box = _Box()
         self._connecting = connecting
@@ -229,6 +233,7 @@ class _Client(GenSocketClient):
         if self._connecting or self.socket.connected:
             state = "connected" if self.socket.connected else "connecting"
             raise FastphxError(f"the socket is already {state}: it cannot connect")
+        self._params = self._params if connect.params is None else connect.params
         self.socket.send_info(connect)
         self._connecting = self.socket.running
 
@@ -247,6 +252,7 @@ class _Client(GenSocketClient):
     def handle_disconnected(self, reason: DisconnectReason) -> None:
         self._connecting = False
         self._topics.clear()
+        self._join_payloads.clear()
         for waiting in (self._joins, self._leaves, self._pushes):
             for caller in waiting.values():
                 caller.reply(_Failure(DisconnectedError(f"the connection was lost: {reason}")))
@@ -270,6 +276,7 @@ class _Client(GenSocketClient):
             if kind == "join":
                 transport.join(topic, *rest)
                 self._joins[topic] = caller
+                self._join_payloads[topic] = rest
             elif kind == "leave":
                 transport.leave(topic, *rest)
                 self._leaves[topic] = caller
@@ -287,17 +294,25 @@ class _Client(GenSocketClient):
         _answer(self._joins, topic, payload)
 
     def handle_join_error(self, topic: str, payload: Any, transport: TransportHandle) -> None:
-        _answer(self._joins, topic, _Failure(JoinError(topic, payload)))
+        _answer(self._joins, topic, _Failure(JoinError(topic, payload, self._redaction(topic))))
+        self._join_payloads.pop(topic, None)
 
     def handle_channel_closed(self, topic: str, payload: Any, transport: TransportHandle) -> None:
-        why = clip_repr(payload)
+        why = clip_repr(payload, conceal=self._redaction(topic))
         gone = _Failure(NotJoinedError(f"{clip(topic)} was closed before it answered: {why}"))
         _answer(self._joins, topic, gone)
         for ref in [ref for ref, pushed_to in self._topics.items() if pushed_to == topic]:
             del self._topics[ref]
             _answer(self._pushes, ref, gone)
+        self._join_payloads.pop(topic, None)
         if not _answer(self._leaves, topic, payload):
             self.messages.put(Received(topic, "phx_close", payload), payload_bytes(payload))
+
+    def _redaction(self, topic: str) -> Redaction:
+        """What takes out of a server's text what it was given when connecting and joining."""
+        headers = self._opts.get("extra_headers", ())
+        values = [list(dict(pairs).values()) for pairs in (self._params or (), headers)]
+        return Redaction(values, self._opts.get("auth_token"), self._join_payloads.get(topic))
 
     def handle_reply(self, topic: str, ref: int, payload: Any, transport: TransportHandle) -> None:
         if self._topics.get(ref) == topic:
