@@ -151,6 +151,24 @@ async def test_an_error_quotes_the_answer_without_what_was_given_in_confidence(v
     assert ran.checks == {"quoted": [1, 0]}
 
 
+async def test_an_error_quotes_neither_cookies_nor_a_query(visit: Visit) -> None:
+    async def refused(request: web.Request) -> web.Response:
+        return web.Response(status=422, text=f"no {request.headers['Cookie']} {request.query['code']}")
+
+    async with Web({"POST /login": login, "GET /": refused}) as server:
+        ran = await visit(
+            server.url,
+            """
+            await self.http.post("/login", data={"name": "s3cret"})
+            try:
+                await self.http.get("/?code=s3cret%2Fcode")
+            except HttpError as error:
+                self.check(str(error), "s3cret" not in str(error))
+            """,
+        )
+    assert list(ran.checks.values()) == [[1, 0]], ran.checks
+
+
 async def test_cookies_go_with_the_sockets_of_the_user_and_come_from_them(visit: Visit) -> None:
     async with Web({"POST /login": login, "GET /socket/websocket": upgrade, "GET /said": said}) as server:
         ran = await visit(

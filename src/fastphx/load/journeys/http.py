@@ -143,7 +143,9 @@ class Http:
                 pending = Pending(visit, deadline)
                 response = await self._answer(pending, method, url, given, body, follow)
             if not is_expected(response.status, expect):
-                conceal = Redaction(data, json, list(params), list(given.values()), self._headers)
+                cookies = [each.value for each in self._session.cookie_jar]
+                sent = [*url.query.values(), *given.values(), *(value for _, value in self._headers)]
+                conceal = Redaction(data, json, sent, cookies)
                 shown = conceal(response.content[:MAX_LOOKED_AT].decode("utf-8", "replace"))
                 raise HttpError(_shown_request(method, url), response.status, shown)
         except BaseException as error:

@@ -24,6 +24,8 @@ from fastphx.load.result.result import SCHEMA
 SCHEMAS = ("fastphx.load/1", SCHEMA)
 """What can be compared; the older has no journeys."""
 
+MAX_RESULT_BYTES = 256 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -45,9 +47,14 @@ class Compared:
 def read_result(path: Path) -> dict[str, Any]:
     """A result that ``--json`` wrote. Raises PlanError where it is none."""
     try:
-        result = orjson.loads(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(MAX_RESULT_BYTES + 1)
     except OSError as error:
         raise PlanError(f"{clip(str(path))} cannot be read ({error.strerror})") from None
+    if len(data) > MAX_RESULT_BYTES:
+        raise PlanError(f"{clip(str(path))} has more than {MAX_RESULT_BYTES} bytes")
+    try:
+        result = orjson.loads(data)
     except ValueError:
         raise PlanError(f"{clip(str(path))} is not JSON") from None
     if not isinstance(result, dict) or result.get("schema") not in SCHEMAS:
