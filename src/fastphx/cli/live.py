@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from fastphx.cli.connection import EXIT_FAILED, EXIT_NOT_CONNECTED, Failure
+from fastphx.cli.failure import EXIT_FAILED, EXIT_NOT_CONNECTED, Failure
 from fastphx.cli.handshake_options import handshake_options
 from fastphx.cli.secrets import named_value
 from fastphx.errors import ConnectError, FastphxError, clip
