@@ -140,7 +140,9 @@ class Membership:
     def not_joined(self) -> FastphxError:
         """The error for a caller that needs the topic to be joined."""
         if self._context.closed_because is not None:
-            return ClosedError("the client is closed")
+            closed = ClosedError("the client is closed")
+            closed.__cause__ = self._context.closed_because
+            return closed
         return NotJoinedError(f"nothing can be sent to {clip(self.topic)}: it is not joined")
 
     # -- what the channel asks for

@@ -36,6 +36,9 @@ FAULTS = {
     "Unspeakable at shop.py:9: it cannot be shown": "raise Unspeakable",
     f"KeyError at shop.py:9: '{'x' * 199}…": "raise KeyError('x' * 10_000_000)",
     "ValueError at shop.py:9: the name 'xxxx": "self.check('x' * 201, True)",
+    "EncodingError at shop.py:11: the payload of 'echo' is not JSON": """async with self.socket() as socket:
+            room = await socket.join("room:lobby")
+            await room.push("echo", {"body": object()})""",
     "FileNotFoundError at shop.py:9: [Errno 2]": "open('/nowhere/at/all')",
     "KeyError at shop.py:11: 'in a group'": """async with asyncio.TaskGroup() as group:
             async def fails():

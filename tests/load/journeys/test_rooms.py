@@ -164,6 +164,34 @@ class Visitor(User):
     }
 
 
+async def test_what_cannot_be_sent_any_more_says_why_without_topics(run: Run) -> None:
+    ran = await run("""
+from fastphx import FastphxError
+class Visitor(User):
+    async def tries(self, name, awaitable):
+        try:
+            await awaitable
+        except FastphxError:
+            pass
+    async def run(self):
+        socket = await self.socket()
+        room = await socket.join("room:lobby")
+        await self.tries("twice", socket.join("room:lobby", name="twice"))
+        await room.leave()
+        await self.tries("left", room.push("echo", name="left"))
+        other = await socket.join("room:other")
+        await self.tries("cut", other.push("kill_socket", name="cut"))
+        await self.tries("later", other.push("echo", name="later"))
+""")
+    reasons = {name: list(step["reasons"]) for name, step in ran.steps.items() if "reasons" in step}
+    assert reasons == {
+        "twice": ["joined already"],
+        "left": ["not joined"],
+        "cut": ["disconnected"],
+        "later": ["disconnected"],
+    }
+
+
 async def test_a_socket_reconnects_where_it_is_asked_to(run: Run) -> None:
     ran = await run("""
 import asyncio

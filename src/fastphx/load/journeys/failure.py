@@ -8,13 +8,17 @@ from types import TracebackType
 from typing import Any
 
 from fastphx.errors import (
+    AlreadyJoinedError,
     ChannelCrashedError,
     ClosedError,
     ConnectionLostError,
+    DisconnectedError,
     DisconnectReason,
+    EncodingError,
     FastphxError,
     JoinError,
     JoinTimeoutError,
+    NotJoinedError,
     PushError,
     PushTimeoutError,
 )
@@ -110,8 +114,12 @@ def reason_of(error: BaseException) -> str:
         return clipped(error.reason, MAX_REASON_CHARS)
     if isinstance(error, PushTimeoutError | JoinTimeoutError | WaitTimeoutError):
         return "timeout"
-    if isinstance(error, ConnectionLostError):
+    if isinstance(error, ConnectionLostError | DisconnectedError):
         return "disconnected"
+    if isinstance(error, NotJoinedError):
+        return "not joined"
+    if isinstance(error, AlreadyJoinedError):
+        return "joined already"
     if isinstance(error, ChannelCrashedError):
         return "the channel crashed"
     if isinstance(error, ClosedError):
@@ -120,15 +128,17 @@ def reason_of(error: BaseException) -> str:
         return "disconnected" if lost else "the channel was closed"
     if isinstance(error, TimeoutError):
         return "timeout"
-    if isinstance(error, VisitFailed) or _is_expected(error):
+    if isinstance(error, VisitFailed | EncodingError) or _is_expected(error):
         return shown(error) or type(error).__name__
     return type(error).__name__
 
 
 def _is_expected(error: BaseException) -> bool:
     """Whether it is what a server, or the network, may do to a client."""
-    # An OSError that names a file is the script's own.
-    return isinstance(error, FastphxError) or (isinstance(error, OSError) and error.filename is None)
+    # What cannot be sent is the script's own, and so is an OSError that names a file.
+    if isinstance(error, OSError):
+        return error.filename is None
+    return isinstance(error, FastphxError) and not isinstance(error, EncodingError)
 
 
 def is_of_the_server(error: BaseException) -> bool:
