@@ -300,7 +300,7 @@ class Browser:
         if self._reload_timer is not None:
             self._reload_timer.cancel()
         self._reloads += 1
-        delay_s = self._random.uniform(*RELOAD_S) if self._reloads <= MAX_RELOADS else FAILSAFE_S
+        delay_s = reload_delay_s(self._reloads, self._random)
         logger.info("the page is loaded again in %.1f s", delay_s)
         loop = asyncio.get_running_loop()
         self._reload_timer = loop.call_later(
@@ -458,6 +458,11 @@ class Browser:
         if live is not None:
             live.close(leaves=leaves)
             await live.wait_closed()
+
+
+def reload_delay_s(number: int, random: Random) -> float:
+    """How long to wait before a page is loaded again for the *number*th time, counted from 1."""
+    return random.uniform(*RELOAD_S) if number <= MAX_RELOADS else FAILSAFE_S
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -9,9 +9,9 @@ from urllib.parse import urljoin
 
 from fastphx.client.options import Options
 from fastphx.client.state import ClientState
-from fastphx.errors import clip_repr
+from fastphx.errors import clip, clip_repr
 from fastphx.liveview.diff import Changed
-from fastphx.liveview.errors import ViewCrashedError
+from fastphx.liveview.errors import ViewCrashedError, ViewError
 from fastphx.liveview.forms import Forms
 from fastphx.liveview.live_socket import LiveClient, rejoin_s
 from fastphx.liveview.living import MAX_CHILD_JOIN_ATTEMPTS, Living
@@ -146,29 +146,31 @@ class LivePage:
                 view.href = urljoin(self.url, patch["to"])
             self._navigator.mounted(view, response)
 
-    def refused(self, view: Living, response: dict[str, Any]) -> None:
-        if self.is_closed:
-            return
+    def refused(self, view: Living, response: dict[str, Any]) -> ViewError | None:
         reason = response.get("reason")
         href = (self.main.href if self.main is not None else None) or self.url
+        if self.is_closed or reason == "parent_redirect":
+            return None
         if reason == "reload":
             token = response.get("token")
             self._navigator.load(href, reload_token=token if isinstance(token, str) else None)
-        elif reason in ("unauthorized", "stale"):
+            return None
+        if reason in ("unauthorized", "stale"):
             self._navigator.load(href, flash=view.flash)
-        elif "redirect" in response or "live_redirect" in response:
+            return None
+        if "redirect" in response or "live_redirect" in response:
             view.follow(response)
-        elif reason == "parent_redirect":
-            pass
-        elif view is self.main:
+            return None
+        failed = ViewCrashedError(f"the join of {clip(view.id)} was refused: {clip_repr(response)}")
+        if view is self.main:
             if self.keeps_up:
                 self._navigator.load_later(href)
-            raise_later = ViewCrashedError(f"the join of {view.id} was refused: {clip_repr(response)}")
-            self.spawn(_raise(raise_later))
-        elif self.keeps_up and view.attempts < MAX_CHILD_JOIN_ATTEMPTS:
+            return failed
+        if not self.keeps_up:
+            return failed
+        if view.attempts < MAX_CHILD_JOIN_ATTEMPTS:
             self._later(rejoin_s(view.attempts), lambda: self._join_again(view))
-        elif not self.keeps_up:
-            self.spawn(_raise(ViewCrashedError(f"the join of {view.id} was refused: {clip_repr(response)}")))
+        return None
 
     def forms_now(self) -> Forms | None:
         return self._navigator.forms_now()
@@ -220,7 +222,3 @@ class LivePage:
             for living in self.living.values():
                 living.connection_lost()
             self._navigator.connection_changed()
-
-
-async def _raise(error: Exception) -> None:
-    raise error

@@ -76,8 +76,9 @@ class Host(Protocol):
     def joined(self, view: Living, response: dict[str, Any]) -> object:
         """The server has accepted a join of *view*."""
 
-    def refused(self, view: Living, response: dict[str, Any]) -> object:
-        """The server has refused a join of *view*: what its answer asks for is to be done."""
+    def refused(self, view: Living, response: dict[str, Any]) -> ViewError | None:
+        """The server has refused a join of *view*: what its answer asks for is to be done. Returns the error
+        where it asks for nothing."""
 
     def forms_now(self) -> Forms | None:
         """The elements of the page as they are before what comes next."""
@@ -202,7 +203,9 @@ class Living:
         try:
             await channel.join(timeout=JOIN_TIMEOUT_S)
         except JoinError as error:
-            self._refused(error.response)
+            failed = self._refused(error.response)
+            if failed is not None:
+                raise failed from error
             return
         except JoinTimeoutError as error:
             self.attempts += 1
@@ -284,12 +287,13 @@ class Living:
             self._has_mounted = True
             self.host.run_mounted(before)
 
-    def _refused(self, response: object) -> None:
+    def _refused(self, response: object) -> ViewError | None:
+        """What that comes to for whoever waits for the join."""
         self._joined.clear()
         if self.is_left:
-            return
+            return None
         self.attempts += 1
-        self.host.refused(self, response if isinstance(response, dict) else {})
+        return self.host.refused(self, response if isinstance(response, dict) else {})
 
     # -- what the server sends
 

@@ -140,8 +140,13 @@ class JourneyBrowser(Browser):
                 recorder.note("join", str(error))
             raise
         now_ns = monotonic_ns()
-        recorder.counts["joins"] += 1
         step.ok(main.size_bytes, ended_ns=now_ns)
+        if not main.mounts:
+            # The server has answered where to go instead.
+            recorder.counts["join_errors"] += 1
+            recorder.note("join", "the mount leads elsewhere")
+            return
+        recorder.counts["joins"] += 1
         if step is not UNCOUNTED:
             recorder.join.record(now_ns - step.begun_ns)
 

@@ -1,0 +1,382 @@
+"""How a page lives: refused joins, crashes, lost connections, and what the server asks for meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from random import Random
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from fastphx.errors import FastphxError
+from fastphx.liveview import (
+    Browser,
+    TreeError,
+    ViewClosedError,
+    ViewCrashedError,
+    ViewDisconnectedError,
+    ViewError,
+    ViewTimeoutError,
+    browse,
+    live_socket,
+    living,
+)
+from fastphx.liveview import browser as browser_module
+from tests.client.waiting import until
+from tests.liveview.scripted_server import Push, Scripted, container, html_page
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Scripted]:
+    async with Scripted() as server:
+        yield server
+
+
+@pytest.fixture
+async def browser(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Browser]:
+    monkeypatch.setattr(live_socket, "REJOIN_S", (0.01,))
+    monkeypatch.setattr(browser_module, "RELOAD_S", (0.01, 0.02))
+    async with browse(server.url, timeout=10) as browser:
+        yield browser
+
+
+def refusing(server: Scripted, *answers: Any) -> None:
+    """Refuse the first joins with *answers*, and accept all others."""
+    left = list(answers)
+
+    async def answer(push: Push) -> None:
+        if left:
+            await push.reply(left.pop(0), "error")
+        else:
+            await server.joined(push)
+
+    server.on_join = answer
+
+
+# -- joins that are refused
+
+
+@pytest.mark.parametrize("reason", ["stale", "unauthorized"])
+async def test_a_stale_page_is_loaded_again(server: Scripted, browser: Browser, reason: str) -> None:
+    refusing(server, {"reason": reason})
+    view = await browser.open("/counter?a=1")
+    assert [path for _, path, _ in server.requests] == ["/counter?a=1"] * 2
+    assert (await view.click("#inc")).text("#n") == "1"
+
+
+async def test_a_reload_tells_its_token(server: Scripted, browser: Browser) -> None:
+    refusing(server, {"reason": "reload", "token": "tok.en"})
+    await browser.open("/")
+    assert "__phoenix_reload_status__=tok.en" in server.requests[1][2]
+
+
+async def test_a_redirect_takes_the_flash_along(server: Scripted, browser: Browser) -> None:
+    refusing(server, {"redirect": {"to": "/other", "flash": "fl.ash"}})
+    view = await browser.open("/")
+    assert view.url == f"{server.url}/other"
+    assert "__phoenix_flash__=fl.ash" in server.requests[1][2]
+
+
+async def test_a_main_view_that_cannot_be_joined_is_loaded_again(server: Scripted, browser: Browser) -> None:
+    refusing(server, {"reason": "join crashed"})
+    with pytest.raises(ViewCrashedError, match="join crashed"):
+        await browser.open("/")
+    await until(lambda: len(server.joins) == 2)
+    view = await browser.view.wait_for("#n")
+    assert view.text == "0"
+    assert server.joins[1].payload["params"]["_mount_attempts"] == 0
+
+
+def test_the_jitter_is_seeded_and_ends_in_half_minutes() -> None:
+    delays = [browser_module.reload_delay_s(number, Random(7)) for number in (1, 10, 11, 50)]
+    assert delays[0] == delays[1] == Random(7).uniform(5, 10)
+    assert delays[2:] == [30, 30]
+
+
+async def test_a_page_that_leads_in_circles_is_left_after_some(server: Scripted, browser: Browser) -> None:
+    async def answer(push: Push) -> None:
+        await push.reply({"live_redirect": {"to": "/again", "kind": "push"}}, "error")
+
+    server.on_join = answer
+    with pytest.raises(ViewError, match="more than 20"):
+        await browser.open("/")
+
+
+async def test_a_nested_view_is_given_up_after_three_joins(server: Scripted, browser: Browser) -> None:
+    child = container("child", 'data-phx-parent-id="phx-main"')
+
+    async def answer(push: Push) -> None:
+        if push.topic == "lv:child":
+            await push.reply({"reason": "join crashed"}, "error")
+        else:
+            await push.reply({"rendered": {"0": child, "s": ["<main>", "</main>"]}})
+
+    server.on_join = answer
+    view = await browser.open("/")
+    await until(lambda: [push.topic for push in server.joins].count("lv:child") == 3)
+    view = await view.event("more")
+    assert [push.topic for push in server.joins].count("lv:child") == 3
+    assert view.is_live
+
+
+# -- crashes and lost connections
+
+
+async def test_a_crash_is_told_and_the_view_joined_again(server: Scripted, browser: Browser) -> None:
+    async def crash(push: Push) -> None:
+        await push.send("phx_error", {"reason": "channel_crash"}, push.join_ref)
+
+    view = await browser.open("/")
+    server.on_event = crash
+    with pytest.raises(ViewCrashedError, match="crashed"):
+        await view.click("#inc")
+    server.on_event = server.counted
+    assert (await view.click("#inc")).text("#n") == "1"
+    assert [push.payload["params"]["_mounts"] for push in server.joins] == [0, 1]
+
+
+async def test_what_is_not_to_keep_up_stays_crashed(server: Scripted) -> None:
+    async def crash(push: Push) -> None:
+        await push.send("phx_error", {}, push.join_ref)
+
+    async with browse(server.url, keep_up=False) as browser:
+        view = await browser.open("/")
+        server.on_event = crash
+        for _ in range(2):
+            with pytest.raises(ViewCrashedError):
+                await view.click("#inc")
+    assert len(server.joins) == 1
+
+
+async def test_a_lost_connection_is_told_and_opened_again(server: Scripted, browser: Browser) -> None:
+    async def cut(push: Push) -> None:
+        await push.close(1001)
+
+    view = await browser.open("/")
+    server.on_event = cut
+    with pytest.raises(ViewDisconnectedError, match="before"):
+        await view.click("#inc")
+    server.on_event = server.counted
+    assert (await view.click("#inc")).text("#n") == "1"
+
+
+async def test_a_normal_close_is_the_end(server: Scripted, browser: Browser) -> None:
+    async def close(push: Push) -> None:
+        await push.close(1000)
+
+    view = await browser.open("/")
+    server.on_event = close
+    for _ in range(2):
+        with pytest.raises(ViewDisconnectedError):
+            await view.click("#inc")
+
+
+async def test_an_event_without_an_answer_loads_the_page_again(
+    server: Scripted, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ignore(_: Push) -> None:
+        pass
+
+    view = await browser.open("/")
+    server.on_event = ignore
+    monkeypatch.setattr(living, "EVENT_TIMEOUT_S", 0.05)
+    with pytest.raises(ViewTimeoutError, match="has not answered"):
+        await view.click("#inc")
+    await until(lambda: len(server.joins) == 2)
+    with pytest.raises(ViewClosedError, match="the browser went to"):
+        await view.click("#inc")
+
+
+# -- what the server sends
+
+
+async def test_a_diff_after_a_reply_is_merged_after_it(server: Scripted, browser: Browser) -> None:
+    async def both(push: Push) -> None:
+        # Both are there before the client reads.
+        await asyncio.gather(push.reply({"diff": {"0": "1"}}), push.send("diff", {"0": "2"}))
+
+    view = await browser.open("/")
+    server.on_event = both
+    for _ in range(20):
+        await view.click("#inc")
+        await view.wait_for("#n", text="2")
+
+
+async def test_a_damaged_diff_fails_its_action_only(server: Scripted, browser: Browser) -> None:
+    async def damaged(push: Push) -> None:
+        await push.reply({"diff": {"0": {"s": "none", "d": 3}}})
+
+    view = await browser.open("/")
+    server.on_event = damaged
+    with pytest.raises(TreeError):
+        await view.click("#inc")
+    server.on_event = server.counted
+    assert (await view.click("#inc")).text("#n") == "1"
+
+
+async def test_a_damaged_diff_that_nobody_asked_for_fails_the_next_action(
+    server: Scripted, browser: Browser
+) -> None:
+    view = await browser.open("/")
+    await server.joins[0].send("diff", ["no", "diff"])
+    await until(lambda: view.living is not None and view.living.error is not None)
+    with pytest.raises(TreeError, match="diff"):
+        await view.click("#inc")
+    assert (await view.click("#inc")).text("#n") == "1"
+
+
+async def test_whatever_is_answered_only_our_errors_come(server: Scripted, browser: Browser) -> None:
+    random = Random(5)
+    junk = [
+        None,
+        3,
+        "x",
+        [],
+        [[]],
+        {},
+        {"to": 7},
+        {"s": []},
+        {"k": {"0": 1}, "kc": 9},
+        {"0": {"s": 99}},
+        True,
+    ]
+    names = ["diff", "redirect", "live_redirect", "live_patch", "r", "rendered", "e", "t", "p", "c", "s"]
+
+    def value(depth: int) -> Any:
+        if depth and random.random() < 0.5:
+            return {random.choice([*names, "0", "1"]): value(depth - 1) for _ in range(3)}
+        return random.choice(junk)
+
+    async def answer(push: Push) -> None:
+        response = {name: value(3) for name in random.sample(names, 3)}
+        response.pop("redirect", None)
+        response.pop("live_redirect", None)
+        await push.send("diff", value(3))
+        await push.reply(response)
+
+    await browser.open("/")
+    server.on_event = answer
+    for _ in range(150):
+        with contextlib.suppress(FastphxError):
+            await browser.view.event("any")
+    server.on_event = server.counted
+    for _ in range(2):
+        with contextlib.suppress(FastphxError):
+            await browser.view.event("any")
+    assert browser.view.is_live
+
+
+async def test_pushed_events_reach_their_handlers(server: Scripted, browser: Browser) -> None:
+    async def push_events(push: Push) -> None:
+        await push.reply(
+            {"diff": {"e": [["a", {"n": 1}], ["b", {}, True], ["a", {"n": 2}]], "r": {"ok": True}}}
+        )
+
+    told: list[Any] = []
+
+    def broken(_: Any) -> None:
+        raise ValueError("a handler")
+
+    view = await browser.open("/")
+    view.on_push_event("a", broken)
+    view.on_push_event("a", told.append)
+    server.on_event = push_events
+    assert await view.hook_event("hook", {"at": 1}, target=3) == {"ok": True}
+    assert told == [{"n": 1}, {"n": 2}]
+    assert server.events[0].payload == {"type": "hook", "event": "hook", "value": {"at": 1}, "cid": 3}
+
+
+async def test_the_server_leads_to_another_view_by_itself(server: Scripted, browser: Browser) -> None:
+    view = await browser.open("/")
+    await server.joins[0].send("live_redirect", {"to": "/next?x=1", "kind": "push", "flash": "fl"})
+    await until(lambda: browser.view is not view)
+    await browser.settled()
+    assert browser.view.url == f"{server.url}/next?x=1"
+    join = server.joins[1].payload
+    assert (join["redirect"], join["flash"], join["params"]["_live_referer"]) == (
+        f"{server.url}/next?x=1",
+        "fl",
+        f"{server.url}/",
+    )
+    with pytest.raises(ViewClosedError, match="/next"):
+        await view.click("#inc")
+
+
+# -- actions
+
+
+async def test_actions_run_in_their_order(server: Scripted, browser: Browser) -> None:
+    view = await browser.open("/")
+    await asyncio.gather(*(view.event("any", {"number": number}) for number in range(10)))
+    assert [push.payload["value"]["number"] for push in server.events] == list(range(10))
+    assert view.text("#n") == "10"
+
+
+async def test_an_element_that_cannot_be_clicked_is_named(server: Scripted, browser: Browser) -> None:
+    view = await browser.open("/")
+    with pytest.raises(ViewError, match="is disabled"):
+        await view.click("#off")
+    with pytest.raises(ViewError, match="near it: <button id='inc'"):
+        await view.click("#incr")
+    assert not server.events
+
+
+async def test_waiting_ends_with_a_diff_or_in_time(server: Scripted, browser: Browser) -> None:
+    view = await browser.open("/")
+    waiting = asyncio.create_task(view.wait_for("#n", text="7"))
+    await asyncio.sleep(0)
+    await server.joins[0].send("diff", {"0": "7"})
+    assert (await waiting).text == "7"
+    with pytest.raises(ViewTimeoutError, match="has not come within"):
+        await view.wait_for("#never", timeout=0.05)
+
+
+async def test_a_closed_browser_ends_what_waits(server: Scripted, browser: Browser) -> None:
+    async def ignore(_: Push) -> None:
+        pass
+
+    view = await browser.open("/")
+    server.on_event = ignore
+    clicking = asyncio.create_task(view.click("#inc"))
+    await until(lambda: server.events)
+    await browser.close()
+    with pytest.raises(ViewClosedError):
+        await clicking
+
+
+# -- pages without a view
+
+
+async def test_a_dead_page_has_text_forms_and_links(server: Scripted, browser: Browser) -> None:
+    def dead(request: web.Request) -> web.Response:
+        return html_page(
+            f'<h1>{request.path_qs}</h1><form id="f" action="/to" method="post"><input name="a" value="1">'
+            '<input name="b"></form><form id="g" action="/found"><input name="q"></form>'
+            '<a id="m" data-method="delete" data-to="/gone" data-csrf="tok" href="/gone">x</a>'
+            '<a id="l" href="/linked">l</a>'
+        )
+
+    server.page = dead
+    view = await browser.open("/dead")
+    assert not view.is_live
+    assert view.text("h1") == "/dead"
+    view = await view.submit("#f", {"b": "ä b"})
+    view = await view.submit("#g", {"q": "x&y"})
+    assert view.text("h1") == "/found?q=x%26y"
+    view = await view.follow("#m")
+    view = await view.follow("#l")
+    assert view.url == f"{server.url}/linked"
+    assert server.bodies == ["a=1&b=%C3%A4+b", "_csrf_token=tok&_method=delete"]
+    with pytest.raises(ViewError, match="no live view"):
+        await view.event("any")
+    view = await browser.back()
+    assert view.url == f"{server.url}/gone"
+
+
+async def test_an_answer_that_is_no_page_is_one(server: Scripted, browser: Browser) -> None:
+    server.page = lambda _: web.Response(status=404, text="nothing <here")
+    view = await browser.open("/nowhere")
+    assert (view.status, view.is_live) == (404, False)

@@ -1,0 +1,123 @@
+"""LiveView pages in a journey: what is counted as which step."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.liveview.scripted_server import Push, Scripted
+from tests.load.journeys.running import Ran, run_journey
+
+
+async def visit(folder: Path, server: Scripted, does: str) -> Ran:
+    """Let one user do once what *does* says."""
+    script = "from fastphx.load import User\nclass Visitor(User):\n    async def run(self):\n"
+    script += textwrap.indent(textwrap.dedent(does), "        ")
+    ran = await run_journey(folder, script, server.url, users=1, iterations=1)
+    ran.check_sums()
+    return ran
+
+
+async def test_what_is_done_on_a_page_is_a_step(tmp_path: Path) -> None:
+    async def counted(push: Push) -> None:
+        await server.counted(push)
+        if push.payload["event"] == "tell":
+            await push.send("diff", {"0": "told"})
+
+    async with Scripted() as server:
+        server.on_event = counted
+        ran = await visit(
+            tmp_path,
+            server,
+            """
+            view = await self.live("/counter?a=1")
+            view = await view.click("#inc")
+            view = await view.click("#inc", name="again")
+            self.check("counted", view.text("#n") == "2")
+            view = await view.event("tell")
+            await view.wait_for("#n", text="told")
+            other = await self.live("/elsewhere/17", name="elsewhere")
+            other = await other.navigate("/third")
+            other = await other.patch("/third?page=2")
+            """,
+        )
+    assert not ran.failures
+    assert ran.checks == {"counted": [1, 0]}
+    assert {name: step["ok"] for name, step in ran.steps.items()} == {
+        "connect HTTP": 1,
+        "connect /live": 2,
+        "GET /counter": 1,
+        "mount /counter": 1,
+        "click #inc": 1,
+        "again": 1,
+        "event tell": 1,
+        "diff": 1,
+        "GET elsewhere": 1,
+        "mount elsewhere": 1,
+        "mount /third": 1,
+        "patch /third": 1,
+    }
+    for name in ("mount /counter", "click #inc", "diff", "GET /counter"):
+        assert ran.steps[name]["bytes"] > 10, name
+    assert (ran.totals["visits_ok"], ran.totals["joins"], ran.totals["connections"]) == (1, 3, 2)
+    assert "left open" not in ran.reasons
+
+
+async def test_lean_pages_render_nothing(tmp_path: Path) -> None:
+    async with Scripted() as server:
+        ran = await visit(
+            tmp_path,
+            server,
+            """
+            view = await self.live("/counter", render=False)
+            for _ in range(3):
+                view = await view.event("inc")
+            try:
+                view.text("#n")
+            except Exception as error:
+                self.check(str(error)[:25], True)
+            """,
+        )
+    assert ran.steps["event inc"]["ok"] == 3
+    assert ran.checks == {"the page is not rendered ": [1, 0]}
+
+
+@pytest.mark.parametrize("how", ["crash", "cut"])
+async def test_a_crash_or_a_lost_connection_fails_the_visit(tmp_path: Path, how: str) -> None:
+    async def fail(push: Push) -> None:
+        if how == "crash":
+            await push.send("phx_error", {}, push.join_ref)
+        else:
+            await push.close(1001)
+
+    async with Scripted() as server:
+        server.on_event = fail
+        ran = await visit(
+            tmp_path,
+            server,
+            """
+            view = await self.live("/counter")
+            try:
+                await view.click("#inc")
+            except Exception:
+                pass
+            await view.click("#inc")
+            """,
+        )
+    assert ran.totals["visits_failed"] == 1
+    assert sum(ran.steps["click #inc"]["reasons"].values()) == 2
+    assert len(server.joins) == 1
+
+
+async def test_a_refused_mount_fails_its_step(tmp_path: Path) -> None:
+    async def refuse(push: Push) -> None:
+        await push.reply({"reason": "join crashed"}, "error")
+
+    async with Scripted() as server:
+        server.on_join = refuse
+        ran = await visit(tmp_path, server, 'await self.live("/counter")')
+    assert ran.totals["visits_failed"] == 1
+    assert (ran.totals["join_attempts"], ran.totals["join_errors"]) == (1, 1)
+    assert sum(ran.steps["mount /counter"]["reasons"].values()) == 1
