@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastphx.load.control.limit_search import MOST_CONFIRMED, MOST_SHRUNK, LimitSearch, Outcome, Try
+from fastphx.load.control.limit_search import MOST_CONFIRMED, MOST_SHRUNK, LimitSearch, Try
+from fastphx.load.result.limit import Outcome
 from tests.load.queue_of_one import limit_of_md1, sojourns
 
 MOST_STEPS = 200

@@ -31,6 +31,7 @@ from fastphx.load.plan.template import NAMES, Template
 from fastphx.load.plan.threshold import Threshold
 from fastphx.load.plan.units import RateStep, duration_s, rate_per_s, tolerance
 from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.limit import Limit
 from fastphx.load.result.result import Result
 from fastphx.load.scenarios import SCENARIOS
 from fastphx.load.worker.meter import COUNTS as METER_COUNTS
@@ -276,9 +277,11 @@ def test_the_figures_have_one_list_of_names() -> None:
     for section in ("visits", "latency", "throughput"):
         figures[section] = of_journey[section]
     figures["client"] |= of_journey["client"]
-    assert {section: set(names) for section, names in SECTIONS.items()} == {
-        section: set(figures[section]) for section in SECTIONS
+    sections = [section for section in SECTIONS if section != "limit"]
+    assert {section: set(SECTIONS[section]) for section in sections} == {
+        section: set(figures[section]) for section in sections
     }
+    assert all(figure in Limit(figure, 0.1).to_mapping() for figure in SECTIONS["limit"])
     assert {name: tuple(found) for name, found in figures["latency"].items()} == dict.fromkeys(
         LATENCIES, LATENCY_FIGURES
     )

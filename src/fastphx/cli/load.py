@@ -173,6 +173,20 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 )
 @click.option("--threshold", multiple=True, metavar="EXPR", help='Must hold, or exit 99: "rtt.p99<50ms".')
 @click.option(
+    "--find-limit",
+    metavar="FIGURE",
+    help="Grow the rate, connections, users or arrivals until a step breaks; search between.",
+)
+@click.option(
+    "--limit-precision",
+    metavar="PART",
+    help="How near what holds and what does not must be.  [default: 10%]",
+)
+@click.option(
+    "--recover", metavar="TIME", help="How long the server may take before each step.  [default: 30s]"
+)
+@click.option("--step-max", metavar="TIME", help="The longest step of the search.  [default: 30s]")
+@click.option(
     "--max-schedule-lag", metavar="TIME", help="Invalid where the schedule's p99 lags more.  [default: 100ms]"
 )
 @click.option(
@@ -232,7 +246,14 @@ def load(
     given = plan_mapping(
         arguments, {name: value for name, value in flags.items() if value is not None and value != ()}
     )
-    demo = {} if "url" in given or given.get("scenario", "echo") != "echo" or "think_time" in given else DEMO
+    demo = (
+        {}
+        if "url" in given
+        or "find_limit" in given
+        or given.get("scenario", "echo") != "echo"
+        or "think_time" in given
+        else DEMO
+    )
     plan = Plan.from_mapping(demo | given)
     for sentence in preflight(plan):
         click.echo(f"fastphx: {visible(sentence)}", err=True)

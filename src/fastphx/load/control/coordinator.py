@@ -17,6 +17,7 @@ from typing import Any, Literal
 from fastphx.errors import FastphxError
 from fastphx.foreign_text import visible
 from fastphx.load.control.embedded_server import EmbeddedServer
+from fastphx.load.control.limit_steps import LimitSteps
 from fastphx.load.control.once_process import run_once
 from fastphx.load.control.open_files import raise_open_files
 from fastphx.load.control.progress import Progress
@@ -57,6 +58,7 @@ class Coordinator:
         self._interrupts = 0
         self._connect_ns = 0
         self._ran_s = 0.0
+        self._limit_steps: LimitSteps | None = None
 
     def interrupt(self) -> None:
         """The first time: stop gracefully, with reports. The second time: at once."""
@@ -182,6 +184,10 @@ class Coordinator:
         if "loop_lag" in self.result.histograms:
             self.result.opening_lag.add(self.result.histograms["loop_lag"])
         at_most = "at most " if plan.iterations else ""
+        if plan.find_limit is not None:
+            self._limit_steps = LimitSteps(plan, self.result, self, self._progress.phase, self._is_over)
+            await self._limit_steps.run()
+            return
         self._progress.phase(f"running {plan.scenario} for {at_most}{plan.duration_s:g}s")
         self._expect("scheduled")
         start_ns = time.monotonic_ns() + LEAD_NS
@@ -267,7 +273,7 @@ class Coordinator:
             if not worker.ended.is_set() and not self.result.interrupted:
                 self._fail(worker, "did not stop in time and was killed")
         self._close_seconds(everything=True)
-        self.result.run_s = self._ran_s
+        self.result.run_s = self._ran_s if self._limit_steps is None else self._limit_steps.ran_s
 
     # -- lines
 
@@ -276,7 +282,9 @@ class Coordinator:
 
     def _on_line(self, worker: WorkerProcess, line: dict[str, Any]) -> None:
         kind = line["type"]
-        if kind in ("ready", "stats", "final"):
+        if self._limit_steps is not None:
+            self._limit_steps.on_line(worker.share.index, line)
+        if kind in ("ready", "stats", "part", "stepped", "final"):
             # A stats line tells of the second that ends with it, the others of the one they come in.
             at_s = (line["at_ns"] - (self._connect_ns or line["at_ns"])) / 1e9
             self.result.add_line(line, max(0, round(at_s) - 1 if kind == "stats" else int(at_s)))
@@ -285,18 +293,10 @@ class Coordinator:
             self.result.rss_empty_bytes += line["rss_bytes"]
         elif kind == "scheduled":
             self._ran_s = max(self._ran_s, line["run_s"])
-            self.result.run_cpu_s += line["run_cpu_s"]
-            share = line["run_cpu_s"] / line["run_s"] if line["run_s"] else 0.0
-            self.result.run_cpu_share = max(self.result.run_cpu_share, share)
-            waited = line["run_waited_s"] / line["run_s"] if line["run_s"] else 0.0
-            self.result.run_waited_share = max(self.result.run_waited_share, waited)
-            stolen = line["run_stolen_s"] / line["run_s"] if line["run_s"] else 0.0
-            self.result.run_stolen_share = max(self.result.run_stolen_share, stolen)
-            self.result.run_lag.add_export(line["run_lag"])
-            self.result.run_loop_lag_s = max(self.result.run_loop_lag_s, line["run_lag_ns"] / 1e9)
-            self.result.run_counts.update(line["run_counts"])
-            self.result.alive_at_end += line["alive"]
-            self.result.closed_by_script += line["closed_by_script"]
+            self.result.add_scheduled(line)
+            if self._limit_steps is not None:
+                # Each step tells this anew.
+                self.result.alive_at_end = 0
         elif kind == "steps":
             self.result.add_rest(line)
         elif kind == "failed":
@@ -308,7 +308,7 @@ class Coordinator:
             self.result.add_final(line)
         for table, count in line.get("left_out", {}).items():
             self._fail(worker, f"left out {count} {table}, which did not fit into one of its lines")
-        if kind == "ready":
+        if kind == "ready" and self._limit_steps is None:
             self.result.rss_bytes += line["rss_bytes"]
             self.result.own_rss_bytes = rss_bytes()
         if worker in self._waiting.get(kind, ()):
@@ -322,6 +322,21 @@ class Coordinator:
             self._progress.row(row, self.result)
 
     # -- waiting
+
+    @property
+    def count(self) -> int:
+        """How many workers there are."""
+        return len(self._workers)
+
+    def send(self, command: dict[str, Any]) -> None:
+        """To each worker."""
+        self._send(command)
+
+    async def reached(self, kind: str, timeout_s: float) -> bool:
+        """Wait for a line of *kind* of each worker; False where the run is over for another reason."""
+        self._expect(kind)
+        await self._reached(kind, timeout_s)
+        return not self._is_over()
 
     def _send(self, command: dict[str, Any]) -> None:
         for worker in self._workers:
@@ -366,7 +381,13 @@ class Coordinator:
             return
         if not self._scenario.holds and result.counts["connections"] and not result.counts["joins"]:
             result.failures.append(f"not one connection could join: {result.main_reason('join')}")
-        if not self._scenario.holds or not result.run_s or result.failures or result.interrupted:
+        if (
+            self._limit_steps is not None
+            or not self._scenario.holds
+            or not result.run_s
+            or result.failures
+            or result.interrupted
+        ):
             return
         if not (result.alive_at_end or result.closed_by_script or result.ran_out):
             result.failures.append(self._why_none_is_alive())

@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-Outcome: TypeAlias = Literal["held", "broke", "own"]
-"""Of a step: the server held the load; it did not; or this machine was the bottleneck, which says nothing of
-the server."""
-Purpose: TypeAlias = Literal["grow", "shrink", "bisect", "confirm"]
+from fastphx.load.result.limit import Outcome, Purpose
 
 SAME = 2
 """A break, or a bottleneck of this machine, counts when it is seen so often at one load: of two steps, or of
@@ -93,15 +89,12 @@ class LimitSearch:
                 self.is_confirmed = True
                 return None
             return self._between()
-        if tried.purpose == "confirm" and outcome == "broke":
-            return self._lower(tried.load)
         if outcome == "broke":
             self.broke = tried.load
         else:
             self.own_from = tried.load
         if tried.purpose == "confirm":
-            # What held once cannot be tried again: this machine is in the way.
-            return None
+            return self._lower(tried.load, outcome)
         return self._shrink(tried.load) if self.held is None else self._between()
 
     def _between(self) -> Try | None:
@@ -124,13 +117,12 @@ class LimitSearch:
         halved = self._possible(load / 2)
         return Try(halved, "shrink") if self._shrunk <= MOST_SHRUNK and halved < load else None
 
-    def _lower(self, load: float) -> Try | None:
-        """What held once did not hold again."""
-        self.broke = load
+    def _lower(self, load: float, outcome: Outcome) -> Try | None:
+        """What held once did not hold again, or this machine was in the way."""
         self.held = None
         lowered = self._possible(load / (1 + self.precision))
         if self._lowered == MOST_CONFIRMED or lowered >= load:
-            self.is_stable = False
+            self.is_stable = outcome == "own"
             return None
         self._lowered += 1
         return Try(lowered, "confirm")

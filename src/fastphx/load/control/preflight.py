@@ -56,6 +56,7 @@ def preflight(plan: Plan) -> list[str]:
             for n in (0, 1, 10) if i in (0, 1, last) else (0,) if "row" in template.uses else ():
                 json_value(template.render({"i": i, "n": n, "row": row}), what)
     _check_topics(plan, scenario, target)
+    _check_limit(plan, scenario)
     if scenario.has_herd and plan.url is not None and plan.storm_command is None:
         raise PlanError("a storm on a server of yours needs --storm-command, which disturbs it")
     if not plan.scenario.endswith(".py"):
@@ -75,6 +76,30 @@ def _check_no_journey(plan: Plan) -> None:
         if getattr(plan, key):
             flag = f"--{key.removesuffix('_s').replace('_', '-')}"
             raise PlanError(f"{flag} is of journeys: {what}")
+
+
+def _check_limit(plan: Plan, scenario: Scenario) -> None:
+    """Raises PlanError where the scenario has no such figure, or a threshold is of a limit that is not looked
+    for."""
+    for text in plan.thresholds:
+        figure = Threshold.parse(text).limit_figure
+        if figure is not None and figure != plan.find_limit:
+            raise PlanError(f"the threshold {clip(text)} needs --find-limit {figure}")
+    figure = plan.find_limit
+    if figure is None:
+        return
+    can_grow: tuple[str, ...] = ("connections",)
+    if scenario.is_journey:
+        can_grow = ("arrivals",) if plan.arrivals else ("users", "arrivals")
+    elif scenario.has_herd:
+        can_grow = ()
+    elif not scenario.holds:
+        can_grow = ("rate",)
+    elif plan.rate[0].rate:
+        can_grow = ("rate", "connections")
+    if figure not in can_grow:
+        known = f"it has one of {' and of '.join(can_grow)}" if can_grow else "it has none"
+        raise PlanError(f"there is no limit of {figure} to find in {clip(plan.scenario)}: {known}")
 
 
 def _check_topics(plan: Plan, scenario: Scenario, target: Target) -> None:

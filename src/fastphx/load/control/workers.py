@@ -55,7 +55,9 @@ def workers_for(plan: Plan, cores: int | None = None, most_sockets: int | None =
         return Workers(min(plan.workers, _most_sockets(plan)))
     cores = (usable_cores() if cores is None else cores) - (plan.url is None)
     most_sockets = max_connections() if most_sockets is None else most_sockets
-    if plan.scenario.endswith(".py"):
+    if plan.find_limit is not None:
+        count, why = cores, "one a core: the load grows"
+    elif plan.scenario.endswith(".py"):
         count, why = cores, "one a core: what your scenario's Python takes is not known"
     else:
         what, share = cpu_needed(plan)

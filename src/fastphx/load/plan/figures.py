@@ -136,6 +136,18 @@ SERIES_LATENCIES = (
 )
 SERIES_PERCENTILES = {"p50": 50.0, "p99": 99.0, "max": 100.0}
 
+LIMIT_FIGURES = ("rate", "connections", "users", "arrivals")
+"""What a search for a limit can grow."""
+LIMIT_TITLES = {
+    "rate": "pushes a second",
+    "connections": "connections",
+    "users": "users",
+    "arrivals": "visits a second",
+}
+"""What the load of a step is, by the figure that grows."""
+RATES = ("rate", "arrivals")
+"""Those of them that are a second; the others are whole."""
+
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "totals": (
         *COUNTS,
@@ -174,6 +186,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "attempt_p95_s",
         "peak_attempts_per_s",
     ),
+    "limit": LIMIT_FIGURES,
 }
 """What the sections of a result's figures have."""
 
@@ -207,7 +220,12 @@ LOWER_IS_BETTER = (
     "missing_deliveries",
     "decode_errors",
 )
-HIGHER_IS_BETTER = ("throughput.visits_per_s", "throughput.replies_per_s", "throughput.deliveries_per_s")
+HIGHER_IS_BETTER = (
+    "throughput.visits_per_s",
+    "throughput.replies_per_s",
+    "throughput.deliveries_per_s",
+    *(f"limit.{figure}" for figure in LIMIT_FIGURES),
+)
 """With LOWER_IS_BETTER, the figures that two results are compared by."""
 STEP_LOWER_IS_BETTER = ("p99", "errors")
 """The figures of each step that two results have."""

@@ -9,6 +9,7 @@ from typing import Any, Self
 from fastphx.errors import clip
 from fastphx.load.plan.defaults import defaults_of
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.figures import LIMIT_FIGURES
 from fastphx.load.plan.payload import json_text
 from fastphx.load.plan.pushed_event import PushedEvent, event_payloads, pushed_events
 from fastphx.load.plan.secret import hidden
@@ -23,6 +24,10 @@ DEFAULT_RATE = (RateStep(1000.0, 10.0),)
 DEFAULT_USERS = 10
 MOST_USERS = 10_000
 MOST_STEPS = 500
+FIRST_RATE = 100.0
+FIRST_ARRIVALS = 1.0
+"""What a search for a limit starts with, where the plan does not say it."""
+LEAST_STEP_S = 0.1
 ITERATIONS_S = 600.0
 """How long users have for their iterations where the plan does not say it."""
 CLOSE_TIMEOUT_S = 5.0
@@ -209,6 +214,15 @@ class Plan:
     """A shell command that disturbs a server of yours (storm)."""
     thresholds: tuple[str, ...] = _key(_texts, (), "threshold")
     """Expressions like ``rtt.p99<50ms`` that must hold."""
+    find_limit: str | None = _key(_optional_text, None)
+    """The figure that grows until the server gives out, one of LIMIT_FIGURES: the search starts with what the
+    plan says of it."""
+    limit_precision: float = _key(share_above_0, 0.1)
+    """How near what holds and what does not must be to each other."""
+    recover_s: float = _key(_seconds, 30.0, "recover")
+    """How long the server may take to recover, before each step of the search."""
+    step_max_s: float = _key(_seconds, 30.0, "step_max")
+    """The longest step of the search."""
     max_schedule_lag_s: float = _key(lag_s, 0.1, "max_schedule_lag")
     """A schedule whose p99 lags more behind its clock is not the plan's load: the run is invalid."""
     max_loop_lag_s: float = _key(lag_s, 0.5, "max_loop_lag")
@@ -272,12 +286,60 @@ class Plan:
         for name in ("timeout_s", "join_timeout_s", "connect_timeout_s", "max_backoff_s"):
             if getattr(self, name) < 0.001:
                 raise PlanError(f"the {name[:-2].replace('_', ' ')} is below 1ms")
+        self._check_limit()
         if self.warm_up_s >= self.duration_s:
             raise PlanError(
                 f"the warm-up of {self.warm_up_s:g}s leaves nothing of the {self.duration_s:g}s to measure"
             )
         for text in self.thresholds:
             Threshold.parse(text)
+
+    def _check_limit(self) -> None:
+        figure = self.find_limit
+        if figure is None:
+            return
+        if figure not in LIMIT_FIGURES:
+            raise PlanError(
+                f"there is no limit of {clip(figure)} to find: there are {', '.join(LIMIT_FIGURES)}"
+            )
+        for key in ("rate", "arrivals"):
+            if len(getattr(self, key)) > 1:
+                raise PlanError(f"the {key} has steps of its own: a search for a limit makes them")
+        if self.warm_up_s or self.iterations:
+            raise PlanError(
+                "a search for a limit has no warm-up and no iterations: it discards a third of each step"
+            )
+        if self.think_time_s and figure == "rate":
+            raise PlanError("with a think time the replies set the pace: find the limit of connections")
+        if figure == "arrivals" and not self.arrivals:
+            raise PlanError("the limit of arrivals is above 0: give --arrivals to start with")
+        if figure == "rate" and not self.duration_s * self.rate[0].rate:
+            raise PlanError("the limit of the rate is above 0: give a --rate to start with")
+        if self.step_max_s < LEAST_STEP_S:
+            raise PlanError(f"step-max is {self.step_max_s:g}s: give at least {LEAST_STEP_S:g}s")
+
+    @property
+    def first_load(self) -> float:
+        """What the search for a limit starts with."""
+        match self.find_limit:
+            case "connections":
+                return self.connections
+            case "users":
+                return self.max_users
+            case "arrivals":
+                return self.arrivals[0].rate
+        return self.rate[0].rate
+
+    def with_load(self, load: float) -> Plan:
+        """This plan with another load of what the search for a limit grows."""
+        match self.find_limit:
+            case "connections":
+                return replace(self, connections=int(load))
+            case "users":
+                return replace(self, users=int(load))
+            case "arrivals":
+                return replace(self, arrivals=(replace(self.arrivals[0], rate=load),))
+        return replace(self, rate=(replace(self.rate[0], rate=load),))
 
     def _between(self, name: str, low: int, high: int, key: str | None = None) -> None:
         if not low <= getattr(self, name) <= high:
@@ -322,6 +384,10 @@ class Plan:
         if given.get("think_time") and given.get("rate"):
             raise PlanError("give either a rate or a think time: with a think time the replies set the pace")
         given = {**defaults_of(_text(given.get("scenario", "echo"))), **_with_think_time(given)}
+        if given.get("find_limit") == "rate":
+            given.setdefault("rate", FIRST_RATE)
+        elif given.get("find_limit") == "arrivals":
+            given.setdefault("arrivals", FIRST_ARRIVALS)
         values: dict[str, Any] = {}
         for each in fields(cls):
             key = each.metadata["key"] or each.name

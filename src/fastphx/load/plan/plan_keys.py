@@ -74,6 +74,10 @@ class PlanKeys(TypedDict, total=False):
     storm_down: Time
     storm_command: str | None
     threshold: Texts
+    find_limit: Literal["rate", "connections", "users", "arrivals"]
+    limit_precision: Part
+    recover: Time
+    step_max: Time
     max_schedule_lag: Time
     max_loop_lag: Time
     max_cpu: Part

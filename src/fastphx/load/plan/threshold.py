@@ -15,6 +15,7 @@ from fastphx.load.plan.figures import (
     LATENCIES,
     LATENCY_FIGURES,
     NAMED_SECTIONS,
+    RATES,
     SECTIONS,
     figure_of,
     names_in,
@@ -47,6 +48,8 @@ def _units_of(figure: str) -> tuple[str, ...]:
     section, _, name = figure.rpartition(".")
     if _is_timed(section, name):
         return () if name == "count" else _TIMES
+    if section == "limit":
+        return ("/s",) if name in RATES else ()
     if name.endswith("_per_s"):
         return ("/s",)
     if "bytes" in name and section:
@@ -130,6 +133,13 @@ class Threshold:
         """Whether only a journey has its figure."""
         section, _, _ = self.figure.partition(".")
         return self.named is not None or section in ("visits", *JOURNEY_LATENCIES)
+
+    @property
+    def limit_figure(self) -> str | None:
+        """The figure whose limit it is about (``rate`` of ``limit.rate>=4000``); None for any other
+        threshold."""
+        section, _, name = self.figure.partition(".")
+        return name if section == "limit" else None
 
     def holds_for(self, value: float) -> bool:
         """Whether *value* would hold."""

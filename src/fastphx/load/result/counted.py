@@ -25,6 +25,7 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.result.abstract_histogram import AbstractHistogram
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.latency import latency_mapping
+from fastphx.load.result.limit import Limit
 from fastphx.load.result.reasons import ANSWERED
 from fastphx.load.result.series import Second
 from fastphx.load.result.steps import Check, Step, add_checks, add_steps
@@ -101,6 +102,8 @@ class Counted:
     """What the users of a journey did, by name."""
     checks: dict[str, Check] = field(default_factory=dict)
     """What they found to be so or not, by name."""
+    limit: Limit | None = None
+    """What a search for a limit has found until now."""
 
     def __post_init__(self) -> None:
         self._rest: list[Mapping[str, Mapping[str, Any]]] = []
@@ -131,6 +134,22 @@ class Counted:
         theirs."""
         self.add_steps(line)
         self._rest.append(line.get("steps", {}))
+
+    def add_scheduled(self, line: dict[str, Any]) -> None:
+        """Add what a worker tells when its schedule has ended."""
+        self.run_cpu_s += line["run_cpu_s"]
+        run_s = line["run_s"]
+        share, waited, stolen = (
+            line[name] / run_s if run_s else 0.0 for name in ("run_cpu_s", "run_waited_s", "run_stolen_s")
+        )
+        self.run_cpu_share = max(self.run_cpu_share, share)
+        self.run_waited_share = max(self.run_waited_share, waited)
+        self.run_stolen_share = max(self.run_stolen_share, stolen)
+        self.run_lag.add_export(line["run_lag"])
+        self.run_loop_lag_s = max(self.run_loop_lag_s, line["run_lag_ns"] / 1e9)
+        self.run_counts.update(line["run_counts"])
+        self.alive_at_end += line["alive"]
+        self.closed_by_script += line["closed_by_script"]
 
     def add_steps(self, line: dict[str, Any]) -> None:
         """Add the steps and checks of a line, which may have nothing else."""
@@ -340,6 +359,7 @@ class Counted:
                 ),
             },
             "client": self._client_mapping(),
+            **({"limit": self.limit.to_mapping()} if self.limit is not None else {}),
             **({"storm": self.storm_mapping()} if scenario_class(self.plan.scenario).has_herd else {}),
         }
 

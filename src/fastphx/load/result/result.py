@@ -34,6 +34,9 @@ class Result(Counted):
     @property
     def notes(self) -> list[str]:
         """What a reader of the figures should know, a sentence each, whatever the outcome is."""
+        if self.limit is not None:
+            # The figures of the whole run are of all its steps, and say nothing by themselves.
+            return self.limit.notes
         notes = []
         large = {name: figures["p99"] for name, figures in self.own_lag.items() if "p99" in figures}
         if large:
@@ -68,15 +71,30 @@ class Result(Counted):
     @property
     def invalid_reasons(self) -> list[str]:
         """Why the client, not the server, made these figures; empty where it did not."""
-        plan = self.plan
-        reasons = []
-        if self.ran_out:
-            attempts, number = self.counts["connect_attempts"], self.ran_out.total()
-            failed = f"{number:,} of {attempts:,} connection attempts failed for it " if attempts else ""
-            reasons.append(
-                f"this machine ran out: {failed}({self.main_reason(LOCAL)}): --source gives more ports, "
-                "ulimit -n more files"
-            )
+        if self.limit is not None:
+            bottleneck = self.limit.own_bottleneck
+            return [] if bottleneck is None else [bottleneck]
+        return [*self._out_of_resources, *self._out_of_users, *self._own_lags]
+
+    @property
+    def bottlenecks(self) -> list[str]:
+        """How this machine was the bottleneck, whatever the plan asked for."""
+        return [*self._out_of_resources, *self._own_lags]
+
+    @property
+    def _out_of_resources(self) -> list[str]:
+        if not self.ran_out:
+            return []
+        attempts, number = self.counts["connect_attempts"], self.ran_out.total()
+        failed = f"{number:,} of {attempts:,} connection attempts failed for it " if attempts else ""
+        why = self.main_reason(LOCAL)
+        return [
+            f"this machine ran out: {failed}({why}): --source gives more ports, ulimit -n more files",
+        ]
+
+    @property
+    def _out_of_users(self) -> list[str]:
+        plan, reasons = self.plan, []
         if without := self.counts["rows_run_out"]:
             reasons.append(
                 f"the data ran out: {without:,} visit{'s' if without > 1 else ''} found no row that no other "
@@ -90,6 +108,11 @@ class Result(Counted):
                 f"{100 * MAX_UNSENT_VISITS:g} %): {plan.max_users:,} users were under way: raise --users, or "
                 "lower --arrivals"
             )
+        return reasons
+
+    @property
+    def _own_lags(self) -> list[str]:
+        plan, reasons = self.plan, []
         lag_s = self.lag_s("schedule_lag", 99)
         if lag_s > plan.max_schedule_lag_s:
             reasons.append(
@@ -130,7 +153,9 @@ class Result(Counted):
     def excused(self) -> list[str]:
         """A sentence for each latency threshold that failed, and that this machine's own stalls could have
         broken: less the own lag, and where not even the fastest was slower than the limit, it would hold."""
-        sentences = []
+        sentences: list[str] = []
+        if self.limit is not None:
+            return sentences
         histograms = dict(self._timed())
         for checked in self.thresholds:
             threshold = Threshold.parse(checked["expr"])
@@ -153,7 +178,7 @@ class Result(Counted):
     @property
     def missed_goals(self) -> list[str]:
         """What was lost beyond what the plan allows, a sentence each; looked at where the schedule ran."""
-        if not self.run_s:
+        if not self.run_s or self.limit is not None:
             return []
         if self.is_journey:
             return missed_visits(self.plan, self.visits, self.reasons)
@@ -177,9 +202,13 @@ class Result(Counted):
 
     @property
     def thresholds(self) -> list[dict[str, Any]]:
-        """Each of the plan's thresholds with its value and whether it held."""
+        """Each of the plan's thresholds with its value and whether it held. In a search for a limit they
+        are those of the limit: the others were looked at in each step."""
         figures = self.figures() if self.plan.thresholds else {}
-        return [Threshold.parse(text).check(figures) for text in self.plan.thresholds]
+        thresholds = map(Threshold.parse, self.plan.thresholds)
+        return [
+            each.check(figures) for each in thresholds if self.limit is None or each.limit_figure is not None
+        ]
 
     @property
     def exit_code(self) -> int:

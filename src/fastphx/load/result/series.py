@@ -36,7 +36,7 @@ class Second:
         """Add one worker's stats line."""
         self.counts.update(line["counts"])
         self.workers += line["type"] == "stats"
-        if line["type"] != "ready":
+        if line["type"] in ("stats", "final"):
             for name in self.gauges:
                 self.gauges[name] += line[name]
         self.cpu_s += line["cpu_s"]

@@ -34,12 +34,14 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.rows import Row
 from fastphx.load.plan.share import Share
+from fastphx.load.plan.units import RateStep
 from fastphx.load.result.reasons import MAX_REASONS, Reasons
 from fastphx.load.scenarios import scenario_of
 from fastphx.load.scenarios.journey import Journey
 from fastphx.load.worker.arrivals import arrivals
 from fastphx.load.worker.herd import Herd
 from fastphx.load.worker.journey_meter import HISTOGRAMS, JourneyMeter
+from fastphx.load.worker.load_step import LoadStep
 from fastphx.load.worker.loop_lag import LoopLag
 from fastphx.load.worker.rows_in_use import RowsInUse
 from fastphx.load.worker.stats import Stats
@@ -52,6 +54,8 @@ LAST_S = 0.1
 """What is left to a ``stop()`` that has had its time."""
 RETRY_S = 1.0
 """A user whose ``start()`` has failed tries again after so long."""
+SPARE_NUMBERS = 1000
+"""By which the numbers of two steps' visits are kept apart: nobody knows how many a rate brings."""
 MAX_BURST = 256
 """Visits that begin in one turn of the loop."""
 VISITS_APART = 10**10
@@ -104,6 +108,10 @@ class JourneyRunner:
         self._timer = CallbackTimer(self._begin_due)
         self._end_timer = CallbackTimer(self._schedule_ended)
         self._started_ns = 0
+        self._step: LoadStep | None = None
+        self._first_number = 0
+        self._users_go_on = True
+        """Whether a user begins another visit."""
         self._has_failed = False
         self._loop.set_task_factory(self._new_task)
         self._loop.set_exception_handler(self._unhandled)
@@ -129,6 +137,50 @@ class JourneyRunner:
         self._next = next(self._due, None)
         self._end_timer.schedule(self._run.wheel, deadline_ns=at_ns + int(plan.duration_s * 1e9))
         self._arm()
+
+    def resize(self, connections: int, at_ns: int) -> None:
+        """Visits connect by themselves."""
+
+    def step(self, at_ns: int, load: float, duration_s: float, parts: int) -> None:
+        """A step of a search for a limit: *load* visits arrive a second over all workers; or so many users
+        visit again and again, and each ends its last visit when the step is over."""
+        plan = self.plan
+        self._timer.cancel()
+        self._step = LoadStep(
+            self.stats, self._run.wheel, self._write, self._line, self._is_idle, self._alive, plan.timeout_s
+        )
+        self._step.begin(at_ns, duration_s, parts)
+        if plan.arrivals:
+            seed = plan.seed if plan.poisson else None
+            due = arrivals((RateStep(load, duration_s),), at_ns, self.share, seed)
+            first = self._first_number
+            self._due = ((first + number, due_ns) for number, due_ns in due)
+            self._first_number += int(load * duration_s) + SPARE_NUMBERS
+        else:
+            own = range(self.share.index, int(load), self.share.workers)
+            self._due = ((user, at_ns) for user in own)
+        self._users_go_on = True
+        self._next = next(self._due, None)
+        self._end_timer = CallbackTimer(self._step_ended)
+        self._end_timer.schedule(self._run.wheel, deadline_ns=at_ns + int(duration_s * 1e9))
+        self._arm()
+
+    def _step_ended(self) -> None:
+        assert self._step is not None
+        self._timer.cancel()
+        self._leave_unsent()
+        self._next = None
+        self._users_go_on = False
+        self._step.ended()
+
+    def _is_idle(self) -> bool:
+        return not self._visits
+
+    def _alive(self) -> int:
+        return self.meter.connected
+
+    def _line(self, kind: str) -> dict[str, Any]:
+        return {**self.stats.line(kind), **self.meter.take()}
 
     def follow(self) -> None:
         """Users come and go by `open` and `close` alone."""
@@ -182,6 +234,8 @@ class JourneyRunner:
     def _end_schedule(self) -> None:
         self._timer.cancel()
         self._end_timer.cancel()
+        if self._step is not None:
+            self._step.cancel()
         self._schedule_ended()
         self._next = None
         self._run.stop()
@@ -278,6 +332,9 @@ class JourneyRunner:
         self._visits.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None and not self.crashed.done():
             self.crashed.set_exception(error)
+        if self._step is not None:
+            # The step's end is its time's.
+            return
         if not self._visits and self._next is None and not self.plan.arrivals and not self._followed:
             # Each user has made its visits.
             self._end_timer.cancel()
@@ -359,11 +416,12 @@ class JourneyRunner:
     def _is_done(self, made: int) -> bool:
         """Whether a user that has *made* so many visits makes no other."""
         iterations = self.plan.iterations
-        return self._run.is_stopping or self._releasing or bool(iterations and made >= iterations)
+        is_ending = self._run.is_stopping or self._releasing or not self._users_go_on
+        return is_ending or bool(iterations and made >= iterations)
 
     def _number(self, index: int, made: int, *, is_opened: bool) -> int:
         """The number of user *index*'s next visit."""
-        if not is_opened:
+        if not is_opened and self._step is None:
             return index + made * self.plan.max_users
         number = index + self._visits_of[index] * VISITS_APART
         self._visits_of[index] += 1

@@ -10,6 +10,8 @@ It reads from stdin, one JSON object a line: first ``{"plan": {…}, "share": {�
 - ``{"command": "pace", "rate": …}``: each joined connection pushes at that rate a second by itself.
 - ``{"command": "start", "at_ns": …}``: start the schedule of pushes.
 - ``{"command": "storm", "at_ns": …}``: the server is disturbed then; time how the connections return.
+- ``{"command": "resize", "connections": …, "at_ns": …}``: hold so many connections in the whole run.
+- ``{"command": "step", "at_ns": …, "load": …, "duration_s": …, "parts": …}``: a step of a search for a limit.
 - ``{"command": "stop"}``: stop gracefully, send the last line, and leave.
 - ``{"command": "abort"}``: the same, at once.
 
@@ -17,7 +19,9 @@ It writes to stdout: ``{"type": "hello"}`` when the plan is read, ``{"type": "st
 what was counted since the last one, ``{"type": "ready"}`` when each connection of the share has ended its
 first attempt, ``{"type": "scheduled"}`` when the schedule has ended, ``{"type": "topics"}`` at the end with
 what was published and received, some topics a line, and ``{"type": "final"}`` with what is left and the
-totals. A journey's stats lines also have its steps and checks; what does not fit at the end comes in lines
+totals. A step of a search writes ``{"type": "part"}`` with what was counted before it, one more at the end
+of each of its parts, ``{"type": "scheduled"}``, and ``{"type": "stepped"}`` when nothing is in flight. A
+journey's stats lines also have its steps and checks; what does not fit at the end comes in lines
 ``{"type": "steps"}``, and ``{"type": "failed", "why": …}`` says that the run has no sense. Times are
 CLOCK_MONOTONIC in nanoseconds, which all processes of a machine share.
 At the end of stdin it leaves at once: whoever started it is gone. It ignores SIGINT: its parent decides.
@@ -113,6 +117,16 @@ async def _obey(commands: asyncio.StreamReader, output: Output) -> None:
                 runner.start(at_ns)
             case {"command": "storm", "at_ns": int(at_ns)}:
                 runner.storm(at_ns)
+            case {"command": "resize", "connections": int(connections), "at_ns": int(at_ns)}:
+                runner.resize(connections, at_ns)
+            case {
+                "command": "step",
+                "at_ns": int(at_ns),
+                "load": int(load) | float(load),
+                "duration_s": int(duration_s) | float(duration_s),
+                "parts": int(parts),
+            }:
+                runner.step(at_ns, load, duration_s, parts)
             case {"command": "stop"} if stopping is None:
                 stopping = asyncio.create_task(runner.stop())
             case {"command": "abort"}:

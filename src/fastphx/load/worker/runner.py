@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ from fastphx.load.plan.payload import read_payload
 from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.plan.target import Target
+from fastphx.load.plan.units import RateStep
 from fastphx.load.result.reasons import LOCAL, Reasons
 from fastphx.load.scenarios import scenario_of
 from fastphx.load.scenarios.custom import Custom
@@ -24,6 +26,7 @@ from fastphx.load.worker.confidential import Confidential
 from fastphx.load.worker.event_mix import EventMix
 from fastphx.load.worker.exponential_gaps import ExponentialGaps
 from fastphx.load.worker.herd import Herd
+from fastphx.load.worker.load_step import LoadStep
 from fastphx.load.worker.loop_lag import LoopLag
 from fastphx.load.worker.meter import Meter, MeterSession
 from fastphx.load.worker.opener import Opener
@@ -78,15 +81,12 @@ class Runner:
             think_time_s=plan.think_time_s,
             mix=self._event_mix() if len(plan.events) > 1 else None,
         )
-        pace = self._share_of_rate(own)
-        self.pacer = Pacer(
-            self.meter,
-            [(step.rate * pace, int(step.duration_s * 1e9)) for step in plan.rate],
-            (share.index + 0.5) / share.workers,
-            self._schedule_ended,
-            # Poisson processes together are one again, whose rate is the sum of theirs.
-            ExponentialGaps(RandomBits(plan.seed, share.index)) if plan.poisson else None,
-        )
+        # Poisson processes together are one again, whose rate is the sum of theirs.
+        self._gaps = ExponentialGaps(RandomBits(plan.seed, share.index)) if plan.poisson else None
+        self._pace = self._share_of_rate(own)
+        self.pacer = self._pacer(plan.rate, self._schedule_ended)
+        self._step: LoadStep | None = None
+        self._resizing: asyncio.Task[None] | None = None
         self.opener = Opener(plan.connect_rate * len(own) / plan.connections, self._attempt)
         self._max_sessions = len(own)
         self._next_i = share.index
@@ -100,6 +100,16 @@ class Runner:
         self._started_ns = 0
         self._closed_by_script = 0
         self._stopping = False
+
+    def _pacer(self, steps: Iterable[RateStep], finished: Callable[[], object]) -> Pacer:
+        """The share's part of a schedule."""
+        return Pacer(
+            self.meter,
+            [(step.rate * self._pace, int(step.duration_s * 1e9)) for step in steps],
+            (self.share.index + 0.5) / self.share.workers,
+            finished,
+            self._gaps,
+        )
 
     def _event_mix(self) -> EventMix:
         """The plan's events, for each of its pushes; in each worker in another order."""
@@ -204,6 +214,65 @@ class Runner:
         self.pacer.start(at_ns)
         self.meter.start_thinking()
 
+    def resize(self, connections: int, at_ns: int) -> None:
+        """Hold so many connections in the whole run: those that are joined stay, the others of the share are
+        opened anew."""
+        if self._resizing is not None:
+            self._resizing.cancel()
+        self._resizing = asyncio.create_task(self._resize(connections, at_ns))
+
+    async def _resize(self, connections: int, at_ns: int) -> None:
+        plan = replace(self.plan, connections=connections)
+        own = self.share.connections(plan)
+        for i, session in list(self._sessions.items()):
+            if i not in own or not session.is_joined:
+                self.close(i)
+        # A server that counts its connections has seen them go before others come.
+        await self._until(
+            lambda: not any(s.closing for s in self._sessions.values()), self._loop.time() + CLOSE_TIMEOUT_S
+        )
+        missing = [i for i in own if i not in self._sessions]
+        self._unsettled = set(missing)
+        for number, i in enumerate(missing):
+            self.open(i, at_ns + int(number * self.share.workers * 1e9 / plan.connect_rate))
+        if not missing:
+            self._write(self.stats.line("ready"))
+
+    def step(self, at_ns: int, load: float, duration_s: float, parts: int) -> None:
+        """A step of a search for a limit: a schedule of *load* pushes a second over all workers."""
+        self.pacer.stop()
+        self._step = LoadStep(
+            self.stats,
+            self._wheel,
+            self._write,
+            self.stats.line,
+            self._is_idle,
+            self._alive,
+            self.plan.timeout_s,
+        )
+        self._step.begin(at_ns, duration_s, parts)
+        if not self.scenario.holds:
+            self.opener.is_limited = False
+        self.pacer = self._pacer((RateStep(load, duration_s),), self._step_ended)
+        self.pacer.start(at_ns)
+        self.meter.start_thinking()
+
+    def _step_ended(self) -> None:
+        assert self._step is not None
+        self.meter.stop_thinking()
+        self._step.ended()
+
+    def _is_idle(self) -> bool:
+        """Whether nothing is under way any more; a script pushes when it will."""
+        if not self.scenario.holds:
+            return self._has_opened()
+        counts = self.meter.counts
+        sent = counts["pushes"] + counts["casts"] + counts["unsent"] == counts["arrivals"]
+        return isinstance(self.scenario, Custom) or (self.meter.in_flight == 0 and sent)
+
+    def _alive(self) -> int:
+        return sum(session.is_joined for session in self._sessions.values())
+
     def storm(self, at_ns: int) -> None:
         """The server is disturbed at *at_ns*: time how the connections return, and do not limit them."""
         self._herd.start(at_ns)
@@ -237,6 +306,10 @@ class Runner:
     def _end_schedule(self) -> None:
         self._stopping = True
         self.pacer.stop()
+        if self._step is not None:
+            self._step.cancel()
+        if self._resizing is not None:
+            self._resizing.cancel()
         self._schedule_ended()
         for session in self._sessions.values():
             if isinstance(session, ScriptedSession):
@@ -368,8 +441,9 @@ class Runner:
         if not self._started_ns:
             return
         run_s = min(self.plan.duration_s, max(0, time.monotonic_ns() - self._started_ns) / 1e9)
-        alive = sum(session.is_joined for session in self._sessions.values())
-        self._write({**self.stats.scheduled(run_s, alive), "closed_by_script": self._closed_by_script})
+        self._write(
+            {**self.stats.scheduled(run_s, self._alive()), "closed_by_script": self._closed_by_script}
+        )
         self._started_ns = 0
 
     # -- what the meter and scripts tell
