@@ -90,7 +90,8 @@ class Acting:
         elif before is not None:
             result.sent += [self.as_sent(each) for each in after.mounted(before)]
         if any(frame["dir"] == "in" for frame in self.frames(step)):
-            after.forms.patched()
+            trees = self.views.trees.values()
+            after.forms.patched(own_forms={form_id for tree in trees for form_id in tree.own_forms})
         self.url = urljoin("http://127.0.0.1", step["url"])
         for form_id in result.browser_forms:
             form = self.document.by_id(form_id)

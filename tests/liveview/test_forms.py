@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from fastphx.liveview.controls import default_value, sanitized
 from fastphx.liveview.document import Document
 from fastphx.liveview.errors import ElementError
 from fastphx.liveview.forms import ChosenFile, Forms, LiveForms, posted, unused_name, url_encoded
+from fastphx.liveview.rendered import Rendered
 
 
 def forms_of(html: str) -> Forms:
@@ -181,6 +183,57 @@ def test_a_patch_keeps_what_it_leaves_out_and_what_is_being_sent_by_http() -> No
         forms.type(forms.document.find("#a"), "x")
         Forms(Document(html), live).patched(lambda element, kept=kept: kept)
         assert forms.value(forms.document.find("#a")) == "x"
+
+
+def patched(live: LiveForms, html: str, own_forms: Collection[str] = ()) -> Forms:
+    forms = Forms(Document(html), live)
+    forms.patched(own_forms=own_forms)
+    return forms
+
+
+def test_a_patch_leaves_out_a_form_of_its_own_until_it_changes() -> None:
+    html = "<form id=f><input id=a name=a></form><form><input id=b name=b></form>"
+    live = LiveForms()
+    forms = Forms(Document(html), live)
+    for control in forms.document.select("input"):
+        forms.type(control, "x")
+    after = patched(live, f"<p>2</p>{html}", {"f", "g"})
+    assert [after.value(each) for each in after.document.select("input")] == ["x", ""]
+    after = patched(live, html.replace("<input id=a", "<i></i><input id=a"), {"f"})
+    assert after.value(after.document.find("#a")) == ""
+
+
+def test_a_patch_leaves_out_a_component_until_it_changes() -> None:
+    html = "<div data-phx-component=1><b></b><form id=f><input id=a name=a></form></div>"
+    live = LiveForms()
+    forms = Forms(Document(html), live)
+    forms.type(forms.document.find("#a"), "x")
+    assert patched(live, f"1{html}2").value(forms.document.find("#a")) == "x"
+    assert patched(live, html.replace("<b>", "<b>1"), {"f"}).value(forms.document.find("#a")) == "x"
+    assert patched(live, html.replace("<b>", "<b>1")).value(forms.document.find("#a")) == ""
+
+
+def test_the_forms_that_are_a_template_of_their_own() -> None:
+    form = {"s": ["\n<form", ">\n", "</form>\n"], "0": ' id="f&amp;1"', "1": "<input>", "r": 1}
+    inline = {"s": ['<form id="g">', "</form>"], "0": ""}
+    tree = Rendered(
+        {
+            "s": ["<form id='main'></form>", "", "", "<p></p>"],
+            "0": form,
+            "1": {"s": ["<b>", "</b>"], "d": [[inline]]},
+            "2": 1,
+            "c": {
+                "1": {
+                    "s": ["<div>", "", "</div>"],
+                    "0": {**inline, "s": ["<form", "></form>"]},
+                    "1": 2,
+                    "r": 1,
+                },
+                "2": {"s": ["<form id=h>", "</form>"], "0": ""},
+            },
+        }
+    )
+    assert tree.own_forms == {"f&1", "g", "h"}
 
 
 def test_a_select_keeps_its_choice_while_it_has_the_focus_and_stays_the_same() -> None:

@@ -8,7 +8,7 @@ next patch. :class:`LiveForms` keeps the same, by the control's id or its place 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from urllib.parse import quote
@@ -28,7 +28,7 @@ from fastphx.liveview.controls import (
     owner,
     sanitized,
 )
-from fastphx.liveview.document import Document, Element
+from fastphx.liveview.document import COMPONENT, Document, Element
 from fastphx.liveview.errors import ElementError
 
 Version = tuple[int, int, int]
@@ -62,8 +62,11 @@ class _Live:
     is_checked: bool | None = None
     selected: list[int] | None = None
     files: tuple[ChosenFile, ...] = ()
-    html: str = ""
-    """The HTML of a select when it was selected in: the focus keeps it only while that stays the same."""
+    html: int | None = None
+    """The hash of a select's HTML when it was changed: the focus keeps a choice while that is the same."""
+    component_html: int | None = None
+    form_html: int | None = None
+    """The same of what is around it, which a patch leaves out while it is the same."""
 
 
 @dataclass(slots=True)
@@ -132,9 +135,13 @@ class Forms:
                 self._keys[element] = key
         return self._elements
 
-    def patched(self, is_kept: Callable[[Element], bool] | None = None) -> None:
-        """The document is new since the last look. Only the control with the focus keeps what was typed, and
-        those that *is_kept* says the patch has left out."""
+    def patched(
+        self, is_kept: Callable[[Element], bool] | None = None, own_forms: Collection[str] = ()
+    ) -> None:
+        """The document is new since the last look. What was typed stays in the control with the focus, and
+        where the patch has left it out: in a component that has not changed, in a form that has not changed
+        and is one of *own_forms* (ids; :attr:`Rendered.own_forms`), and where *is_kept* says so.
+        """
         live = self.live
         if live.focused is not None and self.element(live.focused) is None:
             live.focused = None
@@ -142,9 +149,13 @@ class Forms:
             control = self.element(key)
             if control is None:
                 del live.typed[key]
-            elif _is_sent_away(control) or (is_kept is not None and is_kept(control)):
+            elif (
+                _is_sent_away(control)
+                or (is_kept is not None and is_kept(control))
+                or _is_left_out(control, typed, own_forms)
+            ):
                 continue
-            elif key != live.focused or (control.tag == "select" and control.html != typed.html):
+            elif key != live.focused or (control.tag == "select" and hash(control.html) != typed.html):
                 del live.typed[key]
             else:
                 typed.is_checked = None
@@ -197,7 +208,12 @@ class Forms:
         self.live.used.update(self.key(control) for control in self.controls(form))
 
     def _typed(self, control: Element) -> _Live:
-        return self.live.typed.setdefault(self.key(control), _Live())
+        typed = self.live.typed.setdefault(self.key(control), _Live())
+        component, form = _component_around(control), owner(control)
+        typed.html = hash(control.html) if control.tag == "select" else None
+        typed.component_html = None if component is None else hash(component.html)
+        typed.form_html = None if form is None else hash(form.html)
+        return typed
 
     def type(self, control: Element, text: str) -> None:
         """Put *text* in place of a text control's value. Raises ElementError if it takes no such text."""
@@ -230,9 +246,7 @@ class Forms:
                 there = ", ".join(quoted(option_value(each), 40) for each in listed[:20])
                 raise ElementError(f"{control.described()} has no option {quoted(value)}; it has {there}")
             selected.append(index)
-        typed = self._typed(control)
-        typed.selected = sorted(selected)
-        typed.html = control.html
+        self._typed(control).selected = sorted(selected)
 
     def choose(self, control: Element, files: Iterable[ChosenFile]) -> None:
         """Choose the files of a file input. Those of a live upload that takes several are held by its
@@ -319,6 +333,19 @@ class Forms:
 def _group(radio: Element) -> Hashable:
     """Of radio buttons with the same, one is checked. One without a name is alone."""
     return (radio.get("name"), owner(radio)) if radio.get("name") else radio
+
+
+def _component_around(control: Element) -> Element | None:
+    component = control.closest(COMPONENT)
+    return component if component is not None and component.view_id == control.view_id else None
+
+
+def _is_left_out(control: Element, typed: _Live, own_forms: Collection[str]) -> bool:
+    """Whether patches have left a control out: what has one root, and has not changed, is not looked at."""
+    component, form = _component_around(control), owner(control)
+    if component is not None and hash(component.html) == typed.component_html:
+        return True
+    return form is not None and form.id in own_forms and hash(form.html) == typed.form_html
 
 
 def _is_sent_away(control: Element) -> bool:

@@ -23,6 +23,8 @@ cdef class Markup:
     cdef dict pins                  # id: Pin
 
     cdef str html(self, Node root)
+    cdef int add_forms(self, object value, set ids, set cids) except -1
+    cdef int _add_forms_of(self, list cells, set ids, set cids) except -1
     cdef str row(self, Rows rows, list cells)
     cdef int emit(self, Writing out, object value) except -1
     cdef int emit_cells(self, Writing out, Statics statics, list cells) except -1

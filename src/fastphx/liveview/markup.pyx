@@ -8,7 +8,7 @@ from fastphx.liveview.nodes cimport Node, Rows, Statics
 
 from fastphx.liveview.errors import TreeError
 from fastphx.liveview.lasting import id_of, pinned_tag
-from fastphx.liveview.tags import Place, name_end
+from fastphx.liveview.tags import Place, first_tag, name_end
 
 cdef extern from "Python.h":
     unsigned int PyUnicode_MAX_CHAR_VALUE(PyObject* text)
@@ -123,6 +123,30 @@ cdef class Markup:
         cdef Writing out = Writing()
         self.emit(out, root)
         return out.written()
+
+    cdef int add_forms(self, object value, set ids, set cids) except -1:
+        """Add to *ids* those of the forms in *value* that are a template of their own; *cids* were seen."""
+        cdef Node node
+        cdef Rows rows
+        if type(value) is Node:
+            node = <Node>value
+            if node.statics.is_form:
+                ids.add(id_of(first_tag(self.html(node))))
+            self._add_forms_of(node.cells, ids, cids)
+        elif type(value) is Rows:
+            rows = <Rows>value
+            for row in rows.rows if rows.table is None else rows.table.cells():
+                self._add_forms_of(<list>row, ids, cids)
+        elif value not in cids:
+            cids.add(value)
+            self.add_forms(self.components[value], ids, cids)
+        return 0
+
+    cdef int _add_forms_of(self, list cells, set ids, set cids) except -1:
+        for value in cells:
+            if type(value) is not str:
+                self.add_forms(value, ids, cids)
+        return 0
 
     cdef str row(self, Rows rows, list cells):
         """The HTML of one row."""

@@ -10,6 +10,7 @@ cdef class Statics:
     cdef readonly Py_ssize_t slots  # between two parts: one cell each
     cdef readonly tuple pinned      # of tags.Region: elements whose first content stays
     cdef frozenset tag_slots        # in the start tags of those
+    cdef bint is_form               # all of it is one form
 
 cdef class Node:
     cdef Statics statics

@@ -4,7 +4,7 @@ from fastphx.errors import clip_repr
 from fastphx.liveview.streams cimport StreamRows
 
 from fastphx.liveview.errors import TreeError
-from fastphx.liveview.tags import pinned_regions
+from fastphx.liveview.tags import is_one_form, pinned_regions
 
 cdef enum:
     MAX_SHARED = 4096
@@ -24,6 +24,7 @@ cdef class Statics:
         self.tag_slots = frozenset(
             slot for region in self.pinned for slot in range(region.tag.part, region.start.part)
         )
+        self.is_form = is_one_form(parts)
 
 
 cdef Statics statics_of(object parts):

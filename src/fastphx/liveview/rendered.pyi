@@ -37,5 +37,10 @@ class Rendered:
     def sticky(self, element: ElementKey) -> Sticky:
         """What JS commands did to *element*, to be added to. The HTML has it until the element goes."""
 
+    @property
+    def own_forms(self) -> frozenset[str]:
+        """The ids of the forms that are a template of their own, as ``<.form>`` is: a patch leaves such a
+        form out while nothing in it changes, with all that was typed."""
+
     def html(self) -> str:
         """The view's HTML, without its container."""

@@ -75,6 +75,13 @@ cdef class Rendered:
                 self._html = self._sticky.applied(self._html)
         return self._html
 
+    @property
+    def own_forms(self):
+        cdef set ids = set()
+        self._markup.add_forms(self._root, ids, set())
+        ids.discard(None)
+        return frozenset(ids)
+
     # Merging.
 
     cdef Changed _merge(self, dict diff):

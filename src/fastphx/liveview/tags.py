@@ -55,6 +55,13 @@ def pinned_regions(parts: tuple[str, ...]) -> tuple[Region, ...]:
     return tuple(found)
 
 
+def is_one_form(parts: tuple[str, ...]) -> bool:
+    """Whether a template is one form, as ``<.form>`` is: a patch leaves it out while it does not change."""
+    if not parts or not parts[-1].rstrip().endswith("</form>"):
+        return False
+    return parts[0][: max(name_end(parts[0]), 0)].lower().endswith("<form")
+
+
 def closing(text: str, opened: re.Match[str]) -> int:
     """Where the content of the element *opened* ends: at its end tag, or where the text does."""
     name = opened["name"]

@@ -472,8 +472,13 @@ class View:
         document = self.document
         if self._events is None:
             self._events = Events(document, self._forms, self._live.version)
-            self._events.forms.patched(_is_ignored)
+            self._events.forms.patched(_is_ignored, self._own_forms())
         return self._events
+
+    def _own_forms(self) -> set[str]:
+        """See ``Rendered.own_forms``: asked for only where something was typed."""
+        trees = [each.tree for each in self._live.living.values()] if self._forms.typed else []
+        return {form_id for tree in trees if tree is not None for form_id in tree.own_forms}
 
     def _maybe(self, selector: str | None) -> Element | None:
         return None if selector is None else self.find(selector)
