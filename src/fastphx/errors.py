@@ -1,6 +1,6 @@
 """One hierarchy of exceptions under :class:`FastphxError`.
 
-It stands at the very left of the import order, so that every layer can raise from it.
+Only foreign_text is to the left of it in the import order, so every layer can raise from it.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class EncodingError(FastphxError, ValueError):
 class DecodeError(FastphxError, ValueError):
     """A frame, or the payload of one, is not what the protocol says.
 
-    ``position`` is the byte offset in the frame (or in the payload) where reading stopped, -1 where there
-    is none. ``topic`` and ``event`` are set when the header could be read and the payload could not.
+    ``position`` is the byte offset in the frame (or in the payload) at which reading stopped; -1 if it is not
+    known. ``topic`` and ``event`` are set if the header could be read and the payload could not.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class AlreadyJoinedError(FastphxError):
 
 
 class OverloadedError(FastphxError):
-    """A bound was reached (waiters, write buffer, mailbox, pause): slow down or raise the bound."""
+    """A bound was reached (waiters, write buffer, mailbox, pause). Slow down, or raise the bound."""
 
 
 class StartError(FastphxError):
-    """The socket did not start; ``reason`` is what ``init`` stopped with, or the exception it raised."""
+    """The socket did not start. ``reason`` is what ``init`` stopped with, or the exception that it raised."""
 
     def __init__(self, reason: object) -> None:
         self.reason = reason
@@ -108,20 +108,20 @@ class CallTimeoutError(FastphxError, TimeoutError):
 
 
 class StoppedError(FastphxError):
-    """The socket has ended, or ended before it answered a call."""
+    """The socket has ended, perhaps before it answered a call."""
 
 
 class DisconnectReason(FastphxError):
-    """Why a connection is not there: the base of what ``handle_disconnected`` is given."""
+    """Why there is no connection: the base of all that ``handle_disconnected`` is given."""
 
 
 class ConnectError(DisconnectReason):
     """A connection attempt failed.
 
-    ``status`` is the HTTP status where the server answered one, ``body`` the first bytes of its answer,
-    ``retry_after`` for how many seconds it asked to be left alone (None where it did not), and ``__cause__``
-    the operating system's or TLS' error where there was one. With ``is_local`` this side ran out of ports,
-    open files or memory, and the attempt says nothing about the server.
+    ``status`` is the HTTP status, if the server answered with one; ``body`` is the beginning of its answer.
+    ``retry_after`` is how many seconds it asked to wait, or None. ``__cause__`` is the error of the operating
+    system or of TLS, if there was one. If ``is_local`` is true, this side ran out of ports, open files or
+    memory, and the attempt says nothing about the server.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class ConnectError(DisconnectReason):
 
 
 class ConnectionClosed(DisconnectReason):
-    """An open connection ended: ``code`` and ``reason`` of RFC 6455 section 7.1.5 and 7.1.6."""
+    """An open connection ended, with the ``code`` and ``reason`` of RFC 6455 sections 7.1.5 and 7.1.6."""
 
     def __init__(self, code: int, reason: str = "") -> None:
         self.code = code
@@ -174,9 +174,9 @@ def _shown_reason(response: object, conceal: Callable[[str], str] | None) -> str
 
 
 class JoinError(FastphxError):
-    """The server refused a join; ``response`` is what it answered, and ``shown_reason`` its ``reason``, where
-    that is a text. The latter and the message are without what *conceal* takes out: a server may send back
-    what it was given in confidence."""
+    """The server refused a join. ``response`` is its answer, and ``shown_reason`` the ``reason`` in that, if
+    it is a text. *conceal* takes secrets out of ``shown_reason`` and of the message, because a server may
+    send back what it was given."""
 
     def __init__(self, topic: str, response: object, conceal: Callable[[str], str] | None = None) -> None:
         self.topic = topic
@@ -186,12 +186,12 @@ class JoinError(FastphxError):
 
 
 class JoinTimeoutError(FastphxError, TimeoutError):
-    """A join was not answered in time; it has been left."""
+    """A join was not answered in time. The topic was left."""
 
 
 class PushError(FastphxError):
-    """The server answered a push with a status other than ok; ``reply`` is the whole answer, and
-    ``shown_reason`` its ``reason``, as for :class:`JoinError`."""
+    """The server answered a push with a status other than ok. ``reply`` is the whole answer; ``shown_reason``
+    is as for :class:`JoinError`."""
 
     def __init__(
         self, topic: str, event: str, reply: Any, conceal: Callable[[str], str] | None = None
@@ -207,11 +207,11 @@ class PushError(FastphxError):
 
 
 class PushTimeoutError(FastphxError, TimeoutError):
-    """A push was not answered in time; whether the server handled it is not known."""
+    """A push was not answered in time. The server may have handled it or not."""
 
 
 class ConnectionLostError(FastphxError, ConnectionError):
-    """The connection was lost while a push waited; whether the server handled it is not known."""
+    """The connection was lost while a push waited. The server may have handled it or not."""
 
 
 class ChannelCrashedError(FastphxError):
@@ -219,4 +219,4 @@ class ChannelCrashedError(FastphxError):
 
 
 class ClosedError(FastphxError):
-    """The client or the channel is closed for good. ``__cause__`` is why, where it was not asked for."""
+    """The client or the channel is closed for good. ``__cause__`` is the reason, unless it was asked for."""

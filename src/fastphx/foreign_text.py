@@ -1,9 +1,10 @@
 """Text that a peer wrote, made safe for where it goes.
 
-Event names, topics, reasons, close reasons, HTTP bodies and header values are whatever a server, a proxy or
-a client chose to send. Each function here takes such a text to one kind of place: a terminal, a log line or
-an XML file (:func:`visible`), an HTML page, a Markdown page, a Prometheus label, JSON on a terminal. Nothing
-is lost silently: what cannot stand there is written as an escape, and what is too long ends with ``…``.
+A server, a proxy or a client may send anything as an event name, a topic, a reason, a close reason, an HTTP
+body or a header value. Each function here makes such a text safe for one kind of place: a terminal, a log
+line or an XML file (:func:`visible`), an HTML page, a Markdown page, a Prometheus label, JSON on a terminal.
+Nothing is lost silently: what is not allowed there is written as an escape, and what is too long ends with
+``…``.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ _BACKTICKS = re.compile("`+")
 
 
 def clipped(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
-    """At most *limit* characters of *text*, with ``…`` behind them where there were more."""
+    """At most *limit* characters of *text*, followed by ``…`` if there are more."""
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def visible(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
     """One line of printable characters for a terminal, a log record or an exception.
 
-    What moves a cursor, ends a line, turns the direction of writing or cannot be seen (whatever
-    ``str.isprintable`` refuses) is written as Python writes it: ``\\x1b``, ``\\u202e``. At most *limit*
-    characters of *text* are taken. An XML writer may be given it too: nothing that XML 1.0 forbids is left
-    (section 2.2).
+    Characters that move a cursor, end a line, change the direction of writing or are invisible (all that
+    ``str.isprintable`` refuses) are written as Python writes them: ``\\x1b``, ``\\u202e``. At most *limit*
+    characters of *text* are taken. The result is also safe for an XML writer: it has nothing that XML 1.0
+    forbids (section 2.2).
     """
     shown = clipped(text, limit)
     if shown.isprintable():
@@ -44,7 +45,7 @@ def visible(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
 
 
 def quoted(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
-    """:func:`visible` between quotes, as Python writes a string, so that it is plain where the text ends."""
+    """:func:`visible` between quotes, as Python writes a string. So one sees where the text ends."""
     shown = repr(text[:limit])
     return f"{shown}…" if len(text) > limit else shown
 
@@ -52,9 +53,9 @@ def quoted(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
 def visible_repr(
     value: object, limit: int = MAX_SHOWN_CHARS, conceal: Callable[[str], str] | None = None
 ) -> str:
-    """:func:`visible`, of *value* as Python writes it. A payload may be as long and as deep as it likes: no
-    more of it is looked at than is shown. A value that cannot be written is named by its type. *conceal* is
-    given each text and number in it, whole, and returns what may be shown of that.
+    """:func:`visible`, of *value* as Python writes it. A payload may have any length and depth: no more of it
+    is read than is shown. A value whose ``repr`` fails is named by its type. *conceal* gets each whole text
+    and number in it, and returns what may be shown.
     """
     return visible(_beginning(value, limit + 1, conceal or str), limit)
 
@@ -100,8 +101,8 @@ def html_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
 
 
 def markdown_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
-    """:func:`visible`, as a code span of Markdown: no link, image, mention or HTML comes of it, and a table's
-    cell can hold it (GitHub Flavored Markdown, sections 4.10 and 6.3)."""
+    """:func:`visible`, as a code span of Markdown. It makes no link, image, mention or HTML, and fits into a
+    table's cell (GitHub Flavored Markdown, sections 4.10 and 6.3)."""
     shown = visible(text, limit)
     if not shown:
         return ""
@@ -118,8 +119,8 @@ def label_text(text: str, limit: int = MAX_SHOWN_CHARS) -> str:
 
 
 def terminal_json(line: str) -> str:
-    """JSON that a terminal shows and does not obey: what :func:`visible` would escape is written as JSON's
-    own ``\\uXXXX``, so that it stays the same JSON. *line* is compact JSON, of any length, on one line.
+    """JSON that is safe on a terminal, and still the same JSON: what :func:`visible` would escape is written
+    as JSON's own ``\\uXXXX``. *line* is compact JSON, of any length, on one line.
     """
     if line.isprintable():
         return line

@@ -1,7 +1,7 @@
-"""How a message becomes a frame and back: the protocol for own serializers, and those that ship.
+"""How a message becomes a frame and back: the interface of a serializer, and the serializers of fastphx.
 
-A serializer names the ``vsn`` that the server is asked for, and works on the five values of a Phoenix
-message (Phoenix.Socket.Message): join_ref, ref, topic, event, payload.
+A serializer names the ``vsn`` that the client asks the server for. It encodes and decodes the five values of
+a Phoenix message (Phoenix.Socket.Message): join_ref, ref, topic, event, payload.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Ref = str | int | None
 Decoded = tuple[Ref, Ref, str, str, Any]
 
 MAX_INFLATED_BYTES = 16 * 1024 * 1024
-"""The largest message that a compressed frame may become."""
+"""How many bytes a compressed frame may become."""
 
 
 @runtime_checkable
 class Serializer(Protocol):
-    """What a serializer of your own has to offer.
+    """What a serializer needs.
 
     ``vsn`` goes into the connection's query. ``encode`` gives the frame and its opcode (1 text, 2 binary)
     and raises :class:`~fastphx.errors.EncodingError`; refs are strings or None. ``decode`` gives the five
@@ -51,8 +51,8 @@ class Serializer(Protocol):
 class JsonV2:
     """vsn 2.0.0, Phoenix's default: JSON arrays, and binary frames for ``bytes`` payloads.
 
-    A socket that is given this one uses the compiled codec and decodes a payload when it is read; these
-    methods are the same codec for callers of their own. Those of a subclass are called, as any serializer's.
+    A socket with this serializer uses the compiled codec, and decodes a payload when it is read. The methods
+    are the same codec, for other callers. If a subclass overrides them, the socket calls them.
     """
 
     vsn: ClassVar[str] = "2.0.0"
@@ -75,8 +75,8 @@ class JsonV2:
 class JsonV1:
     """vsn 1.0.0, of servers from before Phoenix 1.3: JSON objects, text only.
 
-    The server sends no join_ref, so a message of an earlier join of the same topic cannot be told from one
-    of the current join.
+    The server sends no join_ref. So nothing tells a message of an earlier join of a topic from one of the
+    current join.
     """
 
     vsn: ClassVar[str] = "1.0.0"
@@ -84,7 +84,7 @@ class JsonV1:
     def encode(
         self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: Any
     ) -> tuple[bytes, int]:
-        """A client's frame. Raises EncodingError for ``bytes``, which vsn 1.0.0 cannot carry."""
+        """A client's frame. Raises EncodingError for ``bytes``: vsn 1.0.0 has no binary frames."""
         if isinstance(payload, bytes):
             raise EncodingError(f"the payload of {clip(event)} is bytes: vsn 1.0.0 has no binary frames")
         message = {"topic": topic, "event": event, "payload": _json_value(payload), "ref": ref}
@@ -114,7 +114,7 @@ class JsonV1:
 class GzipJson:
     """vsn 2.0.0 arrays, each compressed with gzip into a binary frame, as the Elixir library's GzipJson does.
 
-    The server needs a serializer of the same kind. *max_inflated_bytes* bounds what a frame may become.
+    The server needs the same kind of serializer. A frame may inflate to *max_inflated_bytes* at most.
     """
 
     vsn: ClassVar[str] = "2.0.0"

@@ -45,8 +45,8 @@ def bench(
     its 95 % interval. The plan, a script and the URL are given as to fastphx load. Each command must serve
     the URL, and stop on SIGTERM.
 
-    Exit codes: 0 where B is no worse; 2 for bad usage, or where a server or a run of it failed; 99 where a
-    whole interval says that B is worse; 130 where it was interrupted.
+    Exit codes: 0 if B is no worse; 2 for bad usage, or if a server or one of its runs failed; 99 if a whole
+    interval says that B is worse; 130 if it was interrupted.
     """
     plan = Plan.from_mapping(plan_mapping(arguments, {}))
     preflight(plan)

@@ -29,7 +29,7 @@ EXIT_WORSE = 99
 def compare(base: Path, new: Path, tolerance: str) -> None:
     """Compare the results BASE and NEW, which `fastphx load --json` wrote.
 
-    Exit codes: 0 where NEW is no worse; 2 for bad usage; 99 where it is worse.
+    Exit codes: 0 if NEW is no worse; 2 for bad usage; 99 if it is worse.
     """
     compared = compare_results(read_result(base), read_result(new), parse_tolerance(tolerance))
     if not compared:

@@ -50,7 +50,7 @@ def connection_options(command: F) -> F:
                 "params",
                 multiple=True,
                 metavar="NAME=VALUE",
-                help="Parameter of the URL; or NAME=env:VARIABLE or NAME=@FILE, so that a token is not seen.",
+                help="Parameter of the URL. NAME=env:VARIABLE and NAME=@FILE hide a token from ps.",
             ),
             handshake_options,
             click.option(
@@ -73,7 +73,7 @@ def connection_options(command: F) -> F:
                 show_default=True,
                 metavar="TIME",
                 callback=_timeout_s,
-                help="For the connection, for a join and for a reply.",
+                help="How long to wait for the connection, a join or a reply.",
             ),
             click.option("-v", "--verbose", is_flag=True, help="Show every frame on stderr."),
         )

@@ -14,14 +14,14 @@ _OPTIONS = (
         "--header",
         multiple=True,
         metavar="NAME=VALUE",
-        help="Header of the handshake; env:VARIABLE and @FILE as for --param.",
+        help="Header of the handshake; env:VARIABLE and @FILE work as for --param.",
     ),
     click.option("--auth-token", metavar="VALUE", help="Phoenix 1.8's authToken, as env:VARIABLE or @FILE."),
     # None where it is not given, so that a plan file may say it.
-    click.option("--insecure", is_flag=True, default=None, help="Take any certificate."),
+    click.option("--insecure", is_flag=True, default=None, help="Accept any certificate."),
     click.option("--ca", metavar="FILE", help="Certificates to trust."),
     click.option("--cert", metavar="FILE", help="The client's certificate."),
-    click.option("--key", metavar="FILE", help="Its key, where it is not in the same file."),
+    click.option("--key", metavar="FILE", help="Its key, if it is in another file."),
 )
 
 

@@ -26,7 +26,7 @@ from fastphx.protocol.message import Message
 @click.command(short_help="Join topics and print what arrives.")
 @click.argument("url")
 @click.argument("topics", nargs=-1, required=True, metavar="TOPIC...")
-@click.option("--event", "events", multiple=True, metavar="E", help="Print this event only (repeatable).")
+@click.option("--event", "events", multiple=True, metavar="E", help="Print only this event (repeatable).")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N messages.")
 @click.option("--for", "duration", metavar="TIME", help="Stop after this long, like 500ms, 10s or 2m.")
 @connection_options
@@ -40,11 +40,11 @@ def listen(
     **connection: Any,
 ) -> int:
     """Join each TOPIC of the socket at URL (ws://HOST/socket) and print its messages, one JSON object a line:
-    topic, event, payload (payload_base64 where it is binary), ref and join_ref.
+    topic, event, payload (payload_base64 if it is binary), ref and join_ref.
 
-    It connects and joins again after an outage, which it reports on stderr. Exit codes: 0, also where whoever
-    reads the output has had enough; 1 where --for ended before --count was reached, or a join was refused; 2
-    for bad usage; 3 where there is no connection; 130 where it was interrupted.
+    After an outage, it connects and joins again, and says so on stderr. Exit codes: 0 at the end, or when
+    nobody reads the output any more; 1 if --for ended before --count was reached, or a join was refused; 2
+    for bad usage; 3 without a connection; 130 if it was interrupted.
     """
     try:
         seconds = None if duration is None else duration_s(duration, "--for")

@@ -68,19 +68,19 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "--topic",
     multiple=True,
     metavar="T",
-    help="A topic that each joins, of any number; {i} is the socket's number.  [default: room:{i}]",
+    help="A topic that each socket joins (repeatable); {i} is its number.  [default: room:{i}]",
 )
 @click.option(
     "--push-topic",
     multiple=True,
     metavar="T",
-    help="Which of them is pushed to; of several, each in turn.  [default: all in turn]",
+    help="The topic to push to (repeatable); each in turn.  [default: all in turn]",
 )
 @click.option(
     "--event",
     multiple=True,
     metavar="E[=WEIGHT]",
-    help="The event that is pushed; of several, each as often as its weight says.  [default: echo]",
+    help="The event to push (repeatable), as often as its weight says.  [default: echo]",
 )
 @click.option(
     "--payload",
@@ -91,7 +91,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "--event-payload",
     multiple=True,
     metavar="E=JSON|@FILE",
-    help="The payload of one of several events, where it has its own.",
+    help="The payload of one of several events, if it has its own.",
 )
 @click.option("--binary", is_flag=True, default=None, help="Send the payload as a binary frame, as it is.")
 @click.option("--join-payload", metavar="JSON|@FILE", help="The payload of the join.  [default: {}]")
@@ -117,7 +117,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @click.option(
     "--max-steps", type=int, metavar="N", help="journeys: names of steps.  [default: 100; at most 500]"
 )
-@click.option("--think-time", metavar="TIME", help="In place of a rate: wait so long after each reply.")
+@click.option("--think-time", metavar="TIME", help="Instead of a rate: wait this long after each reply.")
 @click.option("--duration", metavar="TIME", help="How long the schedule runs.  [default: 10s; storm 20s]")
 @click.option(
     "--ramp", metavar="TIME", help="Open the connections, or let users or arrivals rise, over this time."
@@ -129,7 +129,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     metavar="N",
     help="Unanswered pushes a socket may have; 0: any number.  [default: 0]",
 )
-@click.option("--warm-up", metavar="TIME", help="Do not time what is due in this first part.")
+@click.option("--warm-up", metavar="TIME", help="Do not time what is due in this time at the start.")
 @click.option("--graceful-stop", metavar="TIME", help="Wait for replies at the end.  [default: 5s]")
 @click.option("--timeout", metavar="TIME", help="A push without a reply by then is lost.  [default: 10s]")
 @click.option("--join-timeout", metavar="TIME", help="How long a join may take.  [default: 10s]")
@@ -150,7 +150,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @click.option(
     "--storm-down", metavar="TIME", help="storm: how long the embedded server is away.  [default: 1s]"
 )
-@click.option("--storm-command", metavar="COMMAND", help="storm: what disturbs a server of yours.")
+@click.option("--storm-command", metavar="COMMAND", help="storm: the command that disturbs your own server.")
 @click.option(
     "--param",
     multiple=True,
@@ -162,14 +162,16 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "--show-secrets", is_flag=True, default=None, help="Show parameters, headers and payloads in reports."
 )
 @click.option("--data", metavar="FILE", help="CSV or NDJSON; connection i takes row i: {row.column}.")
-@click.option("--data-unique", is_flag=True, default=None, help="journeys: no row is of two visits at once.")
+@click.option(
+    "--data-unique", is_flag=True, default=None, help="journeys: two visits never have the same row at once."
+)
 @click.option("--vsn", metavar="V", help="2.0.0 or 1.0.0.  [default: 2.0.0]")
 @click.option("--compress", is_flag=True, default=None, help="Offer permessage-deflate.")
 @click.option(
     "--source", multiple=True, metavar="A-B", help="Local addresses to spread the connections over."
 )
 @click.option(
-    "--workers", metavar="N", help="Worker processes.  [default: 1, more where the plan would fill it]"
+    "--workers", metavar="N", help="Worker processes.  [default: 1, more if the plan would fill it]"
 )
 @click.option("--threshold", multiple=True, metavar="EXPR", help='Must hold, or exit 99: "rtt.p99<50ms".')
 @click.option(
@@ -187,14 +189,12 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 )
 @click.option("--step-max", metavar="TIME", help="The longest step of the search.  [default: 30s]")
 @click.option(
-    "--max-schedule-lag", metavar="TIME", help="Invalid where the schedule's p99 lags more.  [default: 100ms]"
+    "--max-schedule-lag", metavar="TIME", help="Invalid if the schedule's p99 lags more.  [default: 100ms]"
 )
 @click.option(
-    "--max-loop-lag", metavar="TIME", help="Invalid where a worker stood still for longer.  [default: 500ms]"
+    "--max-loop-lag", metavar="TIME", help="Invalid if a worker stood still for longer.  [default: 500ms]"
 )
-@click.option(
-    "--max-cpu", metavar="PART", help="Invalid where a worker used more of its core.  [default: 95%]"
-)
+@click.option("--max-cpu", metavar="PART", help="Invalid if a worker used more of its core.  [default: 95%]")
 @click.option(
     "--allow-unjoined",
     metavar="PART",
@@ -211,7 +211,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "--allow-missing", metavar="PART", help="fanout: deliveries that may be missing.  [default: 10%]"
 )
 @click.option("--allow-failed", metavar="PART", help="Visits of a journey that may fail.  [default: 10%]")
-@click.option("--seed", type=int, metavar="N", help="Of what is random.  [default: 0]")
+@click.option("--seed", type=int, metavar="N", help="Seed of all that is random.  [default: 0]")
 @_file("json", "Write the result as JSON.")
 @_file("html", "Write a report that opens offline in a browser.")
 @_file("junit", "Write the thresholds as JUnit XML.")
@@ -221,7 +221,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "--prometheus",
     type=click.IntRange(0, 65535),
     metavar="PORT",
-    help="Serve live figures on this port of 127.0.0.1; 0: a free one.",
+    help="Serve live figures on this port of 127.0.0.1; 0: a free port.",
 )
 @click.option(
     "--dry-run", is_flag=True, help="Print the resolved plan, and what connection 0 sends; do nothing."
@@ -234,13 +234,13 @@ def load(
 
     URL is the socket's, like ws://127.0.0.1:4000/socket. Without one, the embedded server is started in a
     process of its own and loaded. FILE.py is a scenario of your own, as with --scenario. A plan is a TOML
-    file with these flags as keys; flags override it, and its files are found beside it. The three may stand
+    file with these flags as keys; flags override it, and its files are found beside it. The three may come
     in any order. TIME is like 500ms, 30s, 2m or 1h.
 
-    Exit codes: 0 where every goal was met; 2 for bad usage; 3 where not one connection succeeded; 4 where
-    this machine was the bottleneck (the run is invalid); 5 where the run failed, or more was lost than an
-    --allow option says (100% switches each off; a threshold on the same total takes its place); 99 where a
-    threshold was not met; 130 where it was interrupted.
+    Exit codes: 0 if every goal was met; 2 for bad usage; 3 if no connection succeeded; 4 if this machine was
+    the bottleneck (the run is invalid); 5 if the run failed, or more was lost than an --allow option says
+    (100% switches each off; a threshold on the same total takes its place); 99 if a threshold was not met;
+    130 if it was interrupted.
     """
     paths = {name: path for name in REPORTS if (path := flags.pop(f"{name}_path")) is not None}
     given = plan_mapping(

@@ -26,11 +26,11 @@ from fastphx.protocol import json_value
 @connection_options
 def push(url: str, topic: str, event: str, payload: str, join_payload: str, **connection: Any) -> int:
     """Join TOPIC of the socket at URL (ws://HOST/socket), push EVENT with the payload JSON (@FILE, or - for
-    standard input; {} where there is none), and print the reply as a JSON object: status and response
-    (response_base64 where it is binary).
+    standard input; {} by default), and print the reply as a JSON object: status and response
+    (response_base64 if it is binary).
 
-    Exit codes: 0 where the reply's status is ok; 1 where it is not, there is no reply, or the join was
-    refused; 2 for bad usage; 3 where there is no connection; 130 where it was interrupted.
+    Exit codes: 0 if the reply's status is ok; 1 if it is not, there is no reply, or the join was refused; 2
+    for bad usage; 3 without a connection; 130 if it was interrupted.
     """
     body = parse_json("JSON", payload)
     join = parse_json("--join-payload", join_payload)

@@ -93,7 +93,7 @@ def serve(
     The first line of its output is the URL. It stops on SIGINT, SIGTERM or SIGHUP, and prints what it did;
     http://HOST:PORT/stats shows the counters while it runs.
 
-    Exit codes: 0 where it was stopped; 2 for bad usage, or where it cannot listen.
+    Exit codes: 0 if it was stopped; 2 for bad usage, or if it cannot listen.
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL)
     if stats_json is not None:

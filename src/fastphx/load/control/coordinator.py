@@ -67,7 +67,7 @@ class Coordinator:
         self._changed.set()
 
     async def run(self) -> Result:
-        """Run the plan to its end. Raises PlanError where it cannot be started."""
+        """Run the plan to its end. Raises PlanError if it cannot be started."""
         plan = self.plan
         workers = workers_for(plan)
         raise_open_files(-(-plan.connections // workers.count))
@@ -106,8 +106,8 @@ class Coordinator:
                 self.result.failures.append(str(error))
 
     async def _clean_up(self, plan: Plan) -> None:
-        """Run a journey's ``after``, also where the run has failed or was interrupted. What fails in it is
-        told, and changes no verdict."""
+        """Run a journey's ``after``, also if the run has failed or was interrupted. What fails in it is
+        reported, and changes no verdict."""
         if not self._has_prepared or self._own.after is None:
             return
         try:
@@ -116,7 +116,7 @@ class Coordinator:
             self._progress.output(visible(str(error), MAX_OUTPUT_CHARS))
 
     async def _once(self, plan: Plan, what: Literal["before", "after"]) -> Any:
-        """What that function of a journey's file returns. Raises FastphxError where it fails, or an interrupt
+        """What that function of a journey's file returns. Raises FastphxError if it fails, or an interrupt
         ends it."""
         self._progress.phase(f"running {what}()")
         running = asyncio.create_task(run_once(plan, what, self._shared, self._once_output(what)))

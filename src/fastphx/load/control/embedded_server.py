@@ -28,7 +28,7 @@ class EmbeddedServer:
 
     @classmethod
     async def start(cls, port: int = 0) -> Self:
-        """Start it and wait until it listens. Raises FastphxError where it does not."""
+        """Start it and wait until it listens. Raises FastphxError if it does not."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

@@ -27,12 +27,12 @@ def question_of(plan: Plan, what: What, shared: Any) -> dict[str, Any]:
 
 
 def too_late(what: What) -> str:
-    """Why it has failed, where its time was over."""
+    """Why it has failed, if its time was over."""
     return f"the scenario's {what}() did not end within {TIMEOUTS_S[what]:g}s"
 
 
 def value_of(what: What, raw: bytes, why_it_died: str) -> Any:
-    """What the function has returned, from the process's only line. Raises FastphxError where it failed."""
+    """What the function has returned, from the process's only line. Raises FastphxError if it failed."""
     if not raw:
         raise FastphxError(f"the scenario's {what}() {why_it_died}")
     line = orjson.loads(raw)
@@ -43,7 +43,7 @@ def value_of(what: What, raw: bytes, why_it_died: str) -> Any:
 
 async def run_once(plan: Plan, what: What, shared: Any, on_output: Callable[[str], object]) -> Any:
     """Call the file's function in a process of its own, and return what it returns. *on_output* gets what it
-    prints, line by line. Raises FastphxError where it fails, or takes longer than TIMEOUTS_S allows."""
+    prints, line by line. Raises FastphxError if it fails, or takes longer than TIMEOUTS_S allows."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -20,7 +20,7 @@ def max_connections() -> int:
 def raise_open_files(connections: int, what: str = "a worker") -> None:
     """Raise this process' limit to the hard limit; children inherit it.
 
-    Raises PlanError, with the command that raises it, where *connections* in one process need more.
+    Raises PlanError, with the command that raises it, if *connections* in one process need more.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:

@@ -103,7 +103,7 @@ def _check_limit(plan: Plan, scenario: Scenario) -> None:
 
 
 def _check_topics(plan: Plan, scenario: Scenario, target: Target) -> None:
-    """Raises PlanError where two topics of one connection are the same: a socket can join a topic once; and
+    """Raises PlanError if two topics of one connection are the same: a socket can join a topic once; and
     where it would push to a topic that it does not join. All connections are looked at, or as many as
     MAX_TOPICS_CHECKED topics allow."""
     number = len(plan.topics) + len(plan.push_topics)

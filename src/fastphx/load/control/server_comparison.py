@@ -99,7 +99,7 @@ class ServerCommand:
         return True
 
     async def start(self) -> None:
-        """Start it and wait until it listens. Raises FastphxError where it does not."""
+        """Start it and wait until it listens. Raises FastphxError if it does not."""
         if await self._listens():
             raise FastphxError(f"something listens on {self._host}:{self._port} already: stop it first")
         self._process = await asyncio.create_subprocess_shell(
@@ -130,7 +130,7 @@ class ServerCommand:
         return {"cpu_s": cpu_s, "rss_bytes": float(rss_bytes)}
 
     async def stop(self) -> None:
-        """End its session: SIGTERM first, SIGKILL where that does not help."""
+        """End its session: SIGTERM first, then SIGKILL if that does not help."""
         process = self._process
         if process is None:
             return
@@ -146,7 +146,7 @@ class ServerCommand:
 async def run_once(command: str, plan: Plan) -> dict[str, Any]:
     """One server, started, loaded and stopped: its result's mapping with a ``server`` section.
 
-    Raises FastphxError where the server does not start, or the run's outcome is not ok.
+    Raises FastphxError if the server does not start, or the run's outcome is not ok.
     """
     server = ServerCommand(command, plan)
     try:
@@ -180,7 +180,7 @@ async def compare_servers(
 
 
 def ratios(a: list[dict[str, Any]], b: list[dict[str, Any]], tolerance: float) -> list[Ratio]:
-    """The ratios B/A of the figures that every run has. B is worse where the whole interval lies beyond the
+    """The ratios B/A of the figures that every run has. B is worse if the whole interval lies beyond the
     tolerance. To every count (of what was lost, say) one is added, so that 0 has a ratio too."""
     found = []
     for figure in LOWER_IS_BETTER + HIGHER_IS_BETTER + SERVER_FIGURES:

@@ -1,8 +1,8 @@
 """How many worker processes a run takes by default: one, until what the plan asks for fills it.
 
-A message costs least in one process, which empties many sockets each time it wakes; spread over two, as many
-messages wake more often. So there are more workers only where one would have too little of a core left, or
-too few open files.
+A message costs least in one process, which empties many sockets each time it wakes; in two, as many messages
+wake a process more often. So there are more workers only if one would have too little of a core left, or too
+few open files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fastphx.load.scenarios import scenario_class
 FULL = 0.5
 """The part of a core that one worker is planned to use: beyond it, bursts make its schedule lag."""
 PUSH_S = 30e-6
-"""CPU of a push and its reply where each is read by itself, which is the dearest way; heartbeats alike."""
+"""CPU of a push and its reply if each is read by itself, which costs most; the same for heartbeats."""
 CAST_S = 15e-6
 """CPU of a push without a reply."""
 DELIVERY_S = 4e-6
@@ -33,7 +33,7 @@ HERD_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """How many, and why so many, in a clause; without one where the plan says it."""
+    """How many, and in a clause why so many, unless the plan says it."""
 
     count: int
     why: str = ""

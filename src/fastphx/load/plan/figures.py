@@ -80,7 +80,7 @@ ODD = {
     "channel_closes": "channel closes",
     "heartbeat_timeouts": "heartbeats unanswered",
 }
-"""The counts that are worth a line only where they are not 0, with their titles."""
+"""The counts that get a line only if they are not 0, with their titles."""
 MESSAGES = ("pushes", "casts", "replies", "error_replies", "deliveries")
 """The counts that are messages."""
 GAUGES = ("connected", "joined", "in_flight", "rss_bytes")
@@ -235,7 +235,7 @@ _NAMED = re.compile(r'(step|check)\[("(?:[^"\\]|\\.)*")\]\.(\w+)')
 
 
 def names_in(section: str) -> tuple[str, ...] | None:
-    """The figures of a section or of a latency; None where there is no such."""
+    """The figures of a section or of a latency; None if there is no such."""
     return LATENCY_FIGURES if section in LATENCIES else SECTIONS.get(section)
 
 
@@ -245,7 +245,7 @@ def named(section: str, name: str) -> str:
 
 
 def parse_named(text: str) -> tuple[str, str, str] | None:
-    """Section, name and figure of ``step["push echo"].p95``; None where it is no such, or the name is no JSON
+    """Section, name and figure of ``step["push echo"].p95``; None if it is no such, or the name is no JSON
     string."""
     match = _NAMED.fullmatch(text)
     if match is None:
@@ -258,7 +258,7 @@ def parse_named(text: str) -> tuple[str, str, str] | None:
 
 def figure_of(result: Mapping[str, Any], figure: str) -> float | None:
     """A figure of a result's mapping by its name: ``LATENCY.FIGURE``, ``SECTION.NAME``, ``FIGURE`` of what
-    `named` gives, or a total; None where there is none."""
+    `named` gives, or a total; None if there is none."""
     found: Any = result
     for key in _path(figure):
         found = found.get(key) if isinstance(found, Mapping) else None

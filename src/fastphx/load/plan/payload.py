@@ -43,8 +43,8 @@ def json_value(text: str, what: str) -> object:
 
 
 def read_payload(source: str, what: str) -> bytes:
-    """The bytes of *source*: those of the file where it is ``@FILE``, those of the variable where it is
-    ``env:NAME``, else the text's. Raises PlanError."""
+    """The bytes of *source*: of the file if it is ``@FILE``, of the variable if it is ``env:NAME``, otherwise
+    of the text. Raises PlanError."""
     if source.startswith(FILE):
         return read_file(source[1:], what)
     text = from_environment(source, f"the {what}") if source.startswith(ENVIRONMENT) else source

@@ -29,7 +29,7 @@ FIRST_ARRIVALS = 1.0
 """What a search for a limit starts with, where the plan does not say it."""
 LEAST_STEP_S = 0.1
 ITERATIONS_S = 600.0
-"""How long users have for their iterations where the plan does not say it."""
+"""How long users have for their iterations, unless the plan says it."""
 CLOSE_TIMEOUT_S = 5.0
 """What leaving a topic and closing a socket may take each, at the end."""
 

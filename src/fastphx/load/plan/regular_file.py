@@ -8,7 +8,7 @@ import stat
 
 
 def check_regular_file(path: str) -> None:
-    """Raises OSError where *path* is something else, or is not there."""
+    """Raises OSError if *path* is something else, or is not there."""
     if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
         raise OSError(errno.ESPIPE, "it is no regular file, and each worker reads it")
 

@@ -19,7 +19,7 @@ MAX_ROWS = 5_000_000
 def read_rows(path: str) -> tuple[Row, ...]:
     """The rows of a CSV file with a header line, or of an NDJSON file (``.ndjson``, ``.jsonl``) of objects.
 
-    Raises PlanError where there is no such file, where it has no rows, or where it is neither.
+    Raises PlanError if there is no such file, if it has no rows, or if it is neither.
     """
     try:
         check_regular_file(path)

@@ -1,4 +1,4 @@
-"""Values that may be secrets: where a plan names what holds one, and how one is shown."""
+"""Values that may be secrets: how a plan says where one is, and how one is shown."""
 
 from __future__ import annotations
 

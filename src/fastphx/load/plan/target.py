@@ -19,7 +19,7 @@ MAX_SOURCES = 65536
 
 
 def websocket_url(url: str) -> str:
-    """The socket's URL with ``/websocket`` added where it does not end so, as phoenix.js does it.
+    """The socket's URL, with ``/websocket`` at its end, which is added as in phoenix.js.
 
     ``http://`` and ``https://`` stand for ``ws://`` and ``wss://``, as in phoenix.js. Raises PlanError for
     any other scheme, and for a URL without a host or with a query.
@@ -93,7 +93,7 @@ class Target:
         return max(len(self._rows), *(value.row_count for value in values), 1)
 
     def row(self, i: int) -> Row:
-        """Connection *i*'s row of the plan's data file; empty where there is none."""
+        """Connection *i*'s row of the plan's data file; empty if there is none."""
         return self._rows[i % len(self._rows)]
 
     def params(self, i: int, row: Row | None = None) -> list[tuple[str, str]]:

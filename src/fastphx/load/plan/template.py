@@ -39,7 +39,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
 
 
 def _expression(inside: str) -> ast.expr | None:
-    """*inside* as an expression over :data:`NAMES`; None where it is none, and so is text."""
+    """*inside* as an expression over :data:`NAMES`; None if it is none, and so is text."""
     if len(inside) > MAX_EXPRESSION_CHARS or _NAME.search(inside) is None:
         return None
     # A column may have the name of one of Python's keywords.
@@ -72,7 +72,7 @@ def _is_over_names(node: ast.expr) -> bool:
 
 
 def _check(node: ast.expr, names: frozenset[str], source: str) -> None:
-    """Raises PlanError where the expression cannot be worked out with *names*."""
+    """Raises PlanError if the expression cannot be worked out with *names*."""
     match node:
         case ast.Constant(value=int(number)) if not isinstance(number, bool) and number <= _MAX_NUMBER:
             pass
@@ -166,7 +166,7 @@ class Template:
     """A text whose placeholders are filled in per connection (or per push).
 
     *names* (of :data:`NAMES`) are those that may stand in it. In a text that *is_json* what is filled in
-    between quotes is escaped; elsewhere it stands as it is. Raises PlanError where a placeholder uses another
+    between quotes is escaped; elsewhere it stands as it is. Raises PlanError if a placeholder uses another
     name, or what is not whole-number arithmetic.
     """
 
@@ -190,7 +190,7 @@ class Template:
             uses |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
             self._parts.append(_Placeholder(node, is_quoted))
         self.uses = frozenset(uses)
-        """The names that stand in it; empty where the text is the same for all."""
+        """The names that stand in it; empty if the text is the same for all."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Template) and other.source == self.source
@@ -202,5 +202,5 @@ class Template:
         return f"Template({self.source!r})"
 
     def render(self, names: Names) -> str:
-        """The text with its placeholders filled in. Raises PlanError where a row has no such column."""
+        """The text with its placeholders filled in. Raises PlanError if a row has no such column."""
         return "".join(part if isinstance(part, str) else part.render(names) for part in self._parts)

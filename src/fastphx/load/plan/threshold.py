@@ -96,7 +96,7 @@ class Threshold:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises PlanError where it is no such expression."""
+        """Raises PlanError if it is no such expression."""
         match = _EXPRESSION.fullmatch(text)
         if match is None:
             raise PlanError(
@@ -147,7 +147,7 @@ class Threshold:
 
 
 def _check_named(text: str, figure: str) -> None:
-    """Raises PlanError where *figure* is none of a step or a check."""
+    """Raises PlanError if *figure* is none of a step or a check."""
     parts = parse_named(figure)
     if parts is None:
         raise PlanError(
@@ -160,7 +160,7 @@ def _check_named(text: str, figure: str) -> None:
 
 
 def _check_figure(text: str, figure: str) -> None:
-    """Raises PlanError where there is no such latency, section or total."""
+    """Raises PlanError if there is no such latency, section or total."""
     section, dot, name = figure.partition(".")
     names = names_in(section)
     if dot and names is None:

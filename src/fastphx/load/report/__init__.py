@@ -27,7 +27,7 @@ no use for them."""
 
 
 def check_installed(*modules: str) -> None:
-    """Raises ModuleNotFoundError where one of them is not, without importing any."""
+    """Raises ModuleNotFoundError if one of them is not, without importing any."""
     for module in modules:
         if find_spec(module) is None:
             raise ModuleNotFoundError(f"No module named {module!r}", name=module)
@@ -40,7 +40,7 @@ def writer_of(name: str) -> Writer:
 
 
 def check_report_path(name: str, path: Path) -> None:
-    """Raises PlanError where a report could not be written to *path*, and ModuleNotFoundError where what it
+    """Raises PlanError if a report could not be written to *path*, and ModuleNotFoundError where what it
     needs is not installed: better now than after the run."""
     check_installed(*NEEDS[name])
     if not path.absolute().parent.is_dir():

@@ -17,7 +17,7 @@ CHECK_COLUMNS = ("passed", "failed", "rate")
 def step_cells(
     mapping: Mapping[str, Any], name: str, time: Callable[[float | None, float | None], str] = lagged
 ) -> list[str]:
-    """STEP_COLUMNS of one step; *time* writes a latency, with this machine's own lag where that is told."""
+    """STEP_COLUMNS of one step; *time* writes a latency, with this machine's own lag if that is told."""
     step, duration_s = mapping["steps"][name], mapping["throughput"]["duration_s"]
     own_lag = mapping["own_lag"].get(named("step", name), {})
     return [
@@ -34,7 +34,7 @@ def check_cells(check: Mapping[str, Any]) -> list[str]:
 
 
 def percent(part: float) -> str:
-    """A part of a whole, which is only told as 100 % where it is all of it."""
+    """A part of a whole. It is 100 % only if it is all of it."""
     shown = f"{100 * part:.4g}"
     return f"{100 * part:.12g} %" if shown == "100" else f"{shown} %"
 

@@ -69,7 +69,7 @@ def _latencies(mapping: Mapping[str, Any]) -> list[str]:
 
 
 def _table(titles: tuple[str, ...], rows: Mapping[str, list[str]]) -> list[str]:
-    """Names to the left, figures to the right; nothing where there are no rows."""
+    """Names to the left, figures to the right; nothing if there are no rows."""
     if not rows:
         return []
     lines = [list(titles), *([visible(name), *cells] for name, cells in rows.items())]

@@ -11,7 +11,7 @@ from fastphx.load.report.plain_progress import PlainProgress
 
 
 def progress_for(plan: Plan, quiet: bool) -> Progress:
-    """What suits where the output goes. What draws is imported only for a terminal."""
+    """The progress for this output. What draws is imported only for a terminal."""
     if quiet or sys.stdout is None:
         return QuietProgress()
     if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):

@@ -81,7 +81,7 @@ class Exporter:
 
     @classmethod
     async def start(cls, result: Result, port: int) -> Self:
-        """Listen (0: on a free port). Raises FastphxError where it cannot."""
+        """Listen (0: on a free port). Raises FastphxError if it cannot."""
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with contextlib.suppress(

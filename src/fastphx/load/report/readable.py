@@ -24,12 +24,12 @@ def seconds(value: float | None) -> str:
 
 
 def latency(mapping: Mapping[str, Any], name: str, figure: str) -> str:
-    """A latency's figure, with this machine's own lag beside it where that is a large part of it."""
+    """A latency's figure, with this machine's own lag beside it if that is a large part of it."""
     return lagged(mapping["latency"][name][figure], mapping["own_lag"].get(name, {}).get(figure))
 
 
 def lagged(value: float | None, own_lag_s: float | None) -> str:
-    """A time, with this machine's own lag beside it where there is one to tell."""
+    """A time, with this machine's own lag beside it, if there is one to tell."""
     return seconds(value) if own_lag_s is None else f"{seconds(value)}{OWN_LAG}{seconds(own_lag_s)})"
 
 

@@ -38,14 +38,14 @@ class Compared:
 
     @property
     def ratio(self) -> float:
-        """New to base; 1 where both are 0."""
+        """New to base; 1 if both are 0."""
         if self.base == 0:
             return 1.0 if self.new == 0 else math.inf
         return self.new / self.base
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """A result that ``--json`` wrote. Raises PlanError where it is none."""
+    """A result that ``--json`` wrote. Raises PlanError if it is none."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_RESULT_BYTES + 1)
@@ -63,7 +63,7 @@ def read_result(path: Path) -> dict[str, Any]:
 
 
 def compare(base: Mapping[str, Any], new: Mapping[str, Any], tolerance: float) -> list[Compared]:
-    """The figures that both results have. One is worse where it is beyond the base by more than *tolerance*
+    """The figures that both results have. One is worse if it differs from the base by more than *tolerance*
     (0.05: 5 %)."""
     compared = []
     for figure in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER, *_of_steps(base)):

@@ -88,11 +88,11 @@ class Counted:
     failures: list[str] = field(default_factory=list)
     """Why the run failed, a sentence each."""
     topics: dict[str, list[int]] = field(default_factory=dict)
-    """Published, received, and subscribers when the schedule started, where pushes are stamped."""
+    """Published, received, and subscribers when the schedule started, if pushes are stamped."""
     events: dict[str, list[int]] = field(default_factory=dict)
-    """Count and bytes, where events are counted."""
+    """Count and bytes, if events are counted."""
     pushed_events: Counter[str] = field(default_factory=Counter)
-    """Pushes of the schedule by event, where there are several."""
+    """Pushes of the schedule by event, if there are several."""
     herd: Counter[int] = field(default_factory=Counter)
     """Connection attempts in each tenth of a second since the storm."""
     gauges: dict[str, int] = field(default_factory=lambda: dict.fromkeys(GAUGES, 0))
@@ -291,7 +291,7 @@ class Counted:
 
     def own_lag_s(self, latency: str, figure: str) -> float:
         """How late this machine itself was, at the same figure as one of *latency* (or of a step): to wake,
-        and behind its schedule where the latency is timed from when it was due."""
+        and behind its schedule if the latency is timed from when it was due."""
         is_before_run = latency in OPENING and scenario_class(self.plan.scenario).holds
         woken = self.opening_lag if is_before_run else self.run_lag
         behind = self.histograms.get("schedule_lag") if latency in self._from_due else None
@@ -310,7 +310,7 @@ class Counted:
 
     @property
     def own_lag(self) -> dict[str, dict[str, float]]:
-        """The own lag by latency and figure, in seconds, where it is a large part of what is reported."""
+        """The own lag by latency and figure, in seconds, if it is a large part of what is reported."""
         found: dict[str, dict[str, float]] = {}
         for name, histogram in self._timed():
             figures = latency_mapping(histogram)

@@ -29,7 +29,7 @@ class Goal:
     figures: tuple[str, ...]
     holds_in_storm: bool = True
     holds_in_script: bool = True
-    """A script pushes when it will, also where it cannot."""
+    """A script pushes when it wants, even if it cannot."""
     is_of_held: bool | None = None
     """Only for scenarios whose sockets are held (True), or come and go (False)."""
 
@@ -162,7 +162,7 @@ def _why_lost(plan: Plan, totals: Totals, reasons: Reasons) -> str:
 
 
 def why_channels_ended(plan: Plan, totals: Totals) -> str:
-    """The likely cause where channels that were pushed to crashed or were closed, else empty."""
+    """The likely cause if channels that were pushed to crashed or were closed; otherwise empty."""
     if not totals["pushes"] + totals["casts"]:
         return ""
     if totals["channel_errors"]:

@@ -7,7 +7,7 @@ from fastphx.load.result.abstract_histogram import AbstractHistogram
 
 
 def latency_mapping(histogram: AbstractHistogram) -> dict[str, float]:
-    """The figures of a histogram in seconds, as HdrHistogram gives them; only ``count`` where it is empty."""
+    """The figures of a histogram in seconds, as HdrHistogram gives them; only ``count`` if it is empty."""
     if not histogram.count:
         return {"count": 0}
     figures: dict[str, float] = {

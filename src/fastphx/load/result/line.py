@@ -14,7 +14,7 @@ _TABLES = ("topics", "events", "event_counts", "reasons", "herd")
 
 
 def encode_line(line: Mapping[str, Any]) -> bytes:
-    """*line* as JSON. Its tables have bounds of their own; where it is longer than MAX_LINE_BYTES all the
+    """*line* as JSON. Its tables have bounds of their own; if it is longer than MAX_LINE_BYTES all the
     same, the longest are left out, and ``left_out`` says how many entries of which."""
     try:
         encoded = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

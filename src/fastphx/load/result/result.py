@@ -70,7 +70,7 @@ class Result(Counted):
 
     @property
     def invalid_reasons(self) -> list[str]:
-        """Why the client, not the server, made these figures; empty where it did not."""
+        """Why the client, not the server, made these figures; empty if it did not."""
         if self.limit is not None:
             bottleneck = self.limit.own_bottleneck
             return [] if bottleneck is None else [bottleneck]
@@ -177,7 +177,7 @@ class Result(Counted):
 
     @property
     def missed_goals(self) -> list[str]:
-        """What was lost beyond what the plan allows, a sentence each; looked at where the schedule ran."""
+        """What was lost beyond what the plan allows, a sentence each. Nothing if the schedule did not run."""
         if not self.run_s or self.limit is not None:
             return []
         if self.is_journey:

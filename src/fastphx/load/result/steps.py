@@ -53,7 +53,7 @@ class Step:
 
     @property
     def error_rate(self) -> float | None:
-        """The part of those that have ended by themselves that failed; None where none has."""
+        """The part of those that have ended by themselves that failed; None if none has."""
         ended = self.ok + self.errors
         return self.errors / ended if ended else None
 
@@ -91,7 +91,7 @@ class Step:
 
     def percentile_s(self, percentile: float) -> float:
         """The latency at *percentile* (0 to 100) of those that ended ok, in seconds to two digits; 0 where
-        none did. Raises ValueError where it is no percentile.
+        none did. Raises ValueError if it is no percentile.
         """
         return self.latency.percentile_ns(percentile) / 1e9
 
@@ -118,7 +118,7 @@ class Check:
 
     @property
     def rate(self) -> float:
-        """The part that passed; 0 where none was made."""
+        """The part that passed; 0 if none was made."""
         made = self.passed + self.failed
         return self.passed / made if made else 0.0
 
@@ -149,14 +149,14 @@ def _known_name(names: Mapping[str, object], name: str) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Those of *names* that are most like *name*, first; empty where there are none."""
+    """Those of *names* that are most like *name*, first; empty if there are none."""
     found = sorted(names, key=lambda each: -SequenceMatcher(None, name, each).ratio())
     more = f", and {len(found) - MAX_NEAREST} more" if len(found) > MAX_NEAREST else ""
     return f"there were {', '.join(found[:MAX_NEAREST])}{more}" if found else ""
 
 
 def main_failure(steps: Mapping[str, Step]) -> str:
-    """The most frequent reason of all, and whose step's it is; empty where no step failed."""
+    """The most frequent reason of all, and whose step's it is; empty if no step failed."""
     failed = [
         (number, step.name, reason) for step in steps.values() for reason, number in step.reasons.items()
     ]
