@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import orjson
 import pytest
 
 from fastphx.load.result import line as worker_line
+from fastphx.load.result import memory
 from fastphx.load.result.line import encode_line
 from fastphx.load.result.reasons import Reasons
 from fastphx.load.worker import stats
@@ -47,6 +49,14 @@ def test_reasons_are_clipped() -> None:
     reasons = Reasons()
     reasons.add("join", "x" * 1000)
     assert reasons.take() == {"join": {"x" * 200 + "…": 1}}
+
+
+def test_memory_is_told_where_no_file_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(memory, "open", full, raising=False)
+    assert memory.rss_bytes() > 1 << 20
 
 
 def test_a_plan_of_two_megabytes_reaches_its_worker(tmp_path: Path) -> None:

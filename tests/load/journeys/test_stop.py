@@ -58,18 +58,30 @@ class Visitor(User):
     assert ran.reasons == {}
 
 
-async def test_a_loop_of_thinking_does_not_go_on_for_ever(run: Run, tmp_path: Path) -> None:
+LOOPS = {
+    "thinking": "await self.think(600)",
+    "a clock": "async for _ in self.every(600): pass",
+    "a clock that is late": "async for _ in self.every(1e-9): pass",
+    "a room": "async for _ in room: pass",
+}
+
+
+@pytest.mark.parametrize("does", LOOPS.values(), ids=LOOPS)
+async def test_a_loop_of_waiting_does_not_go_on_for_ever(run: Run, tmp_path: Path, does: str) -> None:
     there = tmp_path / "there"
     ran = await run(
         f"""
 from pathlib import Path
 class Visitor(User):
     async def run(self):
+        socket = await self.socket()
+        room = await socket.join("room:lobby")
         try:
             while True:
                 Path({str(there)!r}).touch()
-                await self.think(600)
+                {does}
         finally:
+            await socket.close()
             self.check("counted to the end", True)
 """,
         iterations=0,

@@ -21,7 +21,7 @@ class Ticking(Protocol):
     @property
     def is_stopping(self) -> bool: ...
     async def sleep_until(self, deadline_ns: int) -> None:
-        """Returns early where the run stops."""
+        """Returns early where the run stops, which cuts the visit short."""
 
     def ticked(self, *, late: bool) -> object: ...
 
@@ -73,7 +73,10 @@ class Every:
         """Wait for the next tick, and return its number."""
         visit, number = self._visit, self._count
         self.end_tick()
-        if number == self._times or visit.is_stopping:
+        if number == self._times:
+            raise StopAsyncIteration
+        if visit.is_stopping:
+            await visit.sleep_until(0)
             raise StopAsyncIteration
         now_ns = monotonic_ns()
         if not number:

@@ -269,19 +269,26 @@ class Room(Channel):
 
     async def _messages(self) -> AsyncIterator[Message]:
         """What is unread, and what comes, until the room is closed or the run stops."""
-        run = self._visit.run
+        visit = self._visit
+        run = visit.run
         while True:
             wait = Wait(None, None)
             found = self.unread.take(wait)
             if found is None:
-                if self.unread.closed or run.is_stopping:
+                if self.unread.closed:
+                    return
+                if run.is_stopping:
+                    await visit.sleep_until(0)
                     return
                 future = self.unread.add(wait)
                 ends = _EndsAtStop(future)
                 run.sleeping.add(ends)
                 try:
                     found = await future
-                except (VisitStopped, ClosedError):
+                except VisitStopped:
+                    visit.shorten()
+                    return
+                except ClosedError:
                     return
                 finally:
                     run.sleeping.discard(ends)
