@@ -84,6 +84,19 @@ def test_controls_belong_to_the_form_that_they_name() -> None:
     assert entries(html, "#out") == [("a", ""), ("b", ""), ("e", ""), ("y", "")]
 
 
+def test_a_form_in_a_table_has_the_controls_that_follow_it_there() -> None:
+    forms = forms_of(
+        "<input name=x><table><tr><form id=one><td><input name=a></td></form></tr>"
+        "<tr><form id=two><td><input name=b></td><td><button id=s name=c></td></form></tr></table>"
+        "<input name=y>"
+    )
+    one, two = forms.document.select("form")
+    assert forms.entries(one) == [("a", "")]
+    assert forms.entries(two, forms.document.find("#s")) == [("b", ""), ("c", "")]
+    whole = forms_of("<table><form id=f><thead></thead><tr><td><input name=a></td></tr></form></table>")
+    assert whole.entries(whole.document.find("form")) == [("a", "")]
+
+
 def test_an_image_button_sends_where_it_was_clicked() -> None:
     assert entries("<form><input type=image id=i name=c></form>", "#i") == [("c.x", "0"), ("c.y", "0")]
     assert entries("<form><input type=image id=i></form>", "#i") == [("x", "0"), ("y", "0")]

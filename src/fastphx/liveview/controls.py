@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from fastphx.liveview.document import Document, Element
+from fastphx.liveview.document import TABLE_PARTS, Document, Element
 
 CONTROLS = ("button", "input", "select", "textarea")
 _ANY_CONTROL = ",".join(CONTROLS)
@@ -159,14 +159,30 @@ def owner(control: Element) -> Element | None:
     if named is not None:
         form = control.document.by_id(named) if named else None
         return form if form is not None and form.tag == "form" else None
-    return next((each for each in control.lineage() if each.tag == "form"), None)
+    around = next((each for each in control.lineage() if each.tag == "form"), None)
+    return around or _form_of_the_table(control)
+
+
+def _form_of_the_table(control: Element) -> Element | None:
+    """A form right in a table is empty: the parser leaves the controls that follow it there to it."""
+    if not control.document.has_table_forms:
+        return None
+    for each in control.lineage():
+        around = each.parent
+        if around is not None and around.tag in TABLE_PARTS:
+            form = next((before for before in each.siblings_before() if before.tag == "form"), None)
+            if form is not None:
+                return form
+    return None
 
 
 def controls_of(form: Element) -> Iterator[Element]:
     """The controls of a form in the order of the document, those with a ``form`` attribute too."""
     document: Document = form.document
-    named = form.id is not None and bool(document.with_attribute("form", form.id))
-    within = document.select(_ANY_CONTROL) if named else form.select(_ANY_CONTROL)
+    elsewhere = (form.id is not None and bool(document.with_attribute("form", form.id))) or (
+        form.parent is not None and form.parent.tag in TABLE_PARTS
+    )
+    within = document.select(_ANY_CONTROL) if elsewhere else form.select(_ANY_CONTROL)
     for control in within:
         if owner(control) == form:
             yield control

@@ -13,6 +13,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
@@ -39,6 +40,9 @@ COMPONENT = "data-phx-component"
 PORTAL = "data-phx-portal"
 TELEPORTED_FROM = "data-phx-teleported-src"
 TELEPORTED_BY = "data-phx-teleported"
+
+TABLE_PARTS = ("table", "tbody", "thead", "tfoot", "tr")
+MAX_SIBLINGS = 1000
 
 _CONTEXT_OF = {
     "tr": "tbody",
@@ -142,6 +146,12 @@ class Element:
         """The element around this one."""
         node = self._node.parent
         return Element(self.document, node) if node is not None and _is_element(node) else None
+
+    def siblings_before(self) -> Iterator[Element]:
+        """The elements before this one in what is around it, the nearest first; at most 1,000."""
+        for node in islice(_before(self._node), MAX_SIBLINGS):
+            if _is_element(node):
+                yield Element(self.document, node)
 
     @property
     def children(self) -> list[Element]:
@@ -304,6 +314,11 @@ class Document:
     def has_disabled_fieldsets(self) -> bool:
         """Whether a control may be disabled by what is around it."""
         return self.first("fieldset[disabled]") is not None
+
+    @cached_property
+    def has_table_forms(self) -> bool:
+        """Whether a form stands right in a table, where it is empty."""
+        return any(self.first(f"{part} > form") is not None for part in TABLE_PARTS)
 
     @cached_property
     def has_datalists(self) -> bool:

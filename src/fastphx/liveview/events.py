@@ -323,7 +323,7 @@ class Events:
             wanted = set() if box is None else {box}
         else:
             considered, wanted = boxes, set()
-            for text in value:
+            for text in map(str, value):
                 if text not in said:
                     raise ElementError(_no_choice(boxes[0], text, said))
                 wanted.add(said[text])
