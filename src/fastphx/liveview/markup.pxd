@@ -10,6 +10,7 @@ cdef class Writing:
     cdef unsigned int max_char
     cdef Py_ssize_t size            # in characters
     cdef Py_ssize_t capacity
+    cdef Py_ssize_t cells           # how many of the tree are written, and templates
     cdef str root_attributes        # for the next start tag, or None
     cdef int push(self, PyObject* text) except -1
     cdef int push_text(self, str text) except -1
@@ -25,7 +26,6 @@ cdef class Markup:
     cdef str html(self, Node root)
     cdef int add_forms(self, object value, set ids, set cids) except -1
     cdef int _add_forms_of(self, list cells, set ids, set cids) except -1
-    cdef str row(self, Rows rows, list cells)
     cdef int emit(self, Writing out, object value) except -1
     cdef int emit_cells(self, Writing out, Statics statics, list cells) except -1
     cdef int _emit_pinned(self, Writing out, Statics statics, list cells) except -1

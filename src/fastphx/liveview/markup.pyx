@@ -24,7 +24,8 @@ cdef extern from "Python.h":
 
 cdef enum:
     FIRST_CAPACITY = 1024
-    MAX_HTML_CHARS = 128 * 1024 * 1024
+    MAX_HTML_CHARS = 32 * 1024 * 1024
+    MAX_HTML_CELLS = 4 * 1024 * 1024
 
 cdef object NOWHERE = Place(0, 0)
 
@@ -119,7 +120,7 @@ cdef class Markup:
         self.pins = pins
 
     cdef str html(self, Node root):
-        """The whole HTML of the view *root*."""
+        """The HTML of a view, or of a stream's row."""
         cdef Writing out = Writing()
         self.emit(out, root)
         return out.written()
@@ -135,8 +136,11 @@ cdef class Markup:
             self._add_forms_of(node.cells, ids, cids)
         elif type(value) is Rows:
             rows = <Rows>value
-            for row in rows.rows if rows.table is None else rows.table.cells():
+            for row in rows.rows:
                 self._add_forms_of(<list>row, ids, cids)
+            if rows.table is not None:
+                for node in rows.table.nodes():
+                    self.add_forms(node, ids, cids)
         elif value not in cids:
             cids.add(value)
             self.add_forms(self.components[value], ids, cids)
@@ -148,12 +152,6 @@ cdef class Markup:
                 self.add_forms(value, ids, cids)
         return 0
 
-    cdef str row(self, Rows rows, list cells):
-        """The HTML of one row."""
-        cdef Writing out = Writing()
-        self.emit_cells(out, rows.statics, cells)
-        return out.written()
-
     cdef int emit(self, Writing out, object value) except -1:
         cdef Node node
         cdef Rows rows
@@ -164,8 +162,11 @@ cdef class Markup:
             return self.emit_cells(out, node.statics, node.cells)
         if type(value) is Rows:
             rows = <Rows>value
-            for row in rows.rows if rows.table is None else rows.table.cells():
+            for row in rows.rows:
                 self.emit_cells(out, rows.statics, <list>row)
+            if rows.table is not None:
+                for node in rows.table.nodes():
+                    self.emit_cells(out, (<Node>node).statics, (<Node>node).cells)
             return 0
         attributes = f' data-phx-component="{value}"'
         out.root_attributes = (out.root_attributes or "") + attributes
@@ -177,6 +178,10 @@ cdef class Markup:
         cdef PyObject* parts = <PyObject*>statics.parts
         cdef PyObject* value
         cdef Py_ssize_t at
+        # A component may be in many places, and have others in it.
+        out.cells += statics.slots + 1
+        if out.cells > MAX_HTML_CELLS:
+            raise TreeError(f"the view's HTML has over {MAX_HTML_CELLS} cells")
         if statics.pinned:
             return self._emit_pinned(out, statics, cells)
         # There is a part more than slots, and `rendered` gives each template and row a cell for each slot.

@@ -105,8 +105,11 @@ cdef Py_ssize_t weight_of(object value) except -1:
         return weight_of_cells((<Node>value).cells)
     if type(value) is Rows:
         rows = <Rows>value
-        for cells in rows.rows if rows.table is None else rows.table.cells():
+        for cells in rows.rows:
             weight += weight_of_cells(<list>cells)
+        if rows.table is not None:
+            for node in rows.table.nodes():
+                weight += weight_of(node)
     return weight
 
 

@@ -22,7 +22,7 @@ cdef class Rendered:
     cdef list _fresh_pins           # of (Statics, cells)
     cdef list _cids                 # that the message refers to
     cdef Py_ssize_t _owner                 # the cid whose diff is being merged; 0 is the view
-    cdef bint _nested_cids          # a component refers to one
+    cdef bint _nested_cids          # a component has ever referred to one
 
     cdef Changed _merge(self, dict diff)
     cdef int _put(self, list cells, Py_ssize_t at, object old, object value) except -1
@@ -39,7 +39,7 @@ cdef class Rendered:
     cdef tuple _merge_components(self, object diffs)
     cdef list _stream_rows(self, Statics statics, dict diff, dict templates, int depth)
     cdef list _copied_row(self, list row)
-    cdef list _row_ids(self, Rows target, StreamChange change, list rows)
+    cdef list _row_ids(self, StreamChange change, list rows)
     cdef bint _lost(self) except -1
     cdef int _prune(self, Changed changed) except -1
     cdef int _pin(self, Statics statics, list cells) except -1
@@ -53,7 +53,7 @@ cdef class Rendered:
     cdef int _roll_back(self) except -1
     cdef int _visit(self, object value, set cids, dict tables, set pins) except -1
     cdef int _visit_cells(self, Statics statics, list cells, set cids, dict tables, set pins) except -1
-    cdef list _row_ids(self, Rows target, StreamChange change, list rows)
+    cdef list _row_ids(self, StreamChange change, list rows)
     cdef bint _lost(self) except -1
     cdef int _prune(self, Changed changed) except -1
     cdef int _pin(self, Statics statics, list cells) except -1

@@ -14,7 +14,7 @@ cdef enum:
     DEPTH = 100
     HEIGHT = 400
     COMPONENTS = 65536
-    TREE_BYTES = 256 * 1024 * 1024
+    TREE_BYTES = 64 * 1024 * 1024
 
 MAX_DEPTH = DEPTH
 MAX_HEIGHT = HEIGHT
@@ -89,7 +89,6 @@ cdef class Rendered:
         cdef dict templates = None
         try:
             self._owner = 0
-            self._nested_cids = False
             changed = head_of(diff)
             if "s" in diff:
                 root = self._build(diff, None, 0)
@@ -278,6 +277,8 @@ cdef class Rendered:
     cdef list _stream_rows(self, Statics statics, dict diff, dict templates, int depth):
         """The rows of a stream that a message brings: the server keeps none, so all are new."""
         cdef Py_ssize_t at
+        cdef Node node
+        cdef list rows = []
         entries = diff.get("d", [])
         if "k" in diff:
             if type(diff["k"]) is not dict:
@@ -286,7 +287,12 @@ cdef class Rendered:
             entries = [keyed.get(str(at)) for at in range(count_of(keyed))]
         if type(entries) is not list:
             raise TreeError(f"the rows `d` are a list, not {clip_repr(entries)}")
-        return [self._row(statics, entry, templates, depth) for entry in <list>entries]
+        for entry in <list>entries:
+            node = Node.__new__(Node)
+            node.statics = statics
+            node.cells = self._row(statics, entry, templates, depth)
+            rows.append(node)
+        return rows
 
     cdef int _merge_keyed(self, Rows target, dict keyed, dict templates, int depth) except -1:
         cdef Py_ssize_t at
@@ -329,7 +335,7 @@ cdef class Rendered:
         cdef Py_ssize_t at
         cdef list old = target.rows
         cdef list moves = []
-        cdef dict uses = {}
+        cdef set taken = set()
         cdef set moved_to = set()
         for key, entry in keyed.items():
             changes = None
@@ -346,17 +352,21 @@ cdef class Rendered:
                 raise TreeError(f"the diff moves the row {clip_repr(came_from)} of {len(old)}")
             if changes is not None and type(changes) is not dict:
                 raise TreeError(f"a moved row's changes are an object, not {clip_repr(changes)}")
-            uses[came_from] = uses.get(came_from, 0) + 1
             moved_to.add(at)
             moves.append((at, came_from, old[came_from], changes))
         for at in range(len(moves)):
             place, came_from, row, changes = moves[at]
-            if uses[came_from] > 1 or (came_from < count and came_from not in moved_to):
-                # It is used twice, or also stays where it is: each may change by itself.
+            if came_from in taken:
+                # Each may change by itself from now on.
                 row = self._copied_row(<list>row)
                 moves[at] = (place, came_from, row, changes)
-        for place, _, row, _ in moves:
+            taken.add(came_from)
+        for place, came_from, row, _ in moves:
             self._put(rows, place, rows[place], row)
+            if came_from < count and came_from not in moved_to and rows[came_from] is row:
+                # Another row comes where it was, or a copy stays.
+                new = type(keyed.get(str(came_from))) is dict
+                self._put(rows, came_from, row, None if new else self._copied_row(<list>row))
         for _, _, row, changes in moves:
             if changes is not None:
                 self._fill(target.statics, <list>row, <dict>changes, templates, depth)
@@ -387,6 +397,9 @@ cdef class Rendered:
                 if shared < 0:
                     # As it was before this message.
                     clones[name] = self._clone(-shared)
+                # What is copied may hold the very component that it is copied to.
+                self._cids.append(number(<str>name))
+                self._nested_cids = True
         for name, diff in (<dict>diffs).items():
             cid = number(<str>name)
             if cid not in self._components:
@@ -468,8 +481,10 @@ cdef class Rendered:
         for cid in self._cids:
             if cid not in self._components:
                 raise TreeError(f"the tree has the component {clip_repr(cid)}, which is not known")
-        if self._nested_cids:
+        if self._nested_cids and self._cids:
+            # From the root too: what is new may be at the end of a long chain of components.
             heights = {}
+            self._height(self._root, heights)
             for cid in self._cids:
                 self._height(cid, heights)
         if self._weight > TREE_BYTES:
@@ -493,6 +508,11 @@ cdef class Rendered:
             if known is None:
                 heights[value] = -1
                 height = self._height(self._components[value], heights)
+                for _, owner, _, coming in self._streams:
+                    # They are not in the tree yet.
+                    if owner == value:
+                        for row in <list>coming:
+                            height = max(height, self._height(row, heights))
                 heights[value] = height
             elif known < 0:
                 raise TreeError(f"the component {value} is within itself")
@@ -504,9 +524,12 @@ cdef class Rendered:
                 height = max(height, self._height(cell, heights))
         elif type(value) is Rows:
             rows = <Rows>value
-            for row in rows.rows if rows.table is None else rows.table.cells():
+            for row in rows.rows:
                 for cell in <list>row:
                     height = max(height, self._height(cell, heights))
+            if rows.table is not None:
+                for row in rows.table.nodes():
+                    height = max(height, self._height(row, heights))
         if height >= HEIGHT:
             raise TreeError(f"the components are over {HEIGHT} levels deep")
         return height + 1
@@ -519,8 +542,8 @@ cdef class Rendered:
         cdef StreamRows table
         if self._streams:
             ready = []
-            for target, _, told, rows in self._streams:
-                ready.append(self._row_ids(<Rows>target, <StreamChange>told, <list>rows))
+            for _, _, told, rows in self._streams:
+                ready.append(self._row_ids(<StreamChange>told, <list>rows))
             # From here on nothing is refused.
             for at in range(len(ready)):
                 target, owner, told, rows = self._streams[at]
@@ -539,21 +562,22 @@ cdef class Rendered:
             self._sticky.keep(self._markup.html(self._root))
         return 0
 
-    cdef list _row_ids(self, Rows target, StreamChange change, list rows):
+    cdef list _row_ids(self, StreamChange change, list rows):
         """The ids of a stream's rows, which are their elements'."""
         cdef list likely = list(change.inserts)
         cdef list ids = []
         cdef Py_ssize_t count = len(rows)
         cdef Py_ssize_t at
-        if len(likely) == count and count and not has_id(target.statics, <list>rows[0], <str>likely[0]):
+        cdef Node row
+        if len(likely) == count and count and not has_id(<Node>rows[0], <str>likely[0]):
             # From 1.0.2 on the last insert is named first.
             likely.reverse()
         for at in range(count):
-            row = <list>rows[at]
-            if len(likely) == count and has_id(target.statics, row, <str>likely[at]):
+            row = <Node>rows[at]
+            if len(likely) == count and has_id(row, <str>likely[at]):
                 ids.append(likely[at])
                 continue
-            found = id_of(first_tag(self._markup.row(target, row)))
+            found = id_of(first_tag(self._markup.html(row)))
             if found is None:
                 raise TreeError("a row of a stream has no id")
             ids.append(found)
@@ -615,7 +639,9 @@ cdef class Rendered:
             rows = <Rows>value
             if rows.table is not None:
                 tables[id(rows.table)] = True
-            for row in rows.rows if rows.table is None else rows.table.cells():
+                for row in rows.table.nodes():
+                    self._visit(row, cids, tables, pins)
+            for row in rows.rows:
                 self._visit_cells(rows.statics, <list>row, cids, tables, pins)
         elif type(value) is int and value not in cids:
             cids.add(value)
@@ -639,11 +665,11 @@ cdef class Rendered:
         return 0
 
 
-cdef bint has_id(Statics statics, list row, str row_id):
+cdef bint has_id(Node row, str row_id):
     """Whether the first start tag of *row* has this id, as far as its first texts show."""
-    cdef str text = <str>statics.parts[0]
+    cdef str text = <str>row.statics.parts[0]
     cdef Py_ssize_t at
-    if row and type(row[0]) is str:
-        text = text + <str>row[0]
+    if row.cells and type(row.cells[0]) is str:
+        text = text + <str>row.cells[0]
     at = text.find(' id="' + row_id + '"')
     return at > 0 and text.startswith("<") and text.find(">", 0, at) < 0

@@ -8,7 +8,7 @@ cdef class StreamChange:
 
 cdef class StreamRows:
     cdef list _order                # of ids
-    cdef dict _rows                 # id: cells
+    cdef dict _rows                 # id: Node, for a row keeps the statics that it came with
     cdef list change(self, StreamChange change, list ids, list rows)
     cdef int _limit(self, Py_ssize_t limit, list gone) except -1
 

@@ -25,5 +25,5 @@ class StreamRows:
     def ids(self) -> list[str]:
         """The ids of the rows, in order."""
 
-    def cells(self) -> list[list[Any]]:
-        """The rows, in order."""
+    def nodes(self) -> list[Any]:
+        """The rows, in order: each with the statics that it came with."""

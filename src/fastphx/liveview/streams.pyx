@@ -55,7 +55,7 @@ cdef class StreamRows:
     def ids(self):
         return list(self._order)
 
-    def cells(self):
+    def nodes(self):
         return [self._rows[row_id] for row_id in self._order]
 
     cdef list change(self, StreamChange change, list ids, list rows):
@@ -75,15 +75,15 @@ cdef class StreamRows:
                 self._order.remove(row_id)
         for number in range(len(rows)):
             row_id = ids[number]
-            cells = rows[number]
+            node = rows[number]
             at, limit, update_only = change.inserts.get(row_id, (-1, 0, False))
             old = self._rows.get(row_id)
             if old is not None:
                 # It keeps its place, whatever the message says of it.
                 gone.append(old)
-                self._rows[row_id] = cells
+                self._rows[row_id] = node
             elif not update_only or row_id in was_there:
-                self._rows[row_id] = cells
+                self._rows[row_id] = node
                 if at < 0:
                     self._order.append(row_id)
                 else:
@@ -91,7 +91,7 @@ cdef class StreamRows:
                 if limit:
                     self._limit(limit, gone)
             else:
-                gone.append(cells)
+                gone.append(node)
         return gone
 
     cdef int _limit(self, Py_ssize_t limit, list gone) except -1:
