@@ -28,6 +28,8 @@ cdef class Markup:
     cdef int _add_forms_of(self, list cells, set ids, set cids) except -1
     cdef int emit(self, Writing out, object value) except -1
     cdef int emit_cells(self, Writing out, Statics statics, list cells) except -1
-    cdef int _emit_pinned(self, Writing out, Statics statics, list cells) except -1
+    cdef int tell_others(self, Statics statics, list cells, bint patched) except -1
+    cdef int _emit_regions(self, Writing out, Statics statics, list cells) except -1
+    cdef int _emit_container(self, Writing out, Statics statics, list cells, region) except -1
     cdef int _emit_between(self, Writing out, Statics statics, list cells, start, end) except -1
     cdef str text(self, Statics statics, list cells, object start, object end)

@@ -5,6 +5,7 @@ from cpython.object cimport PyObject
 from libc.string cimport memcpy
 
 from fastphx.liveview.nodes cimport Node, Rows, Statics
+from fastphx.liveview.streams cimport BEFORE, StreamRows
 
 from fastphx.liveview.errors import TreeError
 from fastphx.liveview.lasting import id_of, pinned_tag
@@ -113,6 +114,22 @@ cdef class Writing:
         return out
 
 
+cdef Py_ssize_t stream_slot(list cells, region) except -2:
+    """The cell of *region* that has a stream's rows, or -1."""
+    cdef Py_ssize_t slot
+    for slot in range(region.start.part, region.end.part):
+        if type(cells[slot]) is Rows and (<Rows>cells[slot]).table is not None:
+            return slot
+    return -1
+
+
+cdef tuple between(Statics statics, region, Py_ssize_t slot, bint before):
+    """What is in a stream's element before its rows, or after them."""
+    if before:
+        return region.start, Place(slot, len(statics.parts[slot]))
+    return Place(slot + 1, 0), region.end
+
+
 @cython.final
 cdef class Markup:
     def __init__(self, dict components, dict pins):
@@ -152,6 +169,21 @@ cdef class Markup:
                 self.add_forms(value, ids, cids)
         return 0
 
+    cdef int tell_others(self, Statics statics, list cells, bint patched) except -1:
+        """Tell the streams of a template which other children their elements have."""
+        cdef Py_ssize_t slot
+        for region in statics.regions:
+            slot = -1 if region.ignored else stream_slot(cells, region)
+            if slot >= 0:
+                before = between(statics, region, slot, True)
+                after = between(statics, region, slot, False)
+                (<Rows>cells[slot]).table.others(
+                    "<" in self.text(statics, cells, before[0], before[1]),
+                    "<" in self.text(statics, cells, after[0], after[1]),
+                    patched,
+                )
+        return 0
+
     cdef int emit(self, Writing out, object value) except -1:
         cdef Node node
         cdef Rows rows
@@ -182,8 +214,8 @@ cdef class Markup:
         out.cells += statics.slots + 1
         if out.cells > MAX_HTML_CELLS:
             raise TreeError(f"the view's HTML has over {MAX_HTML_CELLS} cells")
-        if statics.pinned:
-            return self._emit_pinned(out, statics, cells)
+        if statics.regions:
+            return self._emit_regions(out, statics, cells)
         # There is a part more than slots, and `rendered` gives each template and row a cell for each slot.
         out.push(PyTuple_GET_ITEM(parts, 0))
         for at in range(statics.slots):
@@ -195,11 +227,15 @@ cdef class Markup:
             out.push(PyTuple_GET_ITEM(parts, at + 1))
         return 0
 
-    cdef int _emit_pinned(self, Writing out, Statics statics, list cells) except -1:
-        """As `emit_cells`, with the first content of pinned elements."""
+    cdef int _emit_regions(self, Writing out, Statics statics, list cells) except -1:
+        """As `emit_cells`, with the first content of pinned elements, and a stream's other children."""
         at = NOWHERE
-        for region in statics.pinned:
-            self._emit_between(out, statics, cells, at, region.tag)
+        for region in statics.regions:
+            self._emit_between(out, statics, cells, at, region.start if not region.ignored else region.tag)
+            at = region.end
+            if not region.ignored:
+                self._emit_container(out, statics, cells, region)
+                continue
             tag = self.text(statics, cells, region.tag, region.start)
             pin = self.pins.get(id_of(tag))
             if pin is None:
@@ -208,9 +244,23 @@ cdef class Markup:
             else:
                 out.push_text(pinned_tag(pin.tag, tag))
                 out.push_text(pin.content)
-            at = region.end
         end = Place(statics.slots, len(statics.parts[statics.slots]))
         return self._emit_between(out, statics, cells, at, end)
+
+    cdef int _emit_container(self, Writing out, Statics statics, list cells, region) except -1:
+        """The content of a stream's element."""
+        cdef Py_ssize_t slot = stream_slot(cells, region)
+        cdef StreamRows table
+        if slot < 0:
+            return self._emit_between(out, statics, cells, region.start, region.end)
+        table = (<Rows>cells[slot]).table
+        for child in table.children():
+            if type(child) is Node:
+                self.emit_cells(out, (<Node>child).statics, (<Node>child).cells)
+            else:
+                part = between(statics, region, slot, child is BEFORE)
+                self._emit_between(out, statics, cells, part[0], part[1])
+        return 0
 
     cdef int _emit_between(self, Writing out, Statics statics, list cells, start, end) except -1:
         cdef tuple parts = statics.parts

@@ -8,7 +8,8 @@ cdef enum:
 cdef class Statics:
     cdef readonly tuple parts       # of str: the template's fixed text
     cdef readonly Py_ssize_t slots  # between two parts: one cell each
-    cdef readonly tuple pinned      # of tags.Region: elements whose first content stays
+    cdef readonly tuple regions     # of tags.Region: elements that are not just written
+    cdef bint pins                  # whether the first content of some stays
     cdef frozenset tag_slots        # in the start tags of those
     cdef bint is_form               # all of it is one form
 

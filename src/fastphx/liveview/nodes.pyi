@@ -5,7 +5,7 @@ from fastphx.liveview.tags import Region
 @final
 class Statics:
     """The fixed texts of a template, shared by all views of the process, and where elements with
-    ``phx-update="ignore"`` are in it."""
+    ``phx-update`` are in it."""
 
     def __init__(self, parts: tuple[str, ...]) -> None: ...
     @property
@@ -13,7 +13,7 @@ class Statics:
     @property
     def slots(self) -> int: ...
     @property
-    def pinned(self) -> tuple[Region, ...]: ...
+    def regions(self) -> tuple[Region, ...]: ...
 
 @final
 class Node:

@@ -4,7 +4,7 @@ from fastphx.errors import clip_repr
 from fastphx.liveview.streams cimport StreamRows
 
 from fastphx.liveview.errors import TreeError
-from fastphx.liveview.tags import is_one_form, pinned_regions
+from fastphx.liveview.tags import is_one_form, regions
 
 cdef enum:
     MAX_SHARED = 4096
@@ -20,9 +20,11 @@ cdef class Statics:
     def __init__(self, tuple parts):
         self.parts = parts
         self.slots = max(len(parts) - 1, 0)
-        self.pinned = pinned_regions(parts)
+        self.regions = regions(parts)
+        ignored = [region for region in self.regions if region.ignored]
+        self.pins = len(ignored) > 0
         self.tag_slots = frozenset(
-            slot for region in self.pinned for slot in range(region.tag.part, region.start.part)
+            slot for region in ignored for slot in range(region.tag.part, region.start.part)
         )
         self.is_form = is_one_form(parts)
 
@@ -121,7 +123,7 @@ cdef bint holds(object value) except -1:
         return False
     if type(value) is Node:
         node = <Node>value
-        if node.statics.pinned:
+        if node.statics.pins:
             return True
         for cell in node.cells:
             if type(cell) is not str and holds(cell):
@@ -129,7 +131,7 @@ cdef bint holds(object value) except -1:
         return False
     if type(value) is Rows:
         rows = <Rows>value
-        if rows.table is not None or rows.statics.pinned:
+        if rows.table is not None or rows.statics.pins:
             return True
         for row in rows.rows:
             for cell in <list>row:

@@ -20,6 +20,8 @@ cdef class Rendered:
     cdef list _discarded            # what was taken out and may hold components, streams or pins
     cdef list _streams              # of (Rows, owner, StreamChange, rows)
     cdef list _fresh_pins           # of (Statics, cells)
+    cdef list _containers           # of (Statics, cells)
+    cdef bint _patched              # whether the page had the elements already
     cdef list _cids                 # that the message refers to
     cdef Py_ssize_t _owner                 # the cid whose diff is being merged; 0 is the view
     cdef bint _nested_cids          # a component has ever referred to one

@@ -35,6 +35,7 @@ cdef class Rendered:
         self._discarded = []
         self._streams = []
         self._fresh_pins = []
+        self._containers = []
         self._cids = []
         if type(rendered) is not dict:
             raise TreeError(f"a rendered tree is an object, not {clip_repr(rendered)}")
@@ -46,7 +47,9 @@ cdef class Rendered:
             self._sticky = before._sticky
         self._markup = Markup(self._components, self._pins)
         self._discarded.append(None)
+        self._patched = served is not None or previous is not None
         self._merge(<dict>rendered)
+        self._patched = False
 
     @property
     def component_ids(self):
@@ -125,6 +128,8 @@ cdef class Rendered:
                 self._streams.clear()
             if self._fresh_pins:
                 self._fresh_pins.clear()
+            if self._containers:
+                self._containers.clear()
             if self._cids:
                 self._cids.clear()
         if changed.dom:
@@ -157,11 +162,13 @@ cdef class Rendered:
                 self._weight += len(<str>value) + CELL_BYTES
             elif type(value) is dict and "s" not in <dict>value and (type(old) is Node or type(old) is Rows):
                 self._merge_into(old, <dict>value, templates, depth + 1)
+                if statics.regions and type(old) is Rows:
+                    self._containers.append((statics, cells))
                 continue
             else:
                 value = self._value(value, templates, depth)
             self._put(cells, at, old, value)
-            if statics.pinned and old is not None and at in statics.tag_slots:
+            if statics.pins and old is not None and at in statics.tag_slots:
                 # Perhaps it has another id now, and is another element.
                 self._fresh_pins.append((statics, cells))
                 self._discarded.append(None)
@@ -213,7 +220,8 @@ cdef class Rendered:
         self._fill(statics, node.cells, diff, own, depth)
         if None in node.cells:
             raise TreeError(f"a new template has no cell {node.cells.index(None)} of {statics.slots}")
-        if statics.pinned:
+        if statics.regions:
+            self._containers.append((statics, node.cells))
             self._fresh_pins.append((statics, node.cells))
         return node
 
@@ -233,7 +241,8 @@ cdef class Rendered:
             cells = [self._value(value, templates, depth) for value in <list>entry]
         else:
             raise TreeError(f"a new row has {statics.slots} cells, unlike {clip_repr(entry)}")
-        if statics.pinned:
+        if statics.regions:
+            self._containers.append((statics, cells))
             self._fresh_pins.append((statics, cells))
         return cells
 
@@ -545,13 +554,17 @@ cdef class Rendered:
             for _, _, told, rows in self._streams:
                 ready.append(self._row_ids(<StreamChange>told, <list>rows))
             # From here on nothing is refused.
+            for target, owner, told, _ in self._streams:
+                change = <StreamChange>told
+                table = (<Rows>target).table
+                if change.ref:
+                    (<Rows>target).table = <StreamRows>self._tables.setdefault((owner, change.ref), table)
+            for statics, cells in self._containers:
+                self._markup.tell_others(<Statics>statics, <list>cells, self._patched)
             for at in range(len(ready)):
                 target, owner, told, rows = self._streams[at]
                 change = <StreamChange>told
                 table = (<Rows>target).table
-                if change.ref:
-                    table = <StreamRows>self._tables.setdefault((owner, change.ref), table)
-                    (<Rows>target).table = table
                 self._discarded += table.change(change, <list>ready[at], <list>rows)
         for statics, cells in self._fresh_pins:
             self._pin(<Statics>statics, <list>cells)
@@ -652,12 +665,16 @@ cdef class Rendered:
         for value in cells:
             if type(value) is not str:
                 self._visit(value, cids, tables, pins)
-        for region in statics.pinned:
-            pins.add(id_of(self._markup.text(statics, cells, region.tag, region.start)))
+        if statics.pins:
+            for region in statics.regions:
+                if region.ignored:
+                    pins.add(id_of(self._markup.text(statics, cells, region.tag, region.start)))
         return 0
 
     cdef int _pin(self, Statics statics, list cells) except -1:
-        for region in statics.pinned:
+        for region in statics.regions:
+            if not region.ignored:
+                continue
             tag = self._markup.text(statics, cells, region.tag, region.start)
             name = id_of(tag)
             if name is not None and name not in self._pins:

@@ -4,6 +4,10 @@ from fastphx.errors import clip_repr
 from fastphx.liveview.errors import TreeError
 
 
+BEFORE = 0
+AFTER = 1
+
+
 @cython.final
 cdef class StreamChange:
     pass
@@ -50,29 +54,44 @@ cdef class StreamRows:
         self._rows = {}
 
     def __len__(self):
-        return len(self._order)
+        return len(self._rows)
 
     def ids(self):
-        return list(self._order)
+        return [row_id for row_id in self._order if type(row_id) is str]
 
     def nodes(self):
-        return [self._rows[row_id] for row_id in self._order]
+        return [self._rows[row_id] for row_id in self._order if type(row_id) is str]
+
+    cdef list children(self):
+        """The rows, and BEFORE and AFTER, in order."""
+        return [self._rows[child] if type(child) is str else child for child in self._order]
+
+    cdef int others(self, bint before, bint after, bint patched) except -1:
+        """Say what else is in the stream's element, before its rows change."""
+        self._before = before
+        self._after = after
+        self._patched = patched
+        return 0
 
     cdef list change(self, StreamChange change, list ids, list rows):
         """Delete and insert as a browser does; the rows that are no longer there, or were replaced."""
         cdef list gone = []
         cdef set was_there = set()
-        cdef Py_ssize_t at, number
+        cdef Py_ssize_t number
+        cdef bint new = not self._order and not self._patched
         if change.reset:
             gone += self._rows.values()
             was_there.update(self._rows)
-            self._order.clear()
+            self._order = [child for child in self._order if type(child) is not str]
             self._rows.clear()
         for row_id in change.deletes:
             if row_id in self._rows:
                 was_there.add(row_id)
                 gone.append(self._rows.pop(row_id))
                 self._order.remove(row_id)
+        # What comes new into an element that is there goes to its end, and rows go before it.
+        if self._before and not new and BEFORE not in self._order:
+            self._order.append(BEFORE)
         for number in range(len(rows)):
             row_id = ids[number]
             node = rows[number]
@@ -84,15 +103,30 @@ cdef class StreamRows:
                 self._rows[row_id] = node
             elif not update_only or row_id in was_there:
                 self._rows[row_id] = node
-                if at < 0:
-                    self._order.append(row_id)
-                else:
-                    self._order.insert(at, row_id)
+                self._put(<str>row_id, at)
                 if limit:
                     self._limit(limit, gone)
             else:
                 gone.append(node)
+        if self._before and new:
+            self._order.insert(0, BEFORE)
+        if self._after and AFTER not in self._order:
+            self._order.append(AFTER)
         return gone
+
+    cdef int _put(self, str row_id, Py_ssize_t at) except -1:
+        cdef Py_ssize_t place
+        if at >= 0:
+            self._order.insert(at, row_id)
+            return 0
+        if not self._order or type(self._order[len(self._order) - 1]) is str:
+            self._order.append(row_id)
+            return 0
+        for place in range(len(self._order)):
+            if type(self._order[place]) is not str:
+                self._order.insert(place, row_id)
+                return 0
+        return 0
 
     cdef int _limit(self, Py_ssize_t limit, list gone) except -1:
         """Keep the first rows, or the last ones where *limit* is negative."""
@@ -107,5 +141,6 @@ cdef class StreamRows:
             taken = self._order[limit:]
             del self._order[limit:]
         for row_id in taken:
-            gone.append(self._rows.pop(row_id))
+            if type(row_id) is str:
+                gone.append(self._rows.pop(row_id))
         return 0

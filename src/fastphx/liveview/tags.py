@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 IGNORE = re.compile(r"""phx-update=["']?ignore\b""")
+STREAM = re.compile(r"""phx-update=["']?stream\b""")
 TAG = re.compile(
     r"""<!--.*?-->|<(?P<close>/?)(?P<name>[A-Za-z][^\s/>]*)"""
     r"""(?P<attributes>(?:[^>"']|"[^"]*"|'[^']*')*?)(?P<empty>/?)>""",
@@ -37,20 +38,26 @@ class Region(NamedTuple):
     tag: Place
     start: Place
     end: Place
+    ignored: bool
+    """Whether it has ``phx-update="ignore"``; else it is a stream's, with more in it than its rows."""
 
 
-def pinned_regions(parts: tuple[str, ...]) -> tuple[Region, ...]:
-    """The elements with ``phx-update="ignore"``, outermost ones, in order."""
-    if not any("ignore" in part for part in parts) or not IGNORE.search("".join(parts)):
+def regions(parts: tuple[str, ...]) -> tuple[Region, ...]:
+    """The elements of a template that are not just written, outermost ones, in order."""
+    if not any("ignore" in part or "stream" in part for part in parts):
         return ()
     text = SLOT.join(parts)
     found: list[Region] = []
     at = 0
     while (tag := TAG.search(text, at)) is not None:
         at = tag.end()
-        if tag["name"] and not tag["close"] and IGNORE.search(tag["attributes"]):
+        if not tag["name"] or tag["close"]:
+            continue
+        ignored = IGNORE.search(tag["attributes"]) is not None
+        if ignored or STREAM.search(tag["attributes"]):
             end = closing(text, tag)
-            found.append(Region(place(parts, tag.start()), place(parts, tag.end()), place(parts, end)))
+            if ignored or text[at:end].strip() != SLOT:
+                found.append(Region(place(parts, tag.start()), place(parts, at), place(parts, end), ignored))
             at = end
     return tuple(found)
 
