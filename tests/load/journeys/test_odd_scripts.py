@@ -35,6 +35,7 @@ FAULTS = {
     "KeyboardInterrupt at shop.py:9: ": "raise KeyboardInterrupt",
     "Unspeakable at shop.py:9: it cannot be shown": "raise Unspeakable",
     f"KeyError at shop.py:9: '{'x' * 199}…": "raise KeyError('x' * 10_000_000)",
+    "ValueError at shop.py:9: the name of a step or a check is empty": "self.check('', True)",
     "ValueError at shop.py:9: the name 'xxxx": "self.check('x' * 201, True)",
     "EncodingError at shop.py:11: the payload of 'echo' is not JSON": """async with self.socket() as socket:
             room = await socket.join("room:lobby")
@@ -48,7 +49,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("told", "does"), FAULTS.items(), ids=[name[:20] for name in FAULTS])
+@pytest.mark.parametrize(("told", "does"), FAULTS.items(), ids=[name[:40] for name in FAULTS])
 async def test_whatever_ends_a_first_visit_ends_the_run_in_a_sentence(run: Run, told: str, does: str) -> None:
     ran = await run(f"""
 import asyncio, sys

@@ -192,6 +192,19 @@ class Visitor(User):
     }
 
 
+async def test_refused_joins_are_one_reason_whatever_their_topics(run: Run) -> None:
+    ran = await run(
+        """
+class Visitor(User):
+    async def run(self):
+        async with self.socket() as socket:
+            await socket.join(f"nowhere:{self.number}")
+""",
+        iterations=3,
+    )
+    assert ran.reasons["join"] == {"refused: unmatched topic": 3}
+
+
 async def test_a_socket_reconnects_where_it_is_asked_to(run: Run) -> None:
     ran = await run("""
 import asyncio

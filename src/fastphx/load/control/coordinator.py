@@ -358,8 +358,13 @@ class Coordinator:
                 await asyncio.wait_for(self._changed.wait(), max(0.0, deadline_s - time.monotonic()))
             except TimeoutError:
                 if is_fatal:
+                    held = (
+                        ": a loop of the script that never waits may hold it"
+                        if self._scenario.is_journey
+                        else ""
+                    )
                     for worker in self._waiting[kind]:
-                        self._fail(worker, f"did not answer within {timeout_s:g}s")
+                        self._fail(worker, f"did not answer within {timeout_s:g}s{held}")
                 return
 
     async def _watch(self, worker: WorkerProcess) -> None:

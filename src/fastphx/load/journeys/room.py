@@ -25,7 +25,7 @@ from fastphx.errors import (
     PushTimeoutError,
     clip,
 )
-from fastphx.load.journeys.failure import VisitStopped, WaitTimeoutError
+from fastphx.load.journeys.failure import VisitStopped, WaitTimeoutError, reason_of
 from fastphx.load.journeys.step import UNCOUNTED, Step, end_step
 from fastphx.load.journeys.unread import MAX_UNREAD, MAX_UNREAD_BYTES, Predicate, Unread, Wait
 from fastphx.load.journeys.visit import Visit
@@ -153,7 +153,7 @@ class Room(Channel):
         except BaseException as error:
             counts["join_errors"] += 1
             if end_step(step, error, visit) and isinstance(error, JoinError):
-                visit.run.recorder.note("join", str(error))
+                visit.run.recorder.note("join", reason_of(error))
             raise
         counts["joins"] += 1
         self._is_joined = True

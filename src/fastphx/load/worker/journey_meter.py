@@ -83,6 +83,8 @@ class JourneyMeter:
     def _bound(self, name: str, what: str, count: int) -> None:
         if not isinstance(name, str):
             raise TypeError(f"the name of a step or a check is a str, not {type(name).__name__}")
+        if not name:
+            raise ValueError("the name of a step or a check is empty")
         if len(name) > MAX_NAME_CHARS:
             raise ValueError(
                 f"the name {clip(name, 40)} has {len(name)} characters: {MAX_NAME_CHARS} at most"
