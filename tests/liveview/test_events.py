@@ -408,6 +408,7 @@ def test_a_triggered_form_goes_with_the_button_that_submitted_it() -> None:
     events.submit(events.document.find("#b"))
     after = Events(Document(html.replace("<form", "<form phx-trigger-action")), live, LATEST)
     assert after.triggered() == [Request("post", "/go", [("a", ""), ("b", "2")])]
+    assert Events(after.document, live, (1, 0, 12)).triggered() == [Request("post", "/go", [("a", "")])]
     assert events.triggered() == []
 
 

@@ -16,6 +16,9 @@ from fastphx.liveview.forms import META_TARGET, Forms, Version, posted, url_enco
 from fastphx.liveview.js_commands import added_values, run_binding
 from fastphx.liveview.outgoing import Noted, Outgoing, Push, Request
 
+TRIGGERED_SUBMITTER: Version = (1, 0, 13)
+"""From this version on, ``phx-trigger-action`` sends the name of the button that submitted the form, too."""
+
 
 class FormEvents:
     """The events of the forms of one document, for a server of *version*."""
@@ -140,7 +143,8 @@ class FormEvents:
         """The request of a form that has ``phx-trigger-action`` now: with the button that submitted it."""
         for form in reversed(self.forms.document.with_attribute("phx-trigger-action")):
             if form.tag == "form":
-                key = self.forms.live.submitters.get(self.forms.key(form))
+                keeps = self._version is not None and self._version >= TRIGGERED_SUBMITTER
+                key = self.forms.live.submitters.get(self.forms.key(form)) if keeps else None
                 return self.requested(form, None if key is None else self.forms.element(key))
         return []
 

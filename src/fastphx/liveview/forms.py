@@ -36,10 +36,15 @@ Version = tuple[int, int, int]
 UNUSED_FIELDS: Version = (1, 0, 0)
 """From this version on, a field that nobody has used goes with an ``_unused_`` field in front of it."""
 
+NO_UNUSED_FIELD: Version = (1, 2, 0)
+"""From this version on, ``phx-no-unused-field`` on a field or a form leaves those out."""
+
 META_TARGET: Version = (1, 0, 6)
 """From this version on, ``_target`` goes in the event's ``meta``, and no more in its form data."""
 
 MAX_FORM_CONTROLS = 10_000
+
+_NO_UNUSED_FIELD = "phx-no-unused-field"
 
 _NAME_TO_MARK = re.compile(r"([^\[\]]+)(\]?)\Z")
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -304,7 +309,7 @@ class Forms:
     ) -> str:
         """The form data of an event, without ``_target``: URL-encoded, without files, for a server of that
         version with ``_unused_`` fields. *only* is the name of an input with a ``phx-change`` of its own."""
-        unused = self._unused(form, submitter) if version is not None and version >= UNUSED_FIELDS else set()
+        unused = self._unused(form, version, submitter)
         fields: list[tuple[str, str]] = []
         for name, value in self.entries(form, submitter):
             if isinstance(value, ChosenFile) or (only is not None and name != only):
@@ -314,14 +319,17 @@ class Forms:
             fields.append((name, value))
         return url_encoded(fields)
 
-    def _unused(self, form: Element, submitter: Element | None) -> set[str]:
+    def _unused(self, form: Element, version: Version | None, submitter: Element | None) -> set[str]:
         """The names that no control of was used, where not all are hidden."""
-        if form.has("phx-no-unused-field"):
+        if version is None or version < UNUSED_FIELDS:
+            return set()
+        asked = version >= NO_UNUSED_FIELD
+        if asked and form.has(_NO_UNUSED_FIELD):
             return set()
         used, shown = set(), set()
         for control in self.controls(form):
             name = control.get("name") or ""
-            if self.key(control) in self.live.used or control.has("phx-no-unused-field"):
+            if self.key(control) in self.live.used or (asked and control.has(_NO_UNUSED_FIELD)):
                 used.add(name)
             if kind(control) not in ("hidden", "image"):
                 shown.add(name)
