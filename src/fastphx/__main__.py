@@ -24,8 +24,7 @@ def main() -> None:
         _say(f"the command line needs {error.name}: pip install fastphx[load]")
         code = EXIT_USAGE
     except KeyboardInterrupt:
-        # Before click is there to take it.
-        code = EXIT_INTERRUPTED
+        _leave()
     sys.exit(code)
 
 
@@ -43,8 +42,23 @@ def _run() -> int:
         _say(visible(" ".join(error.format_message().split()), MAX_SENTENCE_CHARS))
         return error.exit_code
     except click.Abort:
-        return EXIT_INTERRUPTED
+        raise KeyboardInterrupt from None
     return code if isinstance(code, int) else 0
+
+
+def _leave() -> None:
+    """End the process with exit code 130. If a compiled module was interrupted while it was imported, Python
+    may crash when it ends in the usual way, or end as if nobody had caught the interrupt."""
+    import os
+
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            # Closed, or full: the exit code says it.
+            pass
+    os._exit(EXIT_INTERRUPTED)
 
 
 def _say(sentence: str) -> None:

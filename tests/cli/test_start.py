@@ -66,3 +66,11 @@ def test_an_interrupt_while_it_imports_is_no_traceback(module: str, tmp_path: Pa
     ended = run("compare", PYTHONPATH=put_in_the_way(tmp_path, module, "raise KeyboardInterrupt"))
     assert ended.returncode == 130
     assert ended.stderr.strip() == ""
+
+
+def test_an_interrupted_import_ends_the_process_before_python_tidies_up(tmp_path: Path) -> None:
+    # Half of a compiled module may be there, and crash.
+    crash = "import atexit, os, signal\natexit.register(os.kill, os.getpid(), signal.SIGKILL)"
+    text = f"{crash}\nraise KeyboardInterrupt"
+    ended = run("compare", PYTHONPATH=put_in_the_way(tmp_path, "rich", text))
+    assert (ended.returncode, ended.stdout, ended.stderr.strip()) == (130, "", "")
