@@ -116,10 +116,12 @@ async def test_a_nested_view_is_given_up_after_three_joins(server: Scripted, bro
 
     server.on_join = answer
     view = await browser.open("/")
-    await until(lambda: [push.topic for push in server.joins].count("lv:child") == 3)
-    view = await view.event("more")
+    page = browser.page
+    assert page is not None
+    await until(lambda: page.living["child"].attempts == 3)
+    assert not page.timers
     assert [push.topic for push in server.joins].count("lv:child") == 3
-    assert view.is_live
+    assert (await view.event("any")).is_live
 
 
 # -- crashes and lost connections
@@ -309,9 +311,17 @@ async def test_the_server_leads_to_another_view_by_itself(server: Scripted, brow
 
 
 async def test_actions_run_in_their_order(server: Scripted, browser: Browser) -> None:
+    outstanding: list[int] = []
+
+    async def late(push: Push) -> None:
+        outstanding.append(len(server.events) - server.count)
+        asyncio.get_running_loop().call_later(0.005, lambda: asyncio.ensure_future(server.counted(push)))
+
     view = await browser.open("/")
+    server.on_event = late
     await asyncio.gather(*(view.event("any", {"number": number}) for number in range(10)))
     assert [push.payload["value"]["number"] for push in server.events] == list(range(10))
+    assert outstanding == [1] * 10
     assert view.text("#n") == "10"
 
 

@@ -85,7 +85,8 @@ class LivePage:
         if options is not None:
             self.client = make_client(options)
             self.client.on_state(self._state_changed)
-        self._timers: set[asyncio.TimerHandle] = set()
+        self.timers: set[asyncio.TimerHandle] = set()
+        """Of views that are joined again later."""
 
     async def open(self) -> None:
         """Connect, and join the views that stand by themselves. Raises ConnectError, ViewCrashedError."""
@@ -113,7 +114,7 @@ class LivePage:
         if self.is_closed:
             return
         self.is_closed = True
-        for timer in self._timers:
+        for timer in self.timers:
             timer.cancel()
         if leaves:
             for living in list(self.living.values()):
@@ -211,11 +212,11 @@ class LivePage:
 
     def _later(self, delay_s: float, action: Callable[[], object]) -> None:
         def run() -> None:
-            self._timers.discard(timer)
+            self.timers.discard(timer)
             action()
 
         timer = asyncio.get_running_loop().call_later(delay_s, run)
-        self._timers.add(timer)
+        self.timers.add(timer)
 
     def _state_changed(self, state: ClientState) -> None:
         if state in (ClientState.RECONNECTING, ClientState.CLOSED):
