@@ -127,7 +127,8 @@ class Browser:
         self._navigations = 0
         self._reloads = 0
         self._reload_timer: asyncio.TimerHandle | None = None
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None
+        """Set at the next change, where somebody waits for it."""
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
@@ -211,23 +212,36 @@ class Browser:
         view: View | None,
         work: Callable[[], Coroutine[Any, Any, object]],
         timeout: float | None = None,
+        *,
+        is_bounded: bool = False,
     ) -> View:
         """Do *work*, and return the current view when what it has started has settled. *view*: the one that
-        it is done on, which must be the current one by then.
+        it is done on, which must be the current one by then. *is_bounded*: *work* is one push, which ends in
+        time by itself.
 
         Raises what the work raises, ViewClosedError, and ViewTimeoutError after *timeout* seconds.
         """
         limit_s = checked_timeout(timeout, self.timeout_s)
+        if is_bounded and not self._lock.locked() and not self._pending and not self._failed:
+            async with self._lock:
+                if view is not None:
+                    view.check_current()
+                self._navigations = 0
+                await work()
+                if not self._pending and not self._failed:
+                    return self.view
+                work = _nothing
+                view = None
         try:
-            async with asyncio.timeout(limit_s) as limit:
-                async with self._lock:
-                    await self._settle()
-                    if view is not None:
-                        view.check_current()
+            async with asyncio.timeout(limit_s) as limit, self._lock:
+                await self._settle()
+                if view is not None:
+                    view.check_current()
+                if work is not _nothing:
                     self._navigations = 0
                     await work()
                     await self._settle()
-                    return self.view
+                return self.view
         except TimeoutError as error:
             if isinstance(error, FastphxError) or not limit.expired():
                 raise
@@ -264,6 +278,8 @@ class Browser:
 
     async def wait_changed(self) -> None:
         """Return at the next change of the page."""
+        if self._changed is None:
+            self._changed = asyncio.Event()
         await self._changed.wait()
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
@@ -283,8 +299,9 @@ class Browser:
             self._notify()
 
     def _notify(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     # -- pages
 
@@ -458,6 +475,10 @@ class Browser:
         if live is not None:
             live.close(leaves=leaves)
             await live.wait_closed()
+
+
+async def _nothing() -> None:
+    pass
 
 
 def reload_delay_s(number: int, random: Random) -> float:

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from fastphx.client.channel import Channel
 from fastphx.client.client import Client
 from fastphx.client.options import Options
-from fastphx.client.push import PushReply, push_reply
 from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason
 from fastphx.liveview.page import Page
 from fastphx.protocol.message import Message
@@ -42,11 +41,11 @@ class LiveChannel(Channel):
 
     async def ask(
         self, event: str, payload: Any, on_reply: Callable[[Message], object] | None, timeout_s: float
-    ) -> PushReply:
+    ) -> Message:
         """As :meth:`fastphx.client.channel.Channel.push`, whatever the reply's status. *on_reply(message)* is
         called before any message that follows the reply: a diff in it goes before those."""
-        message, rtt_ns = await self._pusher.answer(event, payload, timeout_s, on_reply)
-        return push_reply(message, rtt_ns)
+        message, _ = await self._pusher.answer(event, payload, timeout_s, on_reply)
+        return message
 
 
 class LiveClient(Client):

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final, Protocol
 
-from fastphx.client.push import PushReply
 from fastphx.errors import (
     ChannelCrashedError,
     ClosedError,
@@ -389,6 +388,9 @@ class Living:
     async def push(self, event: str, payload: Any, timeout_s: float) -> Answer:
         """Push, and return what was answered, after its diff was merged and what it asks for was begun.
 
+        *timeout_s*, but half a minute at most, is for the answer; after half a minute the page is loaded
+        again.
+
         While the view is being joined, this waits for it. Raises ViewCrashedError, ViewClosedError,
         ViewTimeoutError, ViewDisconnectedError, TreeError, EncodingError.
         """
@@ -415,11 +417,15 @@ class Living:
                 self._broken(ViewError(f"an answer of {self._shown} has failed: {clip_repr(error)}"))
 
         try:
-            reply = await self._ask(event, payload, read, timeout_s)
+            # Without a tree there is nothing that has to be done before the next message.
+            reply = await self._ask(event, payload, None if self.tree is None else read, timeout_s)
+            if self.tree is None:
+                read(reply)
         except ChannelCrashedError as error:
             raise ViewCrashedError(f"{self._shown} crashed on the server at {clip(event)}") from error
         except PushTimeoutError as error:
-            self.host.unanswered(self)
+            if timeout_s >= EVENT_TIMEOUT_S:
+                self.host.unanswered(self)
             raise ViewTimeoutError(f"{self._shown} has not answered {clip(event)}") from error
         except (ConnectionLostError, DisconnectedError) as error:
             raise ViewDisconnectedError(
@@ -433,16 +439,17 @@ class Living:
         return answer
 
     async def _ask(
-        self, event: str, payload: Any, on_reply: Callable[[Message], object], timeout_s: float
-    ) -> PushReply:
+        self, event: str, payload: Any, on_reply: Callable[[Message], object] | None, timeout_s: float
+    ) -> Message:
         """Push when the view is joined; once more where it turns out that it is not, and nothing was sent."""
         for is_last in (not self.host.keeps_up, True):
-            await self._wait_joined(timeout_s)
+            if not self._joined.is_set():
+                await self._wait_joined(timeout_s)
             self.raise_error()
             channel = self.channel
             assert channel is not None
             try:
-                return await channel.ask(event, payload, on_reply, EVENT_TIMEOUT_S)
+                return await channel.ask(event, payload, on_reply, min(timeout_s, EVENT_TIMEOUT_S))
             except (DisconnectedError, NotJoinedError):
                 if is_last or self.is_left:
                     raise

@@ -38,7 +38,9 @@ class Shower(Protocol):
 
     timeout_s: float
 
-    async def act(self, view: View | None, work: Work, timeout: float | None = None) -> View: ...
+    async def act(
+        self, view: View | None, work: Work, timeout: float | None = None, *, is_bounded: bool = False
+    ) -> View: ...
     async def done(self, work: Work, what: str, name: str | None) -> None: ...
     async def wait_changed(self) -> None: ...
     async def submit_form(self, method: str, url: str, fields: Fields) -> None: ...
@@ -395,12 +397,12 @@ class View:
 
         async def work() -> None:
             await self._browser.done(
-                lambda: self._push_raw({"type": type, "event": event, "value": value}, target),
+                lambda: self._push_raw({"type": type, "event": event, "value": value}, target, timeout),
                 f"event {event}",
                 name,
             )
 
-        return await self._browser.act(self, work, timeout)
+        return await self._browser.act(self, work, timeout, is_bounded=True)
 
     async def hook_event(
         self,
@@ -415,7 +417,8 @@ class View:
         answers: list[Answer] = []
 
         async def push() -> None:
-            answers.append(await self._push_raw({"type": "hook", "event": event, "value": value}, target))
+            payload = {"type": "hook", "event": event, "value": value}
+            answers.append(await self._push_raw(payload, target, timeout))
 
         async def work() -> None:
             await self._browser.done(push, f"hook {event}", name)
@@ -538,7 +541,9 @@ class View:
         living = self._living_of(push.view_id)
         return await living.push("event", push.payload, self._browser.timeout_s)
 
-    async def _push_raw(self, payload: dict[str, Any], target: int | str | None) -> Answer:
+    async def _push_raw(
+        self, payload: dict[str, Any], target: int | str | None, timeout: float | None
+    ) -> Answer:
         if payload["value"] is None:
             payload["value"] = {}
         living = self._main()
@@ -548,7 +553,8 @@ class View:
             target = component_around(element)
         if target is not None:
             payload["cid"] = target
-        return await living.push("event", payload, self._browser.timeout_s)
+        timeout_s = self._browser.timeout_s if timeout is None else timeout
+        return await living.push("event", payload, timeout_s)
 
     async def _follow(self, link: Follow, name: str | None) -> None:
         url = urljoin(self._live.url, link.href)
