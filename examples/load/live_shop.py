@@ -18,16 +18,16 @@ class Buyer(User):
         view = await self.live("/counter")
         for _ in range(3):
             view = await view.click("#inc")
-            await self.think(0.5, 1.5)
+            await self.think(0.1, 0.5)
         self.check("counted", view.text("#n") == "3")
 
         # Another view on the same socket: nothing is loaded again.
         view = await view.follow("#to-stream")
-        view = await view.click("button", name="click the first button")
+        view = await view.click("#add")
 
         view = await self.live("/form")
         view = await view.change("#form", {"user[name]": f"buyer {self.number}"})
-        await self.think(0.5, 1.5)
+        await self.think(0.1, 0.5)
         view = await view.submit("#form", {"user[age]": "42"})
 
         view = await self.live("/login")
@@ -40,9 +40,9 @@ class Watcher(User):
     """Follows what the server sends by itself."""
 
     async def run(self) -> None:
-        view = await self.live("/tick?ms=500")
-        await self.think(5)
-        self.check("it has ticked", view.text() != "")
+        view = await self.live("/tick?ms=200")
+        ticks = await view.wait_for("#ticks", text="3")
+        self.check("it has ticked", ticks.text == "3")
 
 
 class Clicker(User):

@@ -12,6 +12,7 @@ import picows
 from fastphx.load import Result, run
 from fastphx.load.plan.plan_keys import PlanKeys
 from fastphx.testing import demo_server
+from tests.examples.live_shop_app import live_shop_app
 from tests.examples.shop_app import ShopApp
 from tests.examples.test_absinthe import AbsintheSocket
 from tests.load.journeys.web import Web
@@ -110,3 +111,14 @@ def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 0, ended.stdout
+
+
+async def test_the_live_shop_is_clicked_through() -> None:
+    async with live_shop_app() as app:
+        result = await run(EXAMPLES / "live_shop.py", url=app.url, users=5, iterations=1, **PATIENT)
+    check(result)
+    steps = result.steps
+    assert steps["mount /stream"].ok == steps["submit #form"].ok == steps["submit #login"].ok == 3
+    assert steps["event inc"].ok == 10
+    assert steps["diff"].ok == 3
+    assert result.checks["is a member"].passed == 3

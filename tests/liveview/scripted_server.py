@@ -24,7 +24,7 @@ class Push:
     """A message of the client, and who may answer it."""
 
     def __init__(self, connection: web.WebSocketResponse, frame: list[Any]) -> None:
-        self._connection = connection
+        self.connection = connection
         self.join_ref, self.ref, self.topic, self.event, self.payload = frame
 
     async def reply(self, response: Any, status: str = "ok") -> None:
@@ -33,14 +33,14 @@ class Push:
 
     async def send(self, event: str, payload: Any, ref: str | None = None) -> None:
         """Send a message on its topic."""
-        await self._connection.send_str(self.written(event, payload, ref))
+        await self.connection.send_str(self.written(event, payload, ref))
 
     def written(self, event: str, payload: Any, ref: str | None = None) -> str:
         return json.dumps([self.join_ref, ref, self.topic, event, payload])
 
     async def close(self, code: int) -> None:
         """End the connection."""
-        await self._connection.close(code=code)
+        await self.connection.close(code=code)
 
 
 class Scripted:
