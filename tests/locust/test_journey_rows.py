@@ -64,6 +64,8 @@ def test_steps_are_requests_of_their_first_word_and_what_was_cut_has_no_time() -
     assert (check.num_requests, check.num_failures) == (5, 2)
     visit = environment.stats.get("shop.py", "visit")
     assert (visit.num_requests, visit.num_failures) == (5, 2)
+    # Steps, what was delivered, and what is odd: neither visits nor checks.
+    assert environment.stats.total.num_requests == 9 + 8 + 1
     assert environment.stats.get("deliver", "phx").num_requests == 8
     errors = {f"{e.method} {e.name}: {e.error}": e.occurrences for e in environment.stats.errors.values()}
     assert errors == {

@@ -27,6 +27,7 @@ def note(name, text):
 
 async def before(run):
     note("once", "before")
+    await run.http.get("/stats")
     async with run.socket() as socket:
         room = await socket.join("room:hall")
         return (await room.push("echo", {"room": "room:made"})).response
@@ -91,8 +92,9 @@ def test_steps_checks_and_visits_are_rows_of_one_process(tmp_path: Path) -> None
         assert {row["Type"] for row in rows.values()} >= {"connect", "join", "push", "check", "visit"}
         assert cluster.failures() == {
             "lucky: check failed": 1,
-            "shop.py: script: KeyError at shop.py:30": 1,
+            "shop.py: script: KeyError at shop.py:31": 1,
         }
+        assert "Unclosed" not in cluster.logs()
         # The traceback of the script's own fault.
         assert '{}["nothing"]' in cluster.logs()
 

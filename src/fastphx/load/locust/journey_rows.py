@@ -14,11 +14,14 @@ LEFT_REASONS = ("left open", "stop")
 
 
 def journey_rows(line: Mapping[str, Any], script: str) -> Iterator[Row]:
-    """The rows of one stats, steps or final line; *script* is the name of the file."""
+    """The rows of one stats, steps or final line; *script* is the name of the file. Visits and checks are not
+    in the total: the steps that they are of are."""
     for name, step in line.get("steps", {}).items():
         yield step_row(name, step)
     for name, (passed, failed) in line.get("checks", {}).items():
-        yield Row(name, passed + failed, failed, {"check failed": failed}, method="check")
+        yield Row(
+            name, passed + failed, failed, {"check failed": failed}, method="check", is_in_total=False
+        )
     counts: Mapping[str, int] = line.get("counts", {})
     reasons: Mapping[str, Mapping[str, int]] = line.get("reasons", {})
 
@@ -33,6 +36,7 @@ def journey_rows(line: Mapping[str, Any], script: str) -> Iterator[Row]:
         adding_up(reasons, "visit", failed, "failed"),
         line.get("histograms", {}).get("visit"),
         method="visit",
+        is_in_total=False,
     )
     yield Row("cast", count("casts"))
     yield Row("deliver", count("deliveries"), size_bytes=count("delivery_bytes"))

@@ -61,6 +61,8 @@ class Row:
     method: str = METHOD
     """Locust's type of a request."""
     half_magnitude: int = HALF_MAGNITUDE
+    is_in_total: bool = True
+    """Part of Locust's row *Aggregated*, and of its charts."""
 
     def entry(self, environment: Environment, wall_s: float) -> StatsEntry:
         entry = StatsEntry(environment.stats, self.name, self.method)
@@ -171,7 +173,8 @@ def merge(environment: Environment, rows: Iterator[Row], at_ns: int) -> None:
             continue
         entry = row.entry(environment, wall_s)
         stats.entries[(row.name, row.method)].extend(entry)
-        stats.total.extend(entry)
+        if row.is_in_total:
+            stats.total.extend(entry)
         for reason, occurrences in row.reasons.items():
             if occurrences:
                 add_error(environment, row, reason, occurrences, wall_s)
