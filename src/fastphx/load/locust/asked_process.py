@@ -14,6 +14,9 @@ from gevent import subprocess
 from fastphx.load.control.worker_process import OutputLines, why_it_died
 from fastphx.load.result.line import MAX_LINE_BYTES
 
+MAX_OUTPUT_CHARS = 1000
+"""Of a line that a script prints, in the log."""
+
 
 class AskedProcess:
     """``python -m`` *module*, which knows nothing of gevent, and gets *question*. *on_output* gets what it
@@ -34,8 +37,9 @@ class AskedProcess:
         """Its line, once it has ended; empty where it ended without one. Raises TimeoutError where that takes
         longer. The process is gone in either case."""
         errors = gevent.spawn(self._read_stderr)
+        timeout = gevent.Timeout(timeout_s)
         try:
-            with gevent.Timeout(timeout_s, TimeoutError), contextlib.suppress(OSError, ValueError):
+            with timeout, contextlib.suppress(OSError, ValueError):
                 self._process.stdin.write(self._question)
                 self._process.stdin.flush()
                 raw: bytes = self._process.stdout.readline(MAX_LINE_BYTES)
@@ -43,6 +47,10 @@ class AskedProcess:
                 errors.join()
                 return raw
             return b""
+        except gevent.Timeout as ended:
+            if ended is not timeout:
+                raise
+            raise TimeoutError from None
         finally:
             self.kill()
             self._process.wait()

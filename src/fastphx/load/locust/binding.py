@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -22,39 +21,20 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from fastphx.errors import FastphxError
 from fastphx.foreign_text import visible
 from fastphx.load.control.open_files import raise_open_files
+from fastphx.load.locust.asked_process import MAX_OUTPUT_CHARS
+from fastphx.load.locust.failures import EXIT_USAGE, Failure, Failures
+from fastphx.load.locust.gauges import Gauges
 from fastphx.load.locust.journey_rows import journey_rows
 from fastphx.load.locust.once_a_run import OnceARun
 from fastphx.load.locust.part import Part
 from fastphx.load.locust.plan import ANY_HOST, UserPlan
-from fastphx.load.locust.sockets import SHOWN_GAUGES, Sockets
-from fastphx.load.locust.sockets_tab import show_sockets_tab
-from fastphx.load.locust.statistics import Row, merge, rows_of
+from fastphx.load.locust.sockets import Sockets
+from fastphx.load.locust.statistics import merge, rows_of
 from fastphx.load.locust.workers import ASK_PART, DRAIN, DRAINED, PART, Workers
 from fastphx.load.plan.error import PlanError
 from fastphx.load.worker.timeouts import GRACE_S, HELLO_TIMEOUT_S
 
 logger = logging.getLogger(__name__)
-
-EXIT_USAGE = 2
-EXIT_FAILED = 5
-"""The codes of ``fastphx load``: bad usage, and a worker that died."""
-LOG_INTERVAL_S = 10.0
-MAX_OUTPUT_CHARS = 1000
-FAILED = "fastphx_failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What goes wrong in a process, and what follows from it."""
-
-    why: str
-    exit_code: int = EXIT_FAILED
-    quits: bool = True
-    """The process stops its test, and where nobody could start another one, leaves."""
-    ends_run: bool = False
-    """Where it is a worker's: its master ends the run of all."""
-    loses: bool = True
-    """Something that had been done was not counted."""
 
 
 class Binding:
@@ -66,10 +46,9 @@ class Binding:
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
-        self.inexact: list[str] = []
-        """Why the counts of this run are not exact, a clause each."""
+        self.failures = Failures(environment)
         self._sockets: dict[type[User], Sockets] = {}
-        self._gauges: dict[str, dict[str, int]] = {}
+        self.gauges = Gauges(environment, self._sockets.values())
         self._drain_ended = Event()
         self._drain_ended.set()
         self._once = OnceARun()
@@ -78,7 +57,6 @@ class Binding:
         self._part: Part | None = None
         """Of a worker in the test that starts, as the master has told."""
         self._awaits_part = False
-        self._leaving: gevent.Greenlet | None = None
         self._is_quitting = False
 
     @property
@@ -110,7 +88,7 @@ class Binding:
         """Listen to the environment's events. Raises PlanError for a user class whose plan is not valid."""
         environment = self.environment
         runner = environment.runner
-        starts_at_once = isinstance(runner, LocalRunner) and self._is_headless
+        starts_at_once = isinstance(runner, LocalRunner) and self.failures.is_headless
         for user_class in self.user_classes:
             # Elsewhere the host may still come from the page or from the master.
             if environment.host or user_class.host or starts_at_once:
@@ -122,17 +100,12 @@ class Binding:
         hooks.quitting.add_listener(self._quitting)
         hooks.quit.add_listener(self._quit)
         if isinstance(runner, MasterRunner):
-            self._workers = Workers(runner, self._lose, lambda client_id: self._gauges.pop(client_id, None))
-            runner.register_message(FAILED, self._worker_failed)
-            hooks.worker_report.add_listener(self._worker_report)
+            self._workers = Workers(runner, self.failures.lose, self.gauges.forget)
         if isinstance(runner, WorkerRunner):
             runner.register_message(PART, self._told_part)
             runner.register_message(DRAIN, self._drain_asked, concurrent=True)
-            hooks.report_to_master.add_listener(self._report_to_master)
-        else:
-            gevent.spawn(self._log_sockets)
-        if environment.web_ui is not None:
-            show_sockets_tab(environment.web_ui, self.socket_rows)
+        self.failures.listen()
+        self.gauges.listen()
         if not self.is_master:
             raise_open_files(0)
             # Last: starting a process lets other greenlets run, and the master's first message may be there.
@@ -143,13 +116,13 @@ class Binding:
             self._test_start()
 
     def _test_start(self, **_: Any) -> None:
-        self.inexact.clear()
-        self._gauges.clear()
+        self.failures.inexact.clear()
+        self.gauges.begin_run()
         for user_class in self.user_classes:
             # Locust's tags are of tasks, and a socket has none that could be left out.
             user_class.tasks = user_class.tasks or list(user_class.functions)
         if self.environment.reset_stats:
-            self.inexact.append("--reset-stats drops what was counted while the users were spawned")
+            self.failures.inexact.append("--reset-stats drops what was counted while the users were spawned")
         self._drain_ended.set()
         for sockets in self._sockets.values():
             sockets.forget()
@@ -175,10 +148,10 @@ class Binding:
             plans = {name: plan for name, plan in self._journeys() if plan.file.before or plan.file.after}
             self._once.prepare(plans)
         except PlanError as error:
-            self._fail(Failure(str(error), EXIT_USAGE))
+            self.failures.fail(Failure(str(error), EXIT_USAGE))
         except FastphxError as error:
             if not self._is_quitting:
-                self._fail(Failure(visible(str(error), MAX_OUTPUT_CHARS), loses=False))
+                self.failures.fail(Failure(visible(str(error), MAX_OUTPUT_CHARS), loses=False))
         else:
             return not self._is_quitting
         return False
@@ -201,9 +174,9 @@ class Binding:
         except PlanError as error:
             # A worker is not at fault: its master ends the test.
             is_worker = isinstance(self._runner, WorkerRunner)
-            self._fail(Failure(str(error), EXIT_USAGE, quits=not is_worker, ends_run=True))
+            self.failures.fail(Failure(str(error), EXIT_USAGE, quits=not is_worker, ends_run=True))
         except FastphxError as error:
-            self._fail(Failure(str(error)))
+            self.failures.fail(Failure(str(error)))
 
     def _start(self, part: Part) -> None:
         started = []
@@ -226,12 +199,12 @@ class Binding:
             self._drain()
         if not isinstance(self.environment.runner, WorkerRunner):
             self._once.clean_up()
-            for why in self.inexact:
-                logger.warning("The counts of this run are not exact: %s", why)
+            self.failures.tell_inexact()
 
     def _quitting(self, **_: Any) -> None:
         self._is_quitting = True
         self._once.kill()
+        self.gauges.leave()
         if self._workers is not None:
             self._workers.leave()
         if not self.is_master:
@@ -253,58 +226,7 @@ class Binding:
             gevent.sleep(CSV_STATS_INTERVAL_SEC * 1.25)
 
     def _reset_stats(self, **_: Any) -> None:
-        self.inexact.append("the statistics were reset while it ran")
-
-    # -- statistics
-
-    def _count(self, sockets: Sockets, line: dict[str, Any]) -> None:
-        assert sockets.plan is not None
-        plan = sockets.plan.plan
-        if sockets.plan.file.is_journey:
-            rows = journey_rows(line, Path(plan.scenario).name)
-        else:
-            rows = rows_of(line, ", ".join(plan.event_names))
-        merge(self.environment, rows, line.get("at_ns", time.monotonic_ns()))
-
-    def own_gauges(self) -> dict[str, int]:
-        """How things stand in this process, over all of its sockets."""
-        return {name: sum(each.gauges[name] for each in self._sockets.values()) for name in SHOWN_GAUGES}
-
-    def socket_rows(self) -> list[dict[str, Any]]:
-        """A row for each worker, and one for all: users, and sockets that are really open and joined."""
-        if not self.is_master:
-            runner = self.environment.runner
-            users = runner.user_count if runner is not None else 0
-            return [{"name": "this process", **self.own_gauges(), "users": users}]
-        rows: list[dict[str, Any]] = []
-        for client_id, gauges in self._gauges.items():
-            # As Locust counts them: a worker's last report is made before its users are stopped, and the page
-            # asks no more when they are.
-            client = self._runner.clients.get(client_id)
-            rows.append(
-                {"name": client_id, **gauges, "users": client.user_count if client is not None else 0}
-            )
-        total = {name: sum(row[name] for row in rows) for name in (*SHOWN_GAUGES, "users")}
-        return [*rows, {"name": "all", **total}]
-
-    def _report_to_master(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        data["fastphx"] = self.own_gauges()
-
-    def _worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        if "fastphx" in data:
-            self._gauges[client_id] = data["fastphx"]
-
-    def _log_sockets(self) -> None:
-        last = ""
-        while not self._is_quitting:
-            total = self.socket_rows()[-1]
-            text = (
-                f"{total['connected']} sockets open, {total['joined']} topics joined, {total['users']} users"
-            )
-            if text != last and (total["users"] or total["connected"]):
-                logger.info(text)
-                last = text
-            gevent.sleep(LOG_INTERVAL_S)
+        self.failures.inexact.append("the statistics were reset while it ran")
 
     # -- draining
 
@@ -327,7 +249,7 @@ class Binding:
             for sockets in draining:
                 if sockets.is_draining:
                     why = f"the worker process of {sockets.name} did not stop in {timeout_s:g}s"
-                    self._fail(Failure(why, quits=False))
+                    self.failures.fail(Failure(why, quits=False))
                 sockets.close_process()
             runner = self.environment.runner
             if isinstance(runner, WorkerRunner):
@@ -345,74 +267,30 @@ class Binding:
         self._drain()
         self._runner.send_message(DRAINED)
 
-    # -- failing
+    # -- what the worker processes say
+
+    def _count(self, sockets: Sockets, line: dict[str, Any]) -> None:
+        assert sockets.plan is not None
+        plan = sockets.plan.plan
+        if sockets.plan.file.is_journey:
+            rows = journey_rows(line, Path(plan.scenario).name)
+        else:
+            rows = rows_of(line, ", ".join(plan.event_names))
+        merge(self.environment, rows, line.get("at_ns", time.monotonic_ns()))
 
     def _died(self, sockets: Sockets, why: str) -> None:
         what = "users" if sockets.plan is not None and sockets.plan.file.is_journey else "sockets"
-        self._fail(Failure(f"a worker process of {sockets.name} {why}: its {sockets.count} {what} are lost"))
+        why = f"a worker process of {sockets.name} {why}: its {sockets.count} {what} are lost"
+        self.failures.fail(Failure(why))
 
     def _has_failed(self, sockets: Sockets, why: str) -> None:
         """A journey says that the run has no sense."""
         is_worker = isinstance(self._runner, WorkerRunner)
         why = visible(f"{sockets.name}: {why}", MAX_OUTPUT_CHARS)
-        self._fail(Failure(why, quits=not is_worker, ends_run=True, loses=False))
+        self.failures.fail(Failure(why, quits=not is_worker, ends_run=True, loses=False))
 
     def _show(self, sockets: Sockets, line: str) -> None:
         logger.info("%s: %s", sockets.name, visible(line, MAX_OUTPUT_CHARS))
-
-    def _fail(self, failure: Failure) -> None:
-        """A failure of this process: a row, an exception, an exit code here and on the master."""
-        self._note(failure)
-        self._add_row(failure.why)
-        error = FastphxError(failure.why)
-        self.environment.events.user_error.fire(user_instance=None, exception=error, tb=error.__traceback__)
-        runner = self.environment.runner
-        if isinstance(runner, WorkerRunner):
-            runner.send_message(FAILED, asdict(failure))
-            runner._send_stats()
-        if failure.quits:
-            self._leave()
-
-    @property
-    def _is_headless(self) -> bool:
-        options = self.environment.parsed_options
-        return options is not None and bool(options.headless)
-
-    def _leave(self) -> None:
-        """Stop the test, in a greenlet of its own, and where nobody could start another one, the process."""
-        if not self._leaving:
-            self._leaving = gevent.spawn(self._end)
-
-    def _end(self) -> None:
-        if isinstance(self._runner, WorkerRunner) or self._is_headless:
-            self._runner.quit()
-            return
-        web_ui = self.environment.web_ui
-        if web_ui is not None and web_ui._swarm_greenlet is not None:
-            # As the page's own Stop does: it would end its spawning, and call the test running again.
-            web_ui._swarm_greenlet.kill()
-        self._runner.stop()
-
-    def _lose(self, why: str) -> None:
-        self._note(Failure(why))
-        self._add_row(why)
-
-    def _note(self, failure: Failure) -> None:
-        logger.error("%s", failure.why)
-        if failure.loses:
-            self.inexact.append(failure.why)
-        if not self.environment.process_exit_code:
-            self.environment.process_exit_code = failure.exit_code
-
-    def _add_row(self, why: str) -> None:
-        merge(self.environment, iter([Row("worker process", 1, 1, {why: 1})]), time.monotonic_ns())
-
-    def _worker_failed(self, msg: Message, **_: Any) -> None:
-        # The row comes with the worker's statistics.
-        failure = Failure(**msg.data)
-        self._note(failure)
-        if failure.ends_run:
-            self._leave()
 
 
 _bindings: WeakKeyDictionary[Environment, Binding] = WeakKeyDictionary()

@@ -19,9 +19,7 @@ def journey_rows(line: Mapping[str, Any], script: str) -> Iterator[Row]:
     for name, step in line.get("steps", {}).items():
         yield step_row(name, step)
     for name, (passed, failed) in line.get("checks", {}).items():
-        yield Row(
-            name, passed + failed, failed, {"check failed": failed}, method="check", is_in_total=False
-        )
+        yield Row(name, passed + failed, failed, {"check failed": failed}, method="check", is_in_total=False)
     counts: Mapping[str, int] = line.get("counts", {})
     reasons: Mapping[str, Mapping[str, int]] = line.get("reasons", {})
 

@@ -9,12 +9,10 @@ from typing import Any
 from fastphx.errors import FastphxError
 from fastphx.foreign_text import visible
 from fastphx.load.control.once_process import ONCE, TIMEOUTS_S, What, question_of, too_late, value_of
-from fastphx.load.locust.asked_process import AskedProcess
+from fastphx.load.locust.asked_process import MAX_OUTPUT_CHARS, AskedProcess
 from fastphx.load.locust.plan import UserPlan
 
 logger = logging.getLogger(__name__)
-
-MAX_OUTPUT_CHARS = 1000
 
 
 class OnceARun:

@@ -10,7 +10,7 @@ import orjson
 
 from fastphx.errors import clip
 from fastphx.foreign_text import visible
-from fastphx.load.locust.asked_process import AskedProcess
+from fastphx.load.locust.asked_process import MAX_OUTPUT_CHARS, AskedProcess
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 
@@ -18,7 +18,6 @@ logger = logging.getLogger(__name__)
 
 MODULE = "fastphx.load.control.preflight_process"
 TIMEOUT_S = 60.0
-MAX_OUTPUT_CHARS = 1000
 
 _known: dict[tuple[bytes, int, int], ScenarioFile] = {}
 

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from locust import User, constant, events
 from locust.env import Environment
 
-from fastphx.load.locust.binding import EXIT_USAGE, bind
+from fastphx.load.locust.binding import bind
+from fastphx.load.locust.failures import EXIT_USAGE
 from fastphx.load.locust.plan import ANY_HOST, UserPlan, user_plan
 from fastphx.load.plan.error import PlanError
 
