@@ -108,14 +108,19 @@ class Binding:
         self.gauges.listen()
         if not self.is_master:
             raise_open_files(0)
-            # Last: starting a process lets other greenlets run, and the master's first message may be there.
             for user_class in self.user_classes:
-                self.sockets_of(user_class).prepare()
+                # A user that binds may be killed, where Locust changes how many there are.
+                gevent.spawn(self.sockets_of(user_class).prepare)
         if isinstance(runner, WorkerRunner) and runner.worker_state != STATE_INIT:
-            # It came late, and its test has started before this.
-            self._test_start()
+            # It came late: its test has started before this, and its first users may be there.
+            self._begin()
 
     def _test_start(self, **_: Any) -> None:
+        for sockets in self._sockets.values():
+            sockets.forget()
+        self._begin()
+
+    def _begin(self) -> None:
         self.failures.inexact.clear()
         self.gauges.begin_run()
         for user_class in self.user_classes:
@@ -124,8 +129,6 @@ class Binding:
         if self.environment.reset_stats:
             self.failures.inexact.append("--reset-stats drops what was counted while the users were spawned")
         self._drain_ended.set()
-        for sockets in self._sockets.values():
-            sockets.forget()
         if isinstance(self._runner, WorkerRunner):
             if self._part is None:
                 self._awaits_part = True

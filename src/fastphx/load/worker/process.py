@@ -4,8 +4,9 @@ It reads from stdin, one JSON object a line: first ``{"plan": {…}, "share": {�
 ``"shared"``, what their ``before`` has returned; then commands:
 
 - ``{"command": "connect", "at_ns": …}``: open the share's connections, the plan's way.
-- ``{"command": "open", "i": …, "due_ns": …}``: open one connection; it was due at that time.
-- ``{"command": "close", "i": …}``: leave and close one connection.
+- ``{"command": "open", "i": …, "due_ns": …}``: open one connection, which is due at that time; of a journey,
+  begin one user.
+- ``{"command": "close", "i": …}``: leave and close one connection; cut one user.
 - ``{"command": "follow", "at_ns": …}``: connections come and go by open and close alone.
 - ``{"command": "pace", "rate": …}``: each joined connection pushes at that rate a second by itself.
 - ``{"command": "start", "at_ns": …}``: start the schedule of pushes.
