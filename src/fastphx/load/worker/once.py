@@ -64,6 +64,7 @@ async def _told(what: str, plan: Plan, shared: Any) -> dict[str, Any]:
         return {"type": "failed", "why": _why(first_cause(error), plan.scenario)}
     finally:
         await visit.end_user()
+        await run.close()
     if what == "after":
         return {"type": "returned", "value": None}
     try:
