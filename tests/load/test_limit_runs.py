@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
+from rich.console import Console
 
 from fastphx.load import Plan, PlanError, Result, run_sync
 from fastphx.load.control import limit_search, limit_steps
@@ -18,7 +21,10 @@ from fastphx.load.control.preflight import preflight
 from fastphx.load.control.progress import QuietProgress
 from fastphx.load.control.step_verdict import StepVerdict, judge_step
 from fastphx.load.plan.plan_keys import PlanKeys
+from fastphx.load.report import write_reports
 from fastphx.load.report.json import schema
+from fastphx.load.report.plain_text import plain_text
+from fastphx.load.report.terminal import summary
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.limit import Limit
 from fastphx.testing import Server, demo_server
@@ -117,6 +123,26 @@ def test_the_json_of_a_search(connections: Result) -> None:
     assert [step["load"] for step in limit["steps"]][:2] == [10, 20]
     assert {step["outcome"] for step in limit["steps"]} == {"held", "broke"}
     assert all(step["counts"]["connect_errors"] for step in limit["steps"] if step["outcome"] == "broke")
+
+
+def test_the_reports_of_a_search(connections: Result, tmp_path: Path) -> None:
+    mapping = connections.to_mapping()
+    (sentence,) = limit_of(connections).sentences
+    paths = {name: tmp_path / name for name in ("html", "markdown", "junit")}
+    assert write_reports(connections, mapping, paths) == []
+    page = paths["html"].read_text()
+    assert "<h2>Limit</h2><p>the server holds " in page
+    assert page.count(' r="4"') == 2 * len([step for step in limit_of(connections).steps if step.p99_s])
+    assert "| 40 | grow | broke | 25 |" in paths["markdown"].read_text()
+    cases = ET.parse(paths["junit"]).getroot()
+    assert cases.findtext("testcase/system-out") == sentence
+    assert "10: grow, held" in plain_text(mapping)
+    console = Console(width=200, file=io.StringIO())
+    summary(mapping, console)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "the server holds " in shown
+    assert re.search(r"20 +grow +held +20 ", shown)
+    assert "limit.connections>=20: 2" in shown
 
 
 def test_a_threshold_on_the_limit(connections: Result) -> None:

@@ -177,7 +177,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @click.option(
     "--find-limit",
     metavar="FIGURE",
-    help="Grow the rate, connections, users or arrivals until a step breaks; search between.",
+    help="Find how much the server can take: rate, connections, users or arrivals.",
 )
 @click.option(
     "--limit-precision",
@@ -236,6 +236,9 @@ def load(
     process of its own and loaded. FILE.py is a scenario of your own, as with --scenario. A plan is a TOML
     file with these flags as keys; flags override it, and its files are found beside it. The three may come
     in any order. TIME is like 500ms, 30s, 2m or 1h.
+
+    --find-limit searches for the load that the server can take: the other thresholds are looked at in each
+    step, and limit.FIGURE is a threshold on what is found.
 
     Exit codes: 0 if every goal was met; 2 for bad usage; 3 if no connection succeeded; 4 if this machine was
     the bottleneck (the run is invalid); 5 if the run failed, or more was lost than an --allow option says

@@ -12,7 +12,13 @@ from typing import Any, Protocol
 
 from fastphx.load.control.limit_search import LimitSearch, Try
 from fastphx.load.control.open_files import max_connections
-from fastphx.load.control.step_verdict import StepVerdict, break_counts, judge_step, main_latency
+from fastphx.load.control.step_verdict import (
+    StepVerdict,
+    break_counts,
+    judge_step,
+    judged_thresholds,
+    main_latency,
+)
 from fastphx.load.plan.figures import PERCENTILES
 from fastphx.load.plan.plan import MAX_CONNECTIONS, Plan
 from fastphx.load.plan.threshold import Threshold
@@ -265,7 +271,7 @@ class LimitSteps:
             p99_s=p99_s,
             joined=result.alive_at_end,
             counts=break_counts(result),
-            thresholds=result.thresholds,
+            thresholds=judged_thresholds(result),
             cpu_share=result.run_cpu_share,
             own_lag_s=result.own_lag_s(self._latency, "p99"),
         )

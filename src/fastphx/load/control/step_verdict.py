@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,9 +63,8 @@ def judge_step(step: Result, thirds: Sequence[Histogram]) -> StepVerdict:
     failed = [
         f"{each['expr']} failed: "
         + ("nothing was counted for it" if each["value"] is None else f"it is {shown_value(each)}")
-        for each in step.thresholds
+        for each in judged_thresholds(step)
         if not each["ok"]
-        and _is_counted(step, each)
         and not any(sentence.startswith(f"threshold {each['expr']} ") for sentence in excused)
     ]
     broken = [*failed, *_breaks(step), *step.missed_goals, *_drift(step, thirds)]
@@ -74,12 +73,15 @@ def judge_step(step: Result, thirds: Sequence[Histogram]) -> StepVerdict:
     return StepVerdict("own", excused[0]) if excused else StepVerdict("held")
 
 
-def _is_counted(step: Result, checked: Mapping[str, Any]) -> bool:
-    """Whether a threshold can be looked at: where no connection was opened, none was timed."""
-    section, _, _ = Threshold.parse(checked["expr"]).figure.partition(".")
-    return (
-        section not in OPENING or checked["value"] is not None or not scenario_class(step.plan.scenario).holds
-    )
+def judged_thresholds(step: Result) -> list[dict[str, Any]]:
+    """Those that can be looked at: where no connection was opened, none was timed."""
+    return [
+        each
+        for each in step.thresholds
+        if each["value"] is not None
+        or not scenario_class(step.plan.scenario).holds
+        or Threshold.parse(each["expr"]).figure.partition(".")[0] not in OPENING
+    ]
 
 
 def break_counts(step: Result) -> dict[str, int]:

@@ -24,6 +24,7 @@ from fastphx.load.report.journey import (
     step_cells,
     sums,
 )
+from fastphx.load.report.limit import MAX_WHY_CHARS, curve, step_rows, titles
 from fastphx.load.report.readable import OWN_LAG, count, latency, per_second, seconds, shown, size
 from fastphx.load.result.hdr import to_hdr
 from fastphx.load.result.histogram import Histogram
@@ -57,6 +58,7 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
         "RATE": "Visits and steps" if "visits" in mapping else "Messages",
         "TILES": _tiles(mapping),
         "LATENCIES": _latencies(mapping),
+        "LIMIT": _limit(mapping),
         "JOURNEY": _journey(mapping),
         "TOTALS": _rows((name.replace("_", " "), count(value)) for name, value in mapping["totals"].items()),
         "SCENARIO": _storm(mapping) + _pushed_events(mapping) + _topics(mapping) + _events(mapping),
@@ -143,6 +145,23 @@ def _latencies(mapping: Mapping[str, Any]) -> str:
         if figures["count"]
     )
     return f"<table class=wide><tr><th></th><th>count</th>{head}</tr>{rows}</table>"
+
+
+def _limit(mapping: Mapping[str, Any]) -> str:
+    if "limit" not in mapping:
+        return ""
+    limit = mapping["limit"]
+    said = "".join(f"<p>{html_text(each, MAX_SENTENCE_CHARS)}</p>" for each in limit["sentences"])
+    head = "".join(f"<th>{html_text(title)}</th>" for title in titles(limit)[1:])
+    body = "".join(
+        f"<tr class={'held' if cells[1] == 'held' else 'broke'}><th>{html_text(shown)}</th>"
+        + "".join(f"<td>{html_text(cell, MAX_WHY_CHARS)}</td>" for cell in cells)
+        + "</tr>"
+        for shown, cells in step_rows(limit)
+    )
+    load = html_text(titles(limit)[0])
+    table = f"<table class=steps><tr><th>{load}</th>{head}</tr>{body}</table>"
+    return f'<section><h2>Limit</h2>{said}<div class="scroll">{curve(limit)}{table}</div></section>'
 
 
 def _journey(mapping: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from fastphx.foreign_text import visible
+from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
 from fastphx.load.result.result import Result
 
 SUITE = "fastphx load"
@@ -24,6 +24,10 @@ def write_junit(_result: Result, mapping: Mapping[str, Any], path: Path) -> None
     )
     if failed_itself:
         _fail(run, mapping["outcome"], "; ".join(mapping["sentences"]))
+    elif "limit" in mapping:
+        ET.SubElement(run, "system-out").text = visible(
+            "; ".join(mapping["limit"]["sentences"]), MAX_SENTENCE_CHARS
+        )
     checks = mapping.get("checks", {})
     for name, check in checks.items():
         case = ET.SubElement(suite, "testcase", classname=SUITE, name=visible(f"check {name}"), time="0")

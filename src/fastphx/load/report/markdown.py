@@ -18,6 +18,7 @@ from fastphx.load.report.journey import (
     step_cells,
     sums,
 )
+from fastphx.load.report.limit import MAX_WHY_CHARS, step_rows, titles
 from fastphx.load.report.readable import count, latency, per_second, seconds, size
 from fastphx.load.result.result import Result
 
@@ -28,6 +29,7 @@ def markdown(mapping: Mapping[str, Any]) -> str:
     lines = [f"### fastphx load: {visible(mapping['plan']['scenario'])}, {mapping['outcome']}", ""]
     lines += [f"- {markdown_text(sentence, MAX_SENTENCE_CHARS)}" for sentence in mapping["sentences"]]
     lines += [f"- note: {visible(note, MAX_SENTENCE_CHARS)}" for note in mapping["notes"]]
+    lines += _limit(mapping["limit"]) if "limit" in mapping else []
     lines += [
         "",
         f"| latency | count | {' | '.join(LATENCY_COLUMNS.values())} |",
@@ -77,6 +79,16 @@ def markdown(mapping: Mapping[str, Any]) -> str:
                 f"| {markdown_text(each['expr'])} | {value} | {'held' if each['ok'] else '**failed**'} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _limit(limit: Mapping[str, Any]) -> list[str]:
+    load, *columns = titles(limit)
+    lines = [f"- {markdown_text(sentence, MAX_SENTENCE_CHARS)}" for sentence in limit["sentences"]]
+    lines += ["", f"| {load} | {' | '.join(columns)} |", "| --: | --- | --- |" + " --: |" * 5 + " --- |"]
+    for shown, cells in step_rows(limit):
+        why = markdown_text(cells[-1], MAX_WHY_CHARS)
+        lines.append(f"| {shown} | {' | '.join(cells[:-1])} | {why} |")
+    return lines
 
 
 def _visits(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:

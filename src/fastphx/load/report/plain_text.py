@@ -16,6 +16,7 @@ from fastphx.load.report.journey import (
     reasons_of,
     step_cells,
 )
+from fastphx.load.report.limit import step_rows
 from fastphx.load.report.readable import STAR, count, starred
 
 MAX_REASONS_CHARS = 400
@@ -29,6 +30,7 @@ def plain_text(mapping: Mapping[str, Any]) -> str:
         [f"fastphx load {scenario}: {outcome} (exit code {mapping['exit_code']})"],
         [visible(sentence, MAX_SENTENCE_CHARS) for sentence in mapping["sentences"]]
         + _other_thresholds(mapping),
+        _limit(mapping),
         *(_journey(mapping) if "visits" in mapping else [_latencies(mapping)]),
         [STAR] if mapping["own_lag"] else [],
     ]
@@ -42,6 +44,15 @@ def _other_thresholds(mapping: Mapping[str, Any]) -> list[str]:
         for each in mapping["thresholds"]
         if not any(sentence.startswith(f"threshold {each['expr']} ") for sentence in mapping["sentences"])
     ]
+
+
+def _limit(mapping: Mapping[str, Any]) -> list[str]:
+    if "limit" not in mapping:
+        return []
+    limit = mapping["limit"]
+    said = [visible(sentence, MAX_SENTENCE_CHARS) for sentence in limit["sentences"]]
+    rows = [f"{shown}: {', '.join(filter(None, cells[:2]))}" for shown, cells in step_rows(limit)]
+    return [*(sentence for sentence in said if sentence not in mapping["sentences"]), *rows]
 
 
 def _journey(mapping: Mapping[str, Any]) -> list[list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastphx.load.plan.figures import LATENCY_FIGURES
+from fastphx.load.plan.figures import LATENCY_FIGURES, RATES
 
 OWN_LAG = " (own lag "
 STAR = "*: this machine's own lag is a quarter of it or more"
@@ -63,7 +63,9 @@ def per_second(value: float) -> str:
 
 def shown(figure: str, value: float) -> str:
     """A figure's value for people."""
-    name = figure.rpartition(".")[2]
+    section, _, name = figure.rpartition(".")
+    if section == "limit":
+        return per_second(value) if name in RATES else count(value)
     if name.endswith("_per_s"):
         return per_second(value)
     if "bytes" in name:

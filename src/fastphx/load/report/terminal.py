@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
-from fastphx.foreign_text import visible
+from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS, LOST, ODD
 from fastphx.load.plan.threshold import shown_value
+from fastphx.load.report.limit import step_rows, titles
 from fastphx.load.report.readable import STAR, count, main_reasons, per_second, seconds, size, starred
 from fastphx.load.report.terminal_journey import print_journey, visit_rows
 
@@ -43,6 +44,8 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
         console.print(STAR, markup=False, highlight=False)
     for note in mapping["notes"]:
         console.print(f"note: {note}", markup=False, highlight=False)
+    if "limit" in mapping:
+        _print_limit(mapping["limit"], console)
     if mapping["events"]:
         _print_events(mapping["events"], console)
     if "storm" in mapping:
@@ -121,6 +124,21 @@ def _own(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
         rows.append(("CPU a message", seconds(client["cpu_s_per_message"]), cpu))
         rows.append(("RSS a connection", size(client["rss_bytes_per_connection"]), memory))
     return [*rows, ("schedule lag p99", seconds(client["schedule_lag_p99_s"]), "")]
+
+
+def _print_limit(limit: dict[str, Any], console: Console) -> None:
+    table = Table(box=None, pad_edge=False)
+    load, *columns = titles(limit)
+    table.add_column(load, style="bold", justify="right")
+    for title in columns:
+        is_text = title in ("for", "came of it", "why")
+        table.add_column(title, justify="left" if is_text else "right", overflow="fold")
+    for shown, cells in step_rows(limit):
+        table.add_row(shown, *cells[:-1], _text(cells[-1]))
+    console.print()
+    console.print(table)
+    for sentence in limit["sentences"]:
+        console.print(visible(sentence, MAX_SENTENCE_CHARS), style="bold", markup=False, highlight=False)
 
 
 def _print_events(events: dict[str, dict[str, int]], console: Console) -> None:
