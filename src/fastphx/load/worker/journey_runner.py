@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
@@ -13,19 +12,7 @@ from pathlib import Path
 from time import monotonic_ns
 from typing import Any
 
-from fastphx.load.journeys.failure import (
-    VisitFailed,
-    VisitStopped,
-    first_cause,
-    is_of_the_server,
-    place_of,
-    reason_of,
-    shown,
-    step_of,
-    user_frames,
-    user_traceback,
-    where_it_waits,
-)
+from fastphx.load.journeys.failure import VisitStopped, first_cause
 from fastphx.load.journeys.preload import preload
 from fastphx.load.journeys.run import Run
 from fastphx.load.journeys.user import User
@@ -35,7 +22,7 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.rows import Row
 from fastphx.load.plan.share import Share
 from fastphx.load.plan.units import RateStep
-from fastphx.load.result.reasons import MAX_REASONS, Reasons
+from fastphx.load.result.reasons import Reasons
 from fastphx.load.scenarios import scenario_of
 from fastphx.load.scenarios.journey import Journey
 from fastphx.load.worker.arrivals import arrivals
@@ -44,6 +31,7 @@ from fastphx.load.worker.journey_meter import HISTOGRAMS, JourneyMeter
 from fastphx.load.worker.load_step import LoadStep
 from fastphx.load.worker.loop_lag import LoopLag
 from fastphx.load.worker.rows_in_use import RowsInUse
+from fastphx.load.worker.script_faults import ScriptFaults
 from fastphx.load.worker.stats import Stats
 from fastphx.load.worker.timeouts import STATS_INTERVAL_S
 from fastphx.timing.wheel import CallbackTimer
@@ -86,6 +74,7 @@ class JourneyRunner:
         self._loop = asyncio.get_running_loop()
         self.crashed: asyncio.Future[None] = self._loop.create_future()
         self._reasons = Reasons()
+        self._faults = ScriptFaults(plan.scenario, self._reasons, self._fail)
         self.meter = JourneyMeter(plan.scenario, plan.max_steps, self._fail, self._reasons)
         self._run = Run(plan, self.meter, shared=shared)
         self._rows = RowsInUse(plan, share)
@@ -100,9 +89,6 @@ class JourneyRunner:
         self._visits_of: Counter[int] = Counter()
         """The visits so far of each user that was opened: who comes back goes on with the next number."""
         self._releasing = False
-        self._known: set[type[User]] = set()
-        """The classes that a visit has ended of."""
-        self._told: set[str] = set()
         self._due: Iterator[tuple[int, int]] = iter(())
         self._next: tuple[int, int] | None = None
         self._timer = CallbackTimer(self._begin_due)
@@ -114,7 +100,7 @@ class JourneyRunner:
         """Whether a user begins another visit."""
         self._has_failed = False
         self._loop.set_task_factory(self._new_task)
-        self._loop.set_exception_handler(self._unhandled)
+        self._loop.set_exception_handler(self._faults.unhandled)
 
     # -- commands
 
@@ -255,17 +241,10 @@ class JourneyRunner:
                 task.cancel()
             await self._ended(LAST_S)
         for task, (visit, user_class) in list(self._visits.items()):
-            self._name_swallower(task, user_class)
+            self._faults.goes_on(task, user_class)
             self.meter.counts["visits_cut"] += 1
             visit.abort()
         self._visits.clear()
-
-    def _name_swallower(self, task: asyncio.Task[Any], user_class: type[User]) -> None:
-        line = where_it_waits(task.get_coro(), self.plan.scenario)
-        where = f" at {os.path.basename(self.plan.scenario)}:{line}" if line else ""
-        self._reasons.add(
-            "stop", f"{user_class.__name__}{where} goes on though it was cancelled, and was cut"
-        )
 
     # -- beginning
 
@@ -469,7 +448,7 @@ class JourneyRunner:
         if isinstance(error, asyncio.CancelledError):
             raise error
         if error is not None:
-            self._reasons.add("visit", f"stop: {self._told_as(type(user), error)}")
+            self._reasons.add("visit", f"stop: {self._faults.why(type(user), error)}")
 
     async def _leave(self, user: User, visit: Visit) -> None:
         """The user's ``stop()``, to which the run's end leaves a second."""
@@ -492,7 +471,7 @@ class JourneyRunner:
             counts["visits_ok"] += 1
             meter.visit.record(ended_ns - due_ns)
             meter.visit_uncorrected.record(ended_ns - begun_ns)
-            self._known.add(user_class)
+            self._faults.ended(user_class)
         else:
             self._count_end(user_class, visit, error)
         if await self._end_visit(user_class, visit):
@@ -505,7 +484,7 @@ class JourneyRunner:
         left = await visit.end_visit()
         deaf, visit.deaf = visit.deaf, ()
         for task in deaf:
-            self._name_swallower(task, user_class)
+            self._faults.goes_on(task, user_class)
         return left
 
     def _count_end(self, user_class: type[User], visit: Visit, error: BaseException | None) -> None:
@@ -518,46 +497,8 @@ class JourneyRunner:
             counts["visits_cut"] += 1
             return
         counts["visits_failed"] += 1
-        self._reasons.add("visit", self._told_as(user_class, error))
-        self._known.add(user_class)
-
-    def _told_as(self, user_class: type[User], error: BaseException) -> str:
-        """Why a visit has failed, in few words; a fault of the script's is told with its traceback, once."""
-        script = self.plan.scenario
-        where = place_of(error.__traceback__, script)
-        if isinstance(error, VisitFailed):
-            return shown(error)
-        if isinstance(error, AssertionError):
-            why = shown(error)
-            return f"assertion at {where}: {why}" if why else f"assertion at {where}"
-        if is_of_the_server(error):
-            step = step_of(error)
-            return f"{step}: {reason_of(error)}" if step else f"{reason_of(error)} at {where}"
-        kind = self._tell_fault(error)
-        if user_class not in self._known:
-            self._fail(f"the first visit of {user_class.__name__} fails: {kind}: {shown(error)}")
-        return f"script: {kind}"
-
-    def _tell_fault(self, error: BaseException) -> str:
-        """Count a fault of the script's, and write its traceback once; returns its kind."""
-        script = self.plan.scenario
-        kind = f"{type(error).__name__} at {place_of(error.__traceback__, script)}"
-        self._reasons.add("script", kind)
-        if kind not in self._told and len(self._told) < MAX_REASONS:
-            self._told.add(kind)
-            sys.stderr.write(user_traceback(error, script))
-        return kind
-
-    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Nobody has looked at what a task or a callback of the script raised: a step has counted what failed
-        on the server, and the rest is the script's fault."""
-        error = context.get("exception")
-        cause = None if error is None else first_cause(error)
-        if cause is not None and user_frames(cause.__traceback__, self.plan.scenario):
-            if not is_of_the_server(cause) and not isinstance(cause, VisitStopped):
-                self._tell_fault(cause)
-        elif cause is None or step_of(cause) is None:
-            loop.default_exception_handler(context)
+        self._reasons.add("visit", self._faults.why(user_class, error))
+        self._faults.ended(user_class)
 
     def _fail(self, why: str) -> None:
         """The run has no sense: tell, once."""
