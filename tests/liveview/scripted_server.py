@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from aiohttp import web
 
@@ -20,10 +21,30 @@ RENDERED = {
 Answer = tuple[str, Any]
 
 
+class Connection(Protocol):
+    """A WebSocket, or a session of long polling."""
+
+    async def send_str(self, text: str) -> None: ...
+    async def close(self, *, code: int) -> object: ...
+
+
+class Polled:
+    """A session of long polling."""
+
+    def __init__(self) -> None:
+        self.messages: asyncio.Queue[str] = asyncio.Queue()
+
+    async def send_str(self, text: str) -> None:
+        await self.messages.put(text)
+
+    async def close(self, *, code: int) -> None:
+        """There is no such thing."""
+
+
 class Push:
     """A message of the client, and who may answer it."""
 
-    def __init__(self, connection: web.WebSocketResponse, frame: list[Any]) -> None:
+    def __init__(self, connection: Connection, frame: list[Any]) -> None:
         self.connection = connection
         self.join_ref, self.ref, self.topic, self.event, self.payload = frame
 
@@ -55,6 +76,9 @@ class Scripted:
         self.events: list[Push] = []
         self.others: list[Push] = []
         self.count = 0
+        self.allowed: dict[str, Any] = {}
+        """The answer to the preflight of an upload."""
+        self.polled = Polled()
         self.on_join: Callable[[Push], Awaitable[None]] = self.joined
         self.on_event: Callable[[Push], Awaitable[None]] = self.counted
         self.page: Callable[[web.Request], web.Response] = self.counter_page
@@ -63,6 +87,8 @@ class Scripted:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_get("/live/websocket", self._websocket)
+        app.router.add_get("/live/longpoll", self._poll)
+        app.router.add_post("/live/longpoll", self._posted)
         app.router.add_route("*", "/{path:.*}", self._document)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -91,21 +117,38 @@ class Scripted:
         connection = web.WebSocketResponse()
         await connection.prepare(request)
         async for message in connection:
-            push = Push(connection, json.loads(message.data))
-            match push.event:
-                case "phx_join":
-                    self.joins.append(push)
-                    await self.on_join(push)
-                case "event":
-                    self.events.append(push)
-                    await self.on_event(push)
-                case "phx_leave":
-                    await push.reply({})
-                    await push.send("phx_close", {}, push.join_ref)
-                case _:
-                    self.others.append(push)
-                    await push.reply({})
+            await self._take(Push(connection, json.loads(message.data)))
         return connection
+
+    async def _poll(self, request: web.Request) -> web.Response:
+        if "token" not in request.query:
+            self.polled = Polled()
+            return web.json_response({"status": 410, "token": "session", "messages": []})
+        return web.json_response(
+            {"status": 200, "token": "session", "messages": [await self.polled.messages.get()]}
+        )
+
+    async def _posted(self, request: web.Request) -> web.Response:
+        for line in (await request.text()).splitlines():
+            await self._take(Push(self.polled, json.loads(line)))
+        return web.json_response({"status": 200})
+
+    async def _take(self, push: Push) -> None:
+        match push.event:
+            case "phx_join":
+                self.joins.append(push)
+                await self.on_join(push)
+            case "event":
+                self.events.append(push)
+                await self.on_event(push)
+            case "phx_leave":
+                await push.reply({})
+                await push.send("phx_close", {}, push.join_ref)
+            case "allow_upload":
+                await push.reply(self.allowed)
+            case _:
+                self.others.append(push)
+                await push.reply({})
 
     async def joined(self, push: Push) -> None:
         """Accept a join, with the counter at 0."""

@@ -15,6 +15,7 @@ from fastphx.errors import FastphxError
 from fastphx.liveview import (
     Browser,
     TreeError,
+    UploadError,
     ViewClosedError,
     ViewCrashedError,
     ViewDisconnectedError,
@@ -355,6 +356,52 @@ async def test_a_closed_browser_ends_what_waits(server: Scripted, browser: Brows
     await browser.close()
     with pytest.raises(ViewClosedError):
         await clicking
+
+
+# -- uploads, and the other transport
+
+
+@pytest.mark.parametrize(
+    ("allowed", "words"),
+    [
+        (
+            {"entries": {"0": {"uploader": "S3", "url": "https://elsewhere"}}, "config": {}},
+            "external service",
+        ),
+        ({"entries": {}, "config": {}}, "no token"),
+        ({"errors": {"0": "too_large"}}, "too_large"),
+    ],
+)
+async def test_an_upload_that_cannot_be_is_refused(
+    server: Scripted, browser: Browser, allowed: dict[str, Any], words: str
+) -> None:
+    async def join(push: Push) -> None:
+        source = '<input type="file" name="doc" data-phx-upload-ref="up" data-phx-active-refs="0">'
+        form = f'<form id="f" phx-change="validate" phx-submit="save">{source}'
+        await push.reply({"rendered": {"0": "", "s": [form, "</form>"]}, "liveview_version": "1.1.33"})
+
+    server.on_join = join
+    server.allowed = allowed
+    view = await browser.open("/")
+    view = await view.upload("#f", ("a.txt", b"content"))
+    assert server.events[0].payload["uploads"]["up"][0]["size"] == 7
+    with pytest.raises(UploadError, match=words):
+        await view.submit("#f")
+    assert len(server.events) == 1
+
+
+async def test_long_polling_carries_a_page_as_well(server: Scripted) -> None:
+    async with browse(server.url, transport="longpoll", timeout=10) as browser:
+        view = await browser.open("/counter")
+        assert (await view.click("#inc")).text("#n") == "1"
+        await server.joins[0].send("diff", {"0": "7"})
+        assert (await view.wait_for("#n", text="7")).text == "7"
+
+
+async def test_a_page_that_is_too_deep_is_not_parsed(server: Scripted, browser: Browser) -> None:
+    server.page = lambda _: web.Response(text="<div>" * 100_000, content_type="text/html")
+    with pytest.raises(ViewError, match="deep"):
+        await browser.open("/")
 
 
 # -- pages without a view

@@ -78,6 +78,8 @@ def live(url: str, actions: tuple[str, ...], **options: Any) -> int:
         return 0
     except ConnectError as error:
         raise Failure(str(error), EXIT_NOT_CONNECTED) from error
+    except ModuleNotFoundError as error:
+        raise Failure(str(error), 2) from error
     except FastphxError as error:
         raise Failure(str(error), _exit_code(error)) from error
     return 0
@@ -119,7 +121,7 @@ async def _live(
     cert: str | None,
     key: str | None,
 ) -> None:
-    from fastphx.liveview.browser import browse
+    from fastphx.liveview import browse
 
     if auth_token is not None:
         raise click.UsageError("--auth-token is of sockets: a LiveView page has its session.")

@@ -62,5 +62,13 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+    try:
+        module = import_module(f"{__name__}.{home}")
+    except ModuleNotFoundError as error:
+        if error.name not in ("aiohttp", "selectolax", "yarl"):
+            raise
+        raise ModuleNotFoundError(
+            f"LiveView pages need {error.name}: pip install fastphx[liveview]", name=error.name
+        ) from None
+    value = globals()[name] = getattr(module, name)
     return value

@@ -244,7 +244,7 @@ class Document:
     """A page, a view's container or a piece of HTML. Raises ViewError for what is too long or too deep."""
 
     def __init__(self, html: str) -> None:
-        _check_bounds(html)
+        check_bounds(html)
         found = _FIRST_TAG.match(html[:4096])
         first = found[1].lower() if found is not None else ""
         self.is_whole = first in ("!doctype", "html", "head", "body")
@@ -384,7 +384,8 @@ def _ratio(matcher: difflib.SequenceMatcher[str], word: str) -> float:
     return matcher.ratio() if matcher.real_quick_ratio() >= NEAR and matcher.quick_ratio() >= NEAR else 0.0
 
 
-def _check_bounds(html: str) -> None:
+def check_bounds(html: str) -> None:
+    """Raises ViewError for what would take too long to parse: what is too long, or too deep for its size."""
     if len(html) > MAX_HTML_CHARS:
         raise ViewError(f"the HTML of a view has {len(html)} characters, and may have {MAX_HTML_CHARS}")
     tags = html.count("<") - html.count("</")

@@ -9,6 +9,8 @@ from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborHTMLParser
 
+from fastphx.liveview.document import check_bounds
+
 SESSION: Final = "data-phx-session"
 IGNORED: Final = "phx-update"
 MAX_CONTAINERS: Final = 1000
@@ -31,7 +33,8 @@ class Container:
 
 
 class Page:
-    """One HTML document. ``containers`` are its views, outermost first."""
+    """One HTML document. ``containers`` are its views, outermost first. Raises ViewError for one that is too
+    long or too deep."""
 
     __slots__ = (
         "_served",
@@ -50,6 +53,7 @@ class Page:
         self.url = url
         """The one that has answered, after all redirects."""
         self.status = status
+        check_bounds(html)
         document = LexborHTMLParser(html)
         self.csrf_token = _attribute(document, "meta[name='csrf-token']", "content")
         self.live_path = _attribute(document, "html[phx-socket]", "phx-socket")

@@ -82,7 +82,9 @@ class JourneyLiveClient(JourneySocket, LiveClient):
 class JourneyBrowser(Browser):
     """A user's browser: what it does is counted and timed as steps."""
 
-    def __init__(self, visit: Visit, options: SocketOptions, **given: Any) -> None:
+    def __init__(self, visit: Visit, options: SocketOptions, asked: tuple[object, ...], **given: Any) -> None:
+        self.asked = asked
+        """What ``live()`` was given beside the path: a page with other options is another browser's."""
         plan = visit.run.plan
         self._visit = visit
         self._answered_bytes = 0
@@ -160,6 +162,8 @@ class JourneyBrowser(Browser):
 
     def abort(self) -> None:
         """Cut the connection."""
+        for task in self._pending:
+            task.cancel()
         if self._live is not None and self._live.page.main is not None:
             cast(JourneyLiveClient, self._live.client).abort()
 
@@ -179,7 +183,13 @@ async def live(
     """See :meth:`fastphx.load.User.live`."""
     plan = visit.run.plan
     own = visit.run.target.options(visit.index, visit.row)
+    asked = (params, live_path, transport, render, children, keep_up)
     browser = cast(JourneyBrowser | None, visit.browser)
+    if browser is not None and browser.asked != asked:
+        if browser in visit.opened:
+            visit.opened.remove(browser)
+        await browser.close()
+        browser = None
     if browser is None:
         opts: dict[str, Any] = {
             "connect_timeout": plan.connect_timeout_s,
@@ -200,6 +210,6 @@ async def live(
             transport_opts=opts,
         )
         browser = JourneyBrowser(
-            visit, options, renders=render, joins_children=render if children is None else children
+            visit, options, asked, renders=render, joins_children=render if children is None else children
         )
     return await browser.visit_page(path, name)

@@ -11,6 +11,7 @@ from fastphx.load.plan.error import PlanError
 USES = {
     "http": "fastphx.load.journeys.http",
     "csrf": "selectolax.lexbor",
+    "live": "fastphx.load.journeys.live",
     "select": "selectolax.lexbor",
 }
 """By the attribute that a script asks for."""
