@@ -30,6 +30,7 @@ ORDER_IN_LOAD = (
     "plan",
     "journeys",
     "scenarios",
+    "server",
     "result",
     "worker",
     "control",

@@ -19,6 +19,8 @@ NEVER = {
     "locust",
     "tomllib",
     "importlib.metadata",
+    "prometheus_client",
+    "psutil",
 }
 COORDINATOR_NEVER = {
     *NEVER,

@@ -34,6 +34,7 @@ from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.limit import Limit
 from fastphx.load.result.result import Result
 from fastphx.load.scenarios import SCENARIOS
+from fastphx.load.server.figures import ProcessReading
 from fastphx.load.worker.meter import COUNTS as METER_COUNTS
 
 
@@ -228,7 +229,7 @@ def test_a_placeholder_that_cannot_be_worked_out_is_refused(source: str, words: 
         ({"threshold": "client.cpu<1"}, "client has workers, cpu_s"),
         ({"threshold": "throughput.replies>1"}, "throughput has duration_s"),
         ({"threshold": "rtt.p42<1s"}, "rtt has count, mean"),
-        ({"threshold": "server.cpu_s<1"}, "there are visit, visit_uncorrected, connect, join"),
+        ({"threshold": "servers.cpu_s<1"}, "there are visit, visit_uncorrected, connect, join"),
         ({"threshold": 'step["push echo"].p99<1s'}, "is of journeys: a scenario file with a subclass"),
         ({"threshold": "visits.failed==0"}, "is of journeys"),
         ({"threshold": "visit.p99<1s"}, "is of journeys"),
@@ -273,10 +274,14 @@ def test_the_figures_have_one_list_of_names() -> None:
     for name in LATENCIES:
         storm.histograms[name] = visits.histograms[name] = Histogram()
         storm.histograms[name].record(1)
+    for second in (0, 1):
+        reading = ProcessReading(second, 0.5 * second, 2.0, False, 1 << 20, 4, 9, 0.0)
+        storm.server.readings.append((float(second), reading))
     figures, of_journey = storm.to_mapping(), visits.to_mapping()
     for section in ("visits", "latency", "throughput"):
         figures[section] = of_journey[section]
     figures["client"] |= of_journey["client"]
+    figures["server"] = figures["server"]["process"]
     sections = [section for section in SECTIONS if section != "limit"]
     assert {section: set(SECTIONS[section]) for section in sections} == {
         section: set(figures[section]) for section in sections

@@ -28,7 +28,10 @@ from fastphx.load.result.result import Result
 from .browser import browser, open_page
 from .processes import Run, end, kill, load, start, start_load, wait_for_line
 
-CHARTS = ("rate", "latency", "distribution", "connections", "errors", "cpu", "memory", "lag")
+CHARTS = (
+    *("rate", "latency", "distribution", "connections", "errors", "cpu", "memory", "lag"),
+    *("server-cpu", "server-memory"),
+)
 THRESHOLDS = ("--threshold", "rtt.p99<1us", "--threshold", "lost==0")
 
 

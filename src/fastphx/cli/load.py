@@ -211,6 +211,22 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "--allow-missing", metavar="PART", help="fanout: deliveries that may be missing.  [default: 10%]"
 )
 @click.option("--allow-failed", metavar="PART", help="Visits of a journey that may fail.  [default: 10%]")
+@click.option(
+    "--server-pid",
+    metavar="PID|NAME@PORT",
+    help="Watch the server's process on this machine: CPU, memory, files, threads.",
+)
+@click.option(
+    "--server-metrics",
+    metavar="URL",
+    help="Read the server's metrics page (Prometheus) once a second; see docs/server.md.",
+)
+@click.option(
+    "--server-metric",
+    multiple=True,
+    metavar="NAME",
+    help='A metric of it to show besides the usual ones; or NAME{label="value"}.',
+)
 @click.option("--seed", type=int, metavar="N", help="Seed of all that is random.  [default: 0]")
 @_file("json", "Write the result as JSON.")
 @_file("html", "Write a report that opens offline in a browser.")

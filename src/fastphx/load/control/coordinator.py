@@ -21,6 +21,7 @@ from fastphx.load.control.limit_steps import LimitSteps
 from fastphx.load.control.once_process import run_once
 from fastphx.load.control.open_files import raise_open_files
 from fastphx.load.control.progress import Progress
+from fastphx.load.control.server_watch import ServerWatch
 from fastphx.load.control.worker_process import WorkerProcess
 from fastphx.load.control.workers import Workers, workers_for
 from fastphx.load.plan.plan import Plan
@@ -50,6 +51,7 @@ class Coordinator:
         self._changed = asyncio.Event()
         self._watches: list[asyncio.Task[None]] = []
         self._servers: list[EmbeddedServer] = []
+        self._server_watch = ServerWatch(plan, self.result.server, progress.output)
         self._scenario = scenario_class(plan.scenario)
         self._own = scenario_of(plan)
         self._shared: Any = None
@@ -87,6 +89,7 @@ class Coordinator:
             await asyncio.gather(*(worker.stop(0.5) for worker in self._workers))
             await self._clean_up(plan)
             self._progress.close()
+            await self._server_watch.end()
             await asyncio.gather(*(server.stop() for server in self._servers))
         if not all(worker.has_final for worker in self._workers):
             self.result.settle()
@@ -143,6 +146,7 @@ class Coordinator:
     async def _start_server(self, port: int = 0) -> EmbeddedServer:
         server = await EmbeddedServer.start(port)
         self._servers.append(server)
+        await self._server_watch.follow(server.process.pid)
         return server
 
     async def _start_workers(self, plan: Plan, workers: Workers) -> None:
@@ -172,6 +176,7 @@ class Coordinator:
             self._progress.phase(f"connecting {plan.connections} sockets")
         self._expect("ready")
         self._connect_ns = time.monotonic_ns() + LEAD_NS
+        await self._server_watch.begin(self._connect_ns)
         self._send({"command": "connect", "at_ns": self._connect_ns})
         opening_s = plan.ramp_s or plan.connections / plan.connect_rate
         await self._reached(
@@ -190,6 +195,7 @@ class Coordinator:
             return
         self._progress.phase(f"running {plan.scenario} for {at_most}{plan.duration_s:g}s")
         self._expect("scheduled")
+        await self._server_watch.run_begins()
         start_ns = time.monotonic_ns() + LEAD_NS
         self.result.run_s = plan.duration_s
         self._send({"command": "start", "at_ns": start_ns})
@@ -197,6 +203,7 @@ class Coordinator:
         try:
             await self._reached("scheduled", plan.duration_s + plan.timeout_s + GRACE_S)
         finally:
+            await self._server_watch.run_ends()
             if disturbing is not None:
                 disturbing.cancel()
                 await asyncio.gather(disturbing, return_exceptions=True)

@@ -57,6 +57,7 @@ def preflight(plan: Plan) -> list[str]:
                 json_value(template.render({"i": i, "n": n, "row": row}), what)
     _check_topics(plan, scenario, target)
     _check_limit(plan, scenario)
+    _check_server(plan)
     if scenario.has_herd and plan.url is not None and plan.storm_command is None:
         raise PlanError("a storm on a server of yours needs --storm-command, which disturbs it")
     if not plan.scenario.endswith(".py"):
@@ -100,6 +101,23 @@ def _check_limit(plan: Plan, scenario: Scenario) -> None:
     if figure not in can_grow:
         known = f"it has one of {' and of '.join(can_grow)}" if can_grow else "it has none"
         raise PlanError(f"there is no limit of {figure} to find in {clip(plan.scenario)}: {known}")
+
+
+def _check_server(plan: Plan) -> None:
+    """Raises PlanError where the server's process is not there or may not be seen, and for a threshold on
+    what is not read."""
+    for threshold in map(Threshold.parse, plan.thresholds):
+        if not threshold.is_of_server:
+            continue
+        if threshold.named is not None and plan.server_metrics is None:
+            raise PlanError(f"the threshold {clip(threshold.expr)} needs --server-metrics, its page")
+        if threshold.named is None and plan.server_pid is None and plan.url is not None:
+            raise PlanError(f"the threshold {clip(threshold.expr)} needs --server-pid, the server's process")
+    if plan.server_pid is not None:
+        # Only such a plan needs psutil.
+        from fastphx.load.server.process import find_server
+
+        find_server(plan.server_pid)
 
 
 def _check_topics(plan: Plan, scenario: Scenario, target: Target) -> None:

@@ -175,6 +175,18 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
         "waited_share_max",
         "stolen_share",
     ),
+    "server": (
+        "cpu",
+        "cpu_max",
+        "cores",
+        "cores_used",
+        "cpu_s",
+        "rss_bytes",
+        "rss_bytes_max",
+        "threads_max",
+        "open_files_max",
+        "throttled_s",
+    ),
     "storm": (
         "rejoined",
         "rejoined_50_s",
@@ -190,12 +202,16 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What the sections of a result's figures have."""
 
+SERVER_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 STEP_COUNTS = ("attempts", "ok", "errors", "cut", "bytes", "error_rate")
 NAMED_SECTIONS: Mapping[str, tuple[str, ...]] = {
     "step": (*STEP_COUNTS, *LATENCY_FIGURES[1:]),
     "check": ("passed", "failed", "rate"),
+    "server": ("min", "mean", "max", "last", "rate", "count", *SERVER_QUANTILES),
 }
-"""What each step and each check of a journey has: ``step["push echo"].p95``."""
+"""What each step and each check of a journey has, and each metric of the server's page:
+``step["push echo"].p95``, ``server["vm_memory_total"].max``."""
+JOURNEY_SECTIONS = ("step", "check")
 
 LOWER_IS_BETTER = (
     "visit.p50",
@@ -231,7 +247,7 @@ STEP_LOWER_IS_BETTER = ("p99", "errors")
 """The figures of each step that two results have."""
 
 
-_NAMED = re.compile(r'(step|check)\[("(?:[^"\\]|\\.)*")\]\.(\w+)')
+_NAMED = re.compile(r'(step|check|server)\[("(?:[^"\\]|\\.)*")\]\.(\w+)')
 
 
 def names_in(section: str) -> tuple[str, ...] | None:
@@ -240,7 +256,8 @@ def names_in(section: str) -> tuple[str, ...] | None:
 
 
 def named(section: str, name: str) -> str:
-    """A step or a check, its name as a JSON string: ``step["push echo"]``; a figure follows after a dot."""
+    """A step, a check or a metric, its name as a JSON string: ``step["push echo"]``; a figure follows after a
+    dot."""
     return f"{section}[{json.dumps(name, ensure_ascii=False)}]"
 
 
@@ -269,9 +286,13 @@ def _path(figure: str) -> tuple[str, ...]:
     parts = parse_named(figure)
     if parts is not None:
         section, name, last = parts
+        if section == "server":
+            return ("server", "metrics", name, last)
         is_timed = section == "step" and last not in STEP_COUNTS
         return (f"{section}s", name, *(("latency",) if is_timed else ()), last)
     section, dot, name = figure.partition(".")
     if not dot:
         return ("totals", figure)
+    if section == "server":
+        return ("server", "process", name)
     return ("latency", section, name) if section in LATENCIES else (section, name)

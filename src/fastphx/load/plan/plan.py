@@ -13,6 +13,8 @@ from fastphx.load.plan.figures import LIMIT_FIGURES
 from fastphx.load.plan.payload import json_text
 from fastphx.load.plan.pushed_event import PushedEvent, event_payloads, pushed_events
 from fastphx.load.plan.secret import hidden
+from fastphx.load.plan.server_metric import ServerMetric
+from fastphx.load.plan.server_target import server_pid, server_url, shown_server_url
 from fastphx.load.plan.threshold import Threshold
 from fastphx.load.plan.units import RateStep, duration_s, lag_s, part, rate_per_s, rate_steps, share_above_0
 
@@ -30,6 +32,7 @@ FIRST_ARRIVALS = 1.0
 LEAST_STEP_S = 0.1
 ITERATIONS_S = 600.0
 """How long users have for their iterations, unless the plan says it."""
+MAX_SERVER_METRICS = 32
 CLOSE_TIMEOUT_S = 5.0
 """What leaving a topic and closing a socket may take each, at the end."""
 
@@ -246,6 +249,13 @@ class Plan:
     allow_failed: float = _key(part, 0.1)
     """The part of the visits of a journey that may fail."""
     seed: int = _key(_number, 0)
+    server_pid: str | None = _key(server_pid, None)
+    """The server's process on this machine, which is watched: ``PID``, or ``NAME@PORT`` that it listens on.
+    The embedded server is watched by itself."""
+    server_metrics: str | None = _key(server_url, None)
+    """The URL of the server's metrics page, in Prometheus' text format, which is read once a second."""
+    server_metric: tuple[str, ...] = _key(_texts, ())
+    """Metrics of that page to show besides the usual ones: ``NAME``, or ``NAME{label="value"}``."""
 
     def __post_init__(self) -> None:
         if self.arrivals and self.rate == DEFAULT_RATE:
@@ -293,6 +303,17 @@ class Plan:
             )
         for text in self.thresholds:
             Threshold.parse(text)
+        if self.server_metric and self.server_metrics is None:
+            raise PlanError("--server-metric is of the server's page: give --server-metrics URL")
+        if len(self.asked_metrics) > MAX_SERVER_METRICS:
+            raise PlanError(f"give at most {MAX_SERVER_METRICS} metrics of the server")
+
+    @property
+    def asked_metrics(self) -> tuple[ServerMetric, ...]:
+        """The metrics of the server's page that the plan asks for, in thresholds, too."""
+        named = [Threshold.parse(text).named for text in self.thresholds]
+        texts = (*self.server_metric, *(each[1] for each in named if each and each[0] == "server"))
+        return tuple(dict.fromkeys(map(ServerMetric.parse, texts)))
 
     def _check_limit(self) -> None:
         figure = self.find_limit
@@ -431,6 +452,8 @@ class Plan:
             return mapping
         for key in ("param", "header", "event_payload"):
             mapping[key] = [[name, hidden(value)] for name, value in mapping[key]]
+        if self.server_metrics is not None:
+            mapping["server_metrics"] = shown_server_url(self.server_metrics)
         for each in fields(self):
             value = getattr(self, each.name)
             if each.name in ("payload", "join_payload", "auth_token") and value != each.default:

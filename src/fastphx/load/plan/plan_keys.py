@@ -90,3 +90,6 @@ class PlanKeys(TypedDict, total=False):
     allow_missing: Part
     allow_failed: Part
     seed: int
+    server_pid: int | str | None
+    server_metrics: str | None
+    server_metric: Texts

@@ -12,6 +12,7 @@ from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.figures import (
     JOURNEY_LATENCIES,
+    JOURNEY_SECTIONS,
     LATENCIES,
     LATENCY_FIGURES,
     NAMED_SECTIONS,
@@ -23,7 +24,7 @@ from fastphx.load.plan.figures import (
 )
 
 _EXPRESSION = re.compile(
-    r'\s*([a-z_][a-z0-9_.]*|(?:step|check)\["(?:[^"\\]|\\.)*"\]\.\w+)'
+    r'\s*([a-z_][a-z0-9_.]*|(?:step|check|server)\["(?:[^"\\]|\\.)*"\]\.\w+)'
     r"\s*(<=|>=|==|!=|<|>)\s*(\d+(?:\.\d+)?(?:e-?\d+)?)\s*"
     r"(ns|us|µs|ms|s|m|h|%|KB|MB|GB|KiB|MiB|GiB|/s)?\s*"
 )
@@ -46,6 +47,10 @@ _SIZES = ("KB", "MB", "GB", "KiB", "MiB", "GiB")
 def _units_of(figure: str) -> tuple[str, ...]:
     """The units that a limit of *figure* may have; a count has none."""
     section, _, name = figure.rpartition(".")
+    if figure.startswith("server["):
+        return _units_of_metric(section, name)
+    if section == "server" and name in ("cpu", "cpu_max"):
+        return ("%",)
     if _is_timed(section, name):
         return () if name == "count" else _TIMES
     if section == "limit":
@@ -57,6 +62,17 @@ def _units_of(figure: str) -> tuple[str, ...]:
     if "share" in name or (name.endswith("rate") and parse_named(figure)):
         return ("%",)
     return _TIMES if name.endswith("_s") or "_s_per_" in name else ()
+
+
+def _units_of_metric(section: str, name: str) -> tuple[str, ...]:
+    """A metric's name says what it is in, if anything does; a counter's figures are what came a second."""
+    if name == "count":
+        return ()
+    if name == "rate":
+        return ("/s",)
+    if "_bytes" in section:
+        return _SIZES
+    return _TIMES if "_seconds" in section else ()
 
 
 def _is_timed(section: str, name: str) -> bool:
@@ -124,7 +140,8 @@ class Threshold:
 
     @property
     def named(self) -> tuple[str, str] | None:
-        """``step`` or ``check``, and the name of the one that it is about; None for any other threshold."""
+        """``step``, ``check`` or ``server``, and the name of the one that it is about; None for any other
+        threshold."""
         parts = parse_named(self.figure)
         return None if parts is None else parts[:2]
 
@@ -132,7 +149,13 @@ class Threshold:
     def is_of_journeys(self) -> bool:
         """Whether only a journey has its figure."""
         section, _, _ = self.figure.partition(".")
-        return self.named is not None or section in ("visits", *JOURNEY_LATENCIES)
+        kind = self.named[0] if self.named else section
+        return kind in (*JOURNEY_SECTIONS, "visits", *JOURNEY_LATENCIES)
+
+    @property
+    def is_of_server(self) -> bool:
+        """Whether only a run that watches its server has its figure."""
+        return self.figure.startswith(("server.", "server["))
 
     @property
     def limit_figure(self) -> str | None:

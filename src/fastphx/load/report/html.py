@@ -26,12 +26,14 @@ from fastphx.load.report.journey import (
 )
 from fastphx.load.report.limit import MAX_WHY_CHARS, curve, step_rows, titles
 from fastphx.load.report.readable import OWN_LAG, count, latency, per_second, seconds, shown, size
+from fastphx.load.report.server import metric_rows, page_text, process_rows
 from fastphx.load.result.hdr import to_hdr
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
 
 TICKS_PER_HALF_DISTANCE = 5
 MAX_REASONS_CHARS = 700
+MAX_METRIC_CHARTS = 16
 
 
 def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
@@ -39,6 +41,8 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
     page = files(__package__).joinpath("report.html").read_text(encoding="utf-8")
     data = {
         "series": mapping["series"],
+        "server": mapping.get("server", {}).get("series", []),
+        "metrics": _charted(mapping),
         "distributions": {
             title: distribution(result.histograms[name])
             for name, title in LATENCIES.items()
@@ -60,6 +64,8 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
         "LATENCIES": _latencies(mapping),
         "LIMIT": _limit(mapping),
         "JOURNEY": _journey(mapping),
+        "SERVER": _server(mapping),
+        "SERVERCHARTS": _server_charts(mapping),
         "TOTALS": _rows((name.replace("_", " "), count(value)) for name, value in mapping["totals"].items()),
         "SCENARIO": _storm(mapping) + _pushed_events(mapping) + _topics(mapping) + _events(mapping),
         "THRESHOLDS": _thresholds(mapping),
@@ -180,6 +186,33 @@ def _journey(mapping: Mapping[str, Any]) -> str:
         + (_section("Steps that failed", f"<table class=why>{reasons}</table>") if why else "")
         + _wide("Checks", CHECK_COLUMNS, {name: check_cells(check) for name, check in checks.items()})
         + _section("Sums", totals)
+    )
+
+
+def _server(mapping: Mapping[str, Any]) -> str:
+    """The server's own figures."""
+    rows = {title: [f"{value} {more}"] for title, value, more in process_rows(mapping)}
+    rows |= {name: [figures] for name, figures in metric_rows(mapping).items()}
+    body = "".join(
+        f"<tr><th>{html_text(name)}</th><td>{html_text(cell)}</td></tr>" for name, (cell,) in rows.items()
+    )
+    text = page_text(mapping)
+    below = f"<p class=quiet>{html_text(text)}</p>" if text else ""
+    return _section("Server", f"<table>{body}</table>{below}") if rows or below else ""
+
+
+def _charted(mapping: Mapping[str, Any]) -> list[str]:
+    """The metrics of the server's page that have a chart."""
+    return list(mapping.get("server", {}).get("metrics", {}))[:MAX_METRIC_CHARTS]
+
+
+def _server_charts(mapping: Mapping[str, Any]) -> str:
+    server = mapping.get("server", {})
+    titles = {"server-cpu": "Server: CPU", "server-memory": "Server: memory"} if "process" in server else {}
+    titles |= {f"server-metric-{number}": f"Server: {name}" for number, name in enumerate(_charted(mapping))}
+    return "".join(
+        f'<section><h2>{html_text(title)}</h2><div class="chart" id="{name}"></div></section>'
+        for name, title in titles.items()
     )
 
 

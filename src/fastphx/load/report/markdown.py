@@ -20,6 +20,7 @@ from fastphx.load.report.journey import (
 )
 from fastphx.load.report.limit import MAX_WHY_CHARS, step_rows, titles
 from fastphx.load.report.readable import count, latency, per_second, seconds, size
+from fastphx.load.report.server import metric_rows, page_text, process_rows
 from fastphx.load.result.result import Result
 
 
@@ -68,7 +69,9 @@ def markdown(mapping: Mapping[str, Any]) -> str:
             ("CPU a message", seconds(client["cpu_s_per_message"])),
             ("RSS a connection", size(client["rss_bytes_per_connection"])),
         ]
+    rows += [(name, f"{value} {more}") for name, value, more in process_rows(mapping)]
     lines += [f"| {name} | {value} |" for name, value in rows]
+    lines += _metrics(mapping)
     if "visits" in mapping:
         lines += _journey(mapping)
     if mapping["thresholds"]:
@@ -89,6 +92,16 @@ def _limit(limit: Mapping[str, Any]) -> list[str]:
         why = markdown_text(cells[-1], MAX_WHY_CHARS)
         lines.append(f"| {shown} | {' | '.join(cells[:-1])} | {why} |")
     return lines
+
+
+def _metrics(mapping: Mapping[str, Any]) -> list[str]:
+    """The metrics of the server's page."""
+    rows = [f"| {markdown_text(name)} | {figures} |" for name, figures in metric_rows(mapping).items()]
+    text = page_text(mapping)
+    return [
+        *(["", "| server metric | |", "| --- | --- |", *rows] if rows else []),
+        *(["", text] if text else []),
+    ]
 
 
 def _visits(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:

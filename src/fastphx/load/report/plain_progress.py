@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from fastphx.load.report.readable import count, per_second, seconds
+from fastphx.load.report.server import server_text
 from fastphx.load.result.result import Result
 
 
@@ -67,7 +68,8 @@ class PlainProgress:
         self._print(text)
 
     def row(self, row: dict[str, Any], result: Result) -> None:
-        self._print(f"{row['t']:>4}s  {progress_text(row)}")
+        texts = (progress_text(row), server_text(result.server))
+        self._print(f"{row['t']:>4}s  {', '.join(filter(None, texts))}")
 
     def output(self, text: str) -> None:
         self._print(text)

@@ -18,6 +18,7 @@ from fastphx.load.report.journey import (
 )
 from fastphx.load.report.limit import step_rows
 from fastphx.load.report.readable import STAR, count, starred
+from fastphx.load.report.server import metric_rows, process_rows
 
 MAX_REASONS_CHARS = 400
 
@@ -33,6 +34,8 @@ def plain_text(mapping: Mapping[str, Any]) -> str:
         _limit(mapping),
         *(_journey(mapping) if "visits" in mapping else [_latencies(mapping)]),
         [STAR] if mapping["own_lag"] else [],
+        [f"{title}: {value} {more}" for title, value, more in process_rows(mapping)]
+        + [f"{visible(name)}: {figures}" for name, figures in metric_rows(mapping).items()],
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 

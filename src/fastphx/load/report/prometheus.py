@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 from fastphx.errors import FastphxError
 from fastphx.foreign_text import label_text
+from fastphx.load.plan.figures import SERVER_QUANTILES
 from fastphx.load.result.abstract_histogram import AbstractHistogram
 from fastphx.load.result.result import Result
+from fastphx.load.server.figures import ServerFigures
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 REQUEST_TIMEOUT_S = 5.0
@@ -26,9 +29,35 @@ def exposition(result: Result) -> str:
     for name, histogram in result.latencies.items():
         metric = f"fastphx_{name}_seconds"
         lines += [f"# TYPE {metric} summary", *_summary(metric, histogram)]
+    lines += _server(result.server)
     if result.is_journey:
         lines += _steps(result) + _checks(result)
     return "\n".join(lines) + "\n"
+
+
+def _server(server: ServerFigures) -> list[str]:
+    """The server's last second; a metric of its page is a label."""
+    row: dict[str, Any] = server.series[-1] if server.series else {}
+    lines = []
+    for name in ("cores_used", "rss_bytes", "threads", "open_files", "age_s"):
+        if row.get(name) is not None:
+            lines += [f"# TYPE fastphx_server_{name} gauge", f"fastphx_server_{name} {row[name]}"]
+    values = row.get("metrics", {})
+    if values:
+        lines.append("# TYPE fastphx_server_metric gauge")
+    for name, value in values.items():
+        # Of a histogram its quantiles, which are figures of one second each.
+        quantiles = (
+            {f',figure="{each}"': value.get(each) for each in SERVER_QUANTILES}
+            if isinstance(value, Mapping)
+            else {"": value}
+        )
+        lines += [
+            f'fastphx_server_metric{{name="{label_text(name)}"{label}}} {each}'
+            for label, each in quantiles.items()
+            if each is not None
+        ]
+    return lines
 
 
 def _summary(metric: str, histogram: AbstractHistogram, label: str = "") -> list[str]:

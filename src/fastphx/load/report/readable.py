@@ -66,6 +66,10 @@ def shown(figure: str, value: float) -> str:
     section, _, name = figure.rpartition(".")
     if section == "limit":
         return per_second(value) if name in RATES else count(value)
+    if section.startswith("server["):
+        return per_second(value) if name == "rate" else metric(section, value)
+    if section == "server" and name in ("cpu", "cpu_max"):
+        return f"{100 * value:.4g} %"
     if name.endswith("_per_s"):
         return per_second(value)
     if "bytes" in name:
@@ -74,6 +78,16 @@ def shown(figure: str, value: float) -> str:
         return f"{100 * value:.4g} %"
     if name.endswith("_s") or "_s_" in name or name in LATENCY_FIGURES[1:]:
         return seconds(value)
+    return count(value) if value == int(value) else _digits(value)
+
+
+def metric(name: str, value: float) -> str:
+    """A value of a metric of the server's page, in the unit that its name says."""
+    if "_bytes" in name and "kilobytes" not in name and "megabytes" not in name and value >= 0:
+        return size(value)
+    for unit, scale in (("_milliseconds", 1e-3), ("_microseconds", 1e-6), ("_seconds", 1.0)):
+        if unit in name and value >= 0:
+            return seconds(value * scale)
     return count(value) if value == int(value) else _digits(value)
 
 

@@ -13,6 +13,7 @@ from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS, LOST, ODD
 from fastphx.load.plan.threshold import shown_value
 from fastphx.load.report.limit import step_rows, titles
 from fastphx.load.report.readable import STAR, count, main_reasons, per_second, seconds, size, starred
+from fastphx.load.report.server import metric_rows, page_text, process_rows
 from fastphx.load.report.terminal_journey import print_journey, visit_rows
 
 MAX_EVENTS_SHOWN = 20
@@ -40,6 +41,7 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
     if latencies.row_count:
         console.print()
         console.print(latencies)
+    _print_metrics(mapping, console)
     if mapping["own_lag"]:
         console.print(STAR, markup=False, highlight=False)
     for note in mapping["notes"]:
@@ -58,6 +60,21 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
         value = shown_value(each)
         held = "[green]held[/]" if each["ok"] else "[bold red]failed[/]"
         console.print(f"threshold {_text(each['expr'])}: {value}, {held}", highlight=False)
+
+
+def _print_metrics(mapping: dict[str, Any], console: Console) -> None:
+    """The metrics of the server's page."""
+    metrics = metric_rows(mapping)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("server metric", style="bold", overflow="fold")
+    table.add_column("", overflow="fold")
+    for name, figures in metrics.items():
+        table.add_row(_text(name), figures)
+    if metrics:
+        console.print()
+        console.print(table)
+    if text := page_text(mapping):
+        console.print(text, highlight=False)
 
 
 def _text(text: str) -> str:
@@ -123,7 +140,8 @@ def _own(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
     else:
         rows.append(("CPU a message", seconds(client["cpu_s_per_message"]), cpu))
         rows.append(("RSS a connection", size(client["rss_bytes_per_connection"]), memory))
-    return [*rows, ("schedule lag p99", seconds(client["schedule_lag_p99_s"]), "")]
+    lag = ("schedule lag p99", seconds(client["schedule_lag_p99_s"]), "")
+    return [*rows, lag, *process_rows(mapping)]
 
 
 def _print_limit(limit: dict[str, Any], console: Console) -> None:

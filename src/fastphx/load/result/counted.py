@@ -30,6 +30,7 @@ from fastphx.load.result.reasons import ANSWERED
 from fastphx.load.result.series import Second
 from fastphx.load.result.steps import Check, Step, add_checks, add_steps
 from fastphx.load.scenarios import scenario_class
+from fastphx.load.server.figures import ServerFigures
 
 OPENING = ("connect", "join")
 FROM_DUE = ("rtt", "delivery")
@@ -104,6 +105,8 @@ class Counted:
     """What they found to be so or not, by name."""
     limit: Limit | None = None
     """What a search for a limit has found until now."""
+    server: ServerFigures = field(default_factory=ServerFigures)
+    """What was read of the server itself."""
 
     def __post_init__(self) -> None:
         self._rest: list[Mapping[str, Mapping[str, Any]]] = []
@@ -360,6 +363,7 @@ class Counted:
             },
             "client": self._client_mapping(),
             **({"limit": self.limit.to_mapping()} if self.limit is not None else {}),
+            **({"server": self.server.to_mapping()} if self.server.is_watched else {}),
             **({"storm": self.storm_mapping()} if scenario_class(self.plan.scenario).has_herd else {}),
         }
 

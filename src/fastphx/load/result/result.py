@@ -61,7 +61,7 @@ class Result(Counted):
                 f"{answered / self.run_s:,.0f}/s answered, and {behind:,} pushes were unanswered when the "
                 "schedule ended"
             )
-        return notes
+        return notes + self.server.notes
 
     @property
     def ran_out(self) -> Counter[str]:
@@ -253,6 +253,8 @@ class Result(Counted):
         if about is None:
             return "nothing was counted for it"
         kind, name = about
+        if kind == "server":
+            return self.server.why_no_value(name)
         names: dict[str, Any] = self.steps if kind == "step" else self.checks
         if name in names:
             return f"none of its {kind}s has ended ok" if kind == "step" else "nothing was counted for it"
@@ -265,6 +267,9 @@ class Result(Counted):
 
     def to_mapping(self) -> dict[str, Any]:
         """The result as ``fastphx.load/2``."""
+        figures = self.figures()
+        if "server" in figures:
+            figures["server"]["series"] = self.server.series
         return {
             "schema": SCHEMA,
             "outcome": self.outcome,
@@ -273,7 +278,7 @@ class Result(Counted):
             "notes": self.notes,
             "own_lag": self.own_lag,
             "plan": self.plan.public_mapping(),
-            **self.figures(),
+            **figures,
             "pushed_events": dict(self.pushed_events),
             "topics": self.topics_mapping(),
             "events": {
