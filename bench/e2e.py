@@ -28,6 +28,7 @@ import bare_server
 import call
 import journey
 import journey_http
+import live_event
 import load_node
 import node
 import process_tree
@@ -317,6 +318,17 @@ def journeys(scale: float, rounds: int) -> Iterator[Row]:
     yield row("journey, visits/s that hold", visits, at_least=journey.ARRIVALS_TARGET, note=note)
 
 
+def live_pages(scale: float, rounds: int) -> Iterator[Row]:
+    """LiveView pages without a browser."""
+    found, note = live_event.events(max(1000, int(live_event.EVENTS * scale)), rounds)
+    name = "LiveView, an event, {} / a push, by CPU"
+    yield row(name.format("lean"), found["lean"], at_most=live_event.LEAN_TARGET, note=note)
+    yield row(name.format("merged"), found["merged"], note=note)
+    size_kb = live_event.users(max(200, int(live_event.USERS * scale)))
+    size = Ratio(size_kb, size_kb, size_kb)
+    yield row("LiveView, a user on a mounted page, KB", size, at_most=live_event.USER_TARGET_KB)
+
+
 PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
     "receive": hot_connection,
     "sockets": many_sockets,
@@ -327,6 +339,7 @@ PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
     "load": load_tests,
     "trickle": trickling,
     "journey": journeys,
+    "pages": live_pages,
 }
 
 
