@@ -125,6 +125,8 @@ class Browser:
         self._pending: set[asyncio.Task[object]] = set()
         self._failed: list[BaseException] = []
         self._navigations = 0
+        self._next_kind = "push"
+        """What becomes of the history with the view that is being navigated to."""
         self._reloads = 0
         self._reload_timer: asyncio.TimerHandle | None = None
         self._changed: asyncio.Event | None = None
@@ -338,11 +340,15 @@ class Browser:
         self._reloads = 0
         if main.href is not None and main.href != live.url:
             live.url = main.href
-        if self._view is None or self._view.living is not main:
+        view = self._view
+        if view is not None and view.living is None and not view.is_over:
+            # The page is shown since its document has come.
+            view.living = main
+        if view is not None and view.living is main:
+            self._history.went(live.url, "replace", "patch")
+        else:
             self._show(View(self, live, main))
             self._history.went(live.url, self._next_kind, "redirect")
-        else:
-            self._history.went(live.url, "replace", "patch")
 
     def told(self, view: Living, changed: Changed | None, size_bytes: int, asked: bool) -> None:
         if self._view is not None and changed is not None:
@@ -389,8 +395,6 @@ class Browser:
         else:
             await self._load("POST", url, fields)
 
-    _next_kind = "push"
-
     async def _load(
         self,
         method: str,
@@ -430,7 +434,6 @@ class Browser:
         self._live = live
         self._show(View(self, live, None))
         self._history.went(live.url, how, "page")
-        self._next_kind = "replace"
         await live.open()
 
     async def _navigate(self, url: str, kind: str, flash: str | None, referer: str | None = None) -> None:
