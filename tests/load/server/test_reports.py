@@ -116,6 +116,15 @@ def test_any_time_of_the_run_can_be_asked_for() -> None:
     assert server.to_mapping(3.0, 4.0)["metrics"]["vm_memory_total_bytes"]["min"] == 4e8
 
 
+def test_a_step_of_a_search_has_the_figures_of_its_time() -> None:
+    result = watched("server.cpu<50%")
+    result.server.zero_ns = 5
+    assert [each["ok"] for each in result.thresholds] == [False]
+    result.server = result.server.between(5, 10**9 + 5)
+    assert result.server.to_mapping()["process"]["cores_used"] == 0
+    assert [each["ok"] for each in result.thresholds] == [True]
+
+
 def test_the_notes_say_what_a_reader_should_know() -> None:
     assert watched().notes == [
         "the server used 1.50 of 2 cores (its control group's limit)",

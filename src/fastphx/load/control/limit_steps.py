@@ -200,8 +200,10 @@ class LimitSteps:
         duration_s = min(plan.step_max_s, max(LEAST_STEP_S, needed_s))
         self._limit.short_steps += needed_s > plan.step_max_s
         self._phase(f"{title}, for {duration_s:.3g}s")
+        began_ns = time.monotonic_ns()
         if not await self._run_schedule(self._asked(tried.load), duration_s, PARTS):
             return None
+        collected.result.server = self._result.server.between(began_ns, time.monotonic_ns())
         self._collected = None
         collected.result.run_s = collected.run_s
         self.ran_s += collected.run_s
@@ -274,6 +276,7 @@ class LimitSteps:
             thresholds=judged_thresholds(result),
             cpu_share=result.run_cpu_share,
             own_lag_s=result.own_lag_s(self._latency, "p99"),
+            server=result.server.to_mapping(),
         )
 
     # -- between two steps

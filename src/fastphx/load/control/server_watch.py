@@ -55,7 +55,7 @@ class ServerWatch:
     async def begin(self, zero_ns: int) -> None:
         """Begin to watch. *zero_ns*: when the first connection is due, from which the seconds count. Raises
         PlanError where the plan names a process that is not there any more."""
-        self._zero_ns = zero_ns
+        self._zero_ns = self._figures.zero_ns = zero_ns
         if self._plan.server_pid is not None:
             await self.follow(self._plan.server_pid)
         if self._plan.server_metrics is not None:

@@ -203,7 +203,9 @@ def _server(mapping: Mapping[str, Any]) -> str:
 
 def _charted(mapping: Mapping[str, Any]) -> list[str]:
     """The metrics of the server's page that have a chart."""
-    return list(mapping.get("server", {}).get("metrics", {}))[:MAX_METRIC_CHARTS]
+    metrics = mapping.get("server", {}).get("metrics", {})
+    seen = [name for name, figures in metrics.items() if figures.get("mean") is not None]
+    return seen[:MAX_METRIC_CHARTS]
 
 
 def _server_charts(mapping: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastphx.load.plan.figures import SERVER_QUANTILES
@@ -51,6 +51,8 @@ class ServerFigures:
     left_out: int = 0
     """The most samples of one page beyond the bounds."""
     is_scraped: bool = False
+    zero_ns: int = 0
+    """``time.monotonic_ns`` when the first connection was due."""
     run_from_s: float | None = None
     run_to_s: float | None = None
     """Between them the schedule ran."""
@@ -86,6 +88,14 @@ class ServerFigures:
         self._rows = (len(self.readings), len(self.intervals), last_s)
         self.series.append(row)
         return row
+
+    def between(self, from_ns: int, to_ns: int) -> ServerFigures:
+        """The same, seen as if the schedule had run from one time of ``time.monotonic_ns`` to another."""
+        return replace(
+            self,
+            run_from_s=(from_ns - self.zero_ns) / 1e9,
+            run_to_s=(to_ns - self.zero_ns) / 1e9,
+        )
 
     def to_mapping(self, from_s: float | None = None, to_s: float | None = None) -> dict[str, Any]:
         """What it came to from one time to another; where they are not given, while the schedule ran, or at
