@@ -16,6 +16,7 @@ from rich.console import Console
 
 from fastphx.load import Plan, PlanError, Result, run_sync
 from fastphx.load.control import limit_search, limit_steps
+from fastphx.load.control.collected_step import CollectedStep
 from fastphx.load.control.coordinator import Coordinator
 from fastphx.load.control.preflight import preflight
 from fastphx.load.control.progress import QuietProgress
@@ -25,6 +26,7 @@ from fastphx.load.report import write_reports
 from fastphx.load.report.json import schema
 from fastphx.load.report.plain_text import plain_text
 from fastphx.load.report.terminal import summary
+from fastphx.load.result.comparison import compare
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.limit import Limit
 from fastphx.testing import Server, demo_server
@@ -145,6 +147,13 @@ def test_the_reports_of_a_search(connections: Result, tmp_path: Path) -> None:
     assert "limit.connections>=20: 2" in shown
 
 
+def test_two_limits_compared(connections: Result) -> None:
+    base = connections.to_mapping()
+    new = {**base, "limit": {**base["limit"], "connections": base["limit"]["connections"] / 2}}
+    (compared,) = compare(base, new, 0.1)
+    assert (compared.figure, compared.ratio, compared.is_worse) == ("limit.connections", 0.5, True)
+
+
 def test_a_threshold_on_the_limit(connections: Result) -> None:
     plan = connections.plan
     try:
@@ -262,6 +271,34 @@ def test_the_limits_of_journeys(server: Server, tmp_path: Path, figure: str, fir
 
 
 # -- what a step comes to
+
+
+def rtt_line(kind: str, rtt_ms: int, **counts: int) -> dict[str, Any]:
+    rtt = Histogram()
+    rtt.record(rtt_ms * 1_000_000)
+    none = {"reasons": {}, "cpu_s": 0.0, "connected": 4, "joined": 4, "in_flight": 0, "rss_bytes": 1}
+    return {"type": kind, "counts": counts, "histograms": {"rtt": rtt.export()}, **none}
+
+
+def test_the_first_third_is_counted_and_not_timed() -> None:
+    step = CollectedStep(Plan.from_mapping({"find_limit": "rate"}), has_opening=False)
+    for line in (
+        rtt_line("stats", 1, pushes=1),
+        rtt_line("part", 2, pushes=2),
+        rtt_line("stats", 30, pushes=4, disconnects=1),
+        rtt_line("part", 31, pushes=8),
+        rtt_line("part", 42, pushes=16),
+        rtt_line("stats", 53, pushes=32),
+        rtt_line("stepped", 54, pushes=64),
+    ):
+        step.add(0, line)
+    # What came before the step is none of it.
+    assert step.result.counts["pushes"] == 4 + 8 + 16 + 32 + 64
+    assert step.result.counts["disconnects"] == 1
+    assert [third.count for third in step.thirds] == [2, 1, 2]
+    assert step.result.histograms["rtt"].count == 3
+    assert step.result.histograms["rtt"].min_ns == 42_000_000
+    assert step.gauges["connected"] == 4
 
 
 def step_of(thirds_ms: tuple[int, int, int] = (5, 5, 5), **counts: int) -> tuple[Result, list[Histogram]]:

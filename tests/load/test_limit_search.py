@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastphx.load.control.limit_search import MOST_CONFIRMED, MOST_SHRUNK, LimitSearch, Try
+from fastphx.load.control.limit_search import MOST_SHRUNK, LimitSearch, Try
 from fastphx.load.result.limit import Outcome
 from tests.load.queue_of_one import limit_of_md1, sojourns
 
@@ -115,7 +115,7 @@ def test_a_server_that_flips_is_not_stable() -> None:
         search, lambda load: sharp(1000 if search.next and search.next.purpose != "confirm" else 300)(load)
     )
     confirmed = sorted({tried.load for tried, _ in steps if tried.purpose == "confirm"}, reverse=True)
-    assert len(confirmed) == 1 + MOST_CONFIRMED
+    assert len(confirmed) == 1 + 3
     assert all(a / b == pytest.approx(1.1, rel=0.01) for a, b in pairwise(confirmed))
     assert not search.is_stable
     assert not search.is_confirmed

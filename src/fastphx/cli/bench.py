@@ -15,6 +15,7 @@ from fastphx.cli.compare import EXIT_WORSE
 from fastphx.cli.load import Command, check_report_paths
 from fastphx.load.control.preflight import preflight
 from fastphx.load.control.server_comparison import Ratio, compare_servers
+from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.units import tolerance as parse_tolerance
 from fastphx.load.report.readable import shown
@@ -50,6 +51,8 @@ def bench(
     """
     plan = Plan.from_mapping(plan_mapping(arguments, {}))
     preflight(plan)
+    if plan.find_limit is not None:
+        raise PlanError("bench runs a plan at the load that it has: leave find-limit out of it")
     allowed = parse_tolerance(tolerance)
     if json_path is not None:
         check_report_paths({"json": json_path})

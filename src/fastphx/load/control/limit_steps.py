@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from fastphx.load.control.collected_step import PARTS, CollectedStep
 from fastphx.load.control.limit_search import LimitSearch, Try
 from fastphx.load.control.open_files import max_connections
 from fastphx.load.control.step_verdict import (
@@ -29,8 +29,6 @@ from fastphx.load.result.result import Result
 from fastphx.load.scenarios import scenario_class
 from fastphx.load.worker.timeouts import GRACE_S
 
-PARTS = 3
-"""Of a step; the first is discarded."""
 SAMPLES_BEYOND = 100
 """Samples beyond each percentile that is judged."""
 LEAST_STEP_S = 3.0
@@ -59,45 +57,6 @@ class Crew(Protocol):
         """Wait for a line of that kind of each; False where the run is over for another reason."""
 
 
-class _Collected:
-    """What the workers tell of one step, while it goes."""
-
-    def __init__(self, plan: Plan, has_opening: bool) -> None:
-        self.result = Result(plan)
-        self.thirds = [Histogram() for _ in range(PARTS)]
-        self.gauges: Counter[str] = Counter()
-        """How things stood when it was over."""
-        self.run_s = 0.0
-        self._latency = main_latency(plan)
-        self._has_opening = has_opening
-        self._part: Counter[int] = Counter()
-
-    def add(self, worker: int, line: dict[str, Any]) -> None:
-        """Add one line of a worker, which are in the order of its parts."""
-        kind = line["type"]
-        if kind == "scheduled":
-            self.result.add_scheduled(line)
-            self.run_s = max(self.run_s, line["run_s"])
-        if kind not in ("ready", "stats", "part", "stepped"):
-            return
-        part = self._part[worker]
-        if part == 0:
-            if self._has_opening:
-                self.result.add_line(line, 0)
-        else:
-            exported = line["histograms"].get(self._latency)
-            if exported is not None:
-                self.thirds[min(part, PARTS) - 1].add_export(exported)
-            # What breaks a step breaks it from its beginning on; what its first part has timed is discarded.
-            self.result.add_line(line if part > 1 else {**line, "histograms": {}}, 0)
-        if kind == "part":
-            self._part[worker] += 1
-        elif kind == "stepped":
-            self.gauges.update(
-                {name: line.get(name, 0) for name in ("connected", "joined", "in_flight", "visiting")}
-            )
-
-
 class LimitSteps:
     """The search of one run. *result* is the whole run's: its `limit` grows with each step."""
 
@@ -117,7 +76,7 @@ class LimitSteps:
         self._is_over = is_over
         self._figure = plan.find_limit
         self._latency = main_latency(plan)
-        self._collected: _Collected | None = None
+        self._collected: CollectedStep | None = None
         self._usual_s: float | None = None
         """The p50 of the first step that held."""
         self._usual_load = 0.0
@@ -186,7 +145,7 @@ class LimitSteps:
     async def _step(self, tried: Try) -> LimitStep | None:
         """None where the run was over before the step was."""
         plan = self._plan_of(tried.load)
-        collected = self._collected = _Collected(plan, self._figure == "connections")
+        collected = self._collected = CollectedStep(plan, self._figure == "connections")
         title = (
             f"step {len(self._limit.steps) + 1}, to {tried.purpose}: {load_text(self._figure, tried.load)}"
         )
@@ -245,7 +204,7 @@ class LimitSteps:
             return 0.0
         return samples / per_s * PARTS / (PARTS - 1) if per_s else math.inf
 
-    def _told(self, tried: Try, collected: _Collected, verdict: StepVerdict) -> LimitStep:
+    def _told(self, tried: Try, collected: CollectedStep, verdict: StepVerdict) -> LimitStep:
         result, run_s = collected.result, collected.run_s
         timed = result.histograms.get(self._latency) or Histogram()
         p50_s, p99_s = (timed.percentile_ns(level) / 1e9 if timed.count else None for level in (50, 99))
@@ -291,7 +250,7 @@ class LimitSteps:
         probe_s = min(max(PROBE_SAMPLES / per_s, PROBE_S[0]), PROBE_S[1]) if per_s else PROBE_S[0]
         self._phase(f"waiting until the server is as before, at most {self._plan.recover_s:g}s")
         while not self._is_over():
-            collected = self._collected = _Collected(self._plan, has_opening=False)
+            collected = self._collected = CollectedStep(self._plan, has_opening=False)
             if not await self._run_schedule(load, probe_s, 1):
                 return ""
             self._collected = None
@@ -303,7 +262,7 @@ class LimitSteps:
                 return f"{why} {self._plan.recover_s:g}s later"
         return ""
 
-    def _why_not_recovered(self, probe: _Collected) -> str:
+    def _why_not_recovered(self, probe: CollectedStep) -> str:
         gauges = probe.gauges
         if gauges["in_flight"]:
             return f"{gauges['in_flight']:,} pushes were in flight"

@@ -66,7 +66,11 @@ def compare(base: Mapping[str, Any], new: Mapping[str, Any], tolerance: float) -
     """The figures that both results have. One is worse if it differs from the base by more than *tolerance*
     (0.05: 5 %)."""
     compared = []
-    for figure in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER, *_of_steps(base)):
+    figures = (*LOWER_IS_BETTER, *HIGHER_IS_BETTER, *_of_steps(base))
+    if "limit" in base or "limit" in new:
+        # The other figures are of all steps of the search, also of those that broke.
+        figures = tuple(figure for figure in HIGHER_IS_BETTER if figure.startswith("limit."))
+    for figure in figures:
         before, after = figure_of(base, figure), figure_of(new, figure)
         if before is None or after is None or before == after == 0:
             continue
