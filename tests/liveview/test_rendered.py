@@ -205,3 +205,13 @@ def test_a_row_that_is_appended_goes_before_other_children(served: str | None, e
     assert shown(tree) == "09"
     tree.merge({"0": stream(["g"])})
     assert shown(tree) == "g09"
+
+
+def test_a_row_that_is_used_twice_changes_by_itself() -> None:
+    rows = {"s": ["<i>", "</i>"], "k": {"0": {"0": "a"}, "1": {"0": "b"}, "kc": 2}}
+    tree = Rendered({"s": ["", ""], "0": rows})
+    tree.merge({"0": {"k": {"0": 1, "1": [1, {"0": "B"}], "2": 0, "kc": 3}}})
+    assert tree.html() == "<i>b</i><i>B</i><i>a</i>"
+    tree.merge({"0": {"k": {"1": 0, "2": 0, "kc": 3, "km": True}}})
+    tree.merge({"0": {"k": {"0": {"0": "x"}, "kc": 3}}})
+    assert tree.html() == "<i>x</i><i>b</i><i>b</i>"
