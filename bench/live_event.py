@@ -92,7 +92,7 @@ def browser(url: str, *, renders: bool) -> Browser:
     return Browser(
         url,
         options,
-        lambda: HttpSession([], TIMEOUT_S),
+        lambda: HttpSession(url, [], TIMEOUT_S),
         timeout_s=30.0,
         random=Random(1),
         renders=renders,

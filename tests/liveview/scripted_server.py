@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, Self
 
 from aiohttp import web
@@ -72,6 +72,7 @@ class Scripted:
         self.requests: list[tuple[str, str, str]] = []
         """Method, path with query, and the cookies of each."""
         self.bodies: list[str] = []
+        self.handshakes: list[Mapping[str, str]] = []
         self.joins: list[Push] = []
         self.events: list[Push] = []
         self.others: list[Push] = []
@@ -114,6 +115,7 @@ class Scripted:
         return answer
 
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
+        self.handshakes.append(request.headers)
         connection = web.WebSocketResponse()
         await connection.prepare(request)
         async for message in connection:

@@ -437,3 +437,24 @@ async def test_an_answer_that_is_no_page_is_one(server: Scripted, browser: Brows
     server.page = lambda _: web.Response(status=404, text="nothing <here")
     view = await browser.open("/nowhere")
     assert (view.status, view.is_live) == (404, False)
+
+
+async def test_headers_go_to_the_application_only(server: Scripted) -> None:
+    async with Scripted() as other:
+        told: list[str | None] = []
+
+        def page(request: web.Request) -> web.Response:
+            told.append(request.headers.get("X-Key"))
+            return web.Response(status=302, headers={"Location": f"{other.url}/elsewhere"})
+
+        def elsewhere(request: web.Request) -> web.Response:
+            told.append(request.headers.get("X-Key"))
+            return other.counter_page(request)
+
+        server.page, other.page = page, elsewhere
+        async with browse(server.url, headers={"X-Key": "secret"}) as browser:
+            view = await browser.open("/")
+            assert view.url == f"{other.url}/elsewhere"
+            assert view.is_live
+        assert told == ["secret", None]
+        assert other.handshakes[0].get("X-Key") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +19,7 @@ from fastphx.liveview.diff import Changed
 from fastphx.liveview.errors import PageError, ViewClosedError, ViewError, ViewTimeoutError
 from fastphx.liveview.forms import Forms
 from fastphx.liveview.history import History
-from fastphx.liveview.http import FLASH_COOKIE, RELOAD_COOKIE, Fields, Http, HttpSession
+from fastphx.liveview.http import FLASH_COOKIE, RELOAD_COOKIE, Fields, Http, HttpSession, origin
 from fastphx.liveview.live_page import LivePage
 from fastphx.liveview.live_socket import LiveClient, SocketOptions, live_options
 from fastphx.liveview.living import Living
@@ -55,15 +56,16 @@ def browse(
 
     *live_path*: where the live socket is, unless a page names another. *transport*: ``"websocket"`` or
     ``"longpoll"``. *params*: what the application's own page gives its ``LiveSocket`` as ``params``; they go
-    with the socket and with each join. *headers* go with each request and with the socket's handshake.
+    with the socket and with each join. *headers* go with each request and with the socket's handshake, to
+    the host of *url* only.
 
     *timeout*: seconds that an action may take, and that a document may. *connect_timeout*: how long to try to
     open the live socket. *keep_up*: whether a crashed view is joined again, a lost connection opened again,
     and a page loaded again that cannot be joined, as a browser does; without, that ends the view. *random*:
     the generator for the delays of that.
 
-    *transport_opts*: see :class:`fastphx.transports.options.ConnectOptions`; ``ssl`` and ``ssl_verify`` hold
-    for documents, too. Raises ValueError for an invalid argument.
+    *transport_opts*: see :class:`fastphx.transports.options.ConnectOptions`; ``ssl``, ``ssl_verify`` and
+    ``proxy`` hold for documents, too. Raises ValueError for an invalid argument.
     """
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise ValueError(f"the URL is {shown_url(url)}: give one that begins with http:// or https://")
@@ -80,10 +82,11 @@ def browse(
         transport_opts=transport_opts,
     )
     ssl = transport_opts.get("ssl") or transport_opts.get("ssl_verify", True)
+    proxy = transport_opts.get("proxy", True)
     return Browser(
         url,
         options,
-        lambda: HttpSession(options.headers, timeout, ssl),
+        lambda: HttpSession(url, options.headers, timeout, ssl=ssl, proxy=proxy),
         timeout_s=timeout,
         random=random or Random(),
     )
@@ -420,7 +423,10 @@ class Browser:
             ) from error
         options = None
         if page.main is not None:
-            options = live_options(page, self._options, http, self._random)
+            own = self._options
+            if origin(page.url) != origin(self.url):
+                own = replace(own, headers=())
+            options = live_options(page, own, http, self._random)
         live = LivePage(
             self,
             page,
@@ -439,7 +445,7 @@ class Browser:
     async def _navigate(self, url: str, kind: str, flash: str | None, referer: str | None = None) -> None:
         live = self._live
         main = None if live is None else live.main
-        if live is None or main is None or not main.container.is_main or _origin(url) != _origin(live.url):
+        if live is None or main is None or not main.container.is_main or origin(url) != origin(live.url):
             self.load(url, flash=flash)
             return
         self._count_navigation(url, True)
@@ -487,8 +493,3 @@ async def _nothing() -> None:
 def reload_delay_s(number: int, random: Random) -> float:
     """How long to wait before a page is loaded again for the *number*th time, counted from 1."""
     return random.uniform(*RELOAD_S) if number <= MAX_RELOADS else FAILSAFE_S
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc

@@ -53,16 +53,31 @@ class Http(Protocol):
 
 
 class HttpSession:
-    """One browser's: an aiohttp session with a jar of its own. *timeout_s* is for a document with all of its
-    redirects; *ssl* as aiohttp takes it."""
+    """One browser's: an aiohttp session with a jar of its own. *headers* go only to the host of *url*, the
+    application's. *timeout_s* is for a document with all of its redirects. *ssl* is as aiohttp takes it, and
+    *proxy* a URL, True for that of the environment, or None. Raises ValueError for a proxy that speaks no
+    HTTP."""
 
-    def __init__(self, headers: Iterable[tuple[str, str]], timeout_s: float, ssl: Any = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: Iterable[tuple[str, str]],
+        timeout_s: float,
+        *,
+        ssl: Any = True,
+        proxy: str | bool | None = None,
+    ) -> None:
+        if isinstance(proxy, str) and not proxy.startswith(("http://", "https://")):
+            raise ValueError("documents go only through an HTTP proxy: give one that begins with http://")
+        self._origin = origin(url)
+        self._headers = list(headers)
         self._timeout_s = timeout_s
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=ssl),
             # By default it keeps no cookies of an IP address.
             cookie_jar=aiohttp.CookieJar(unsafe=True),
-            headers=list(headers),
+            proxy=proxy if isinstance(proxy, str) else None,
+            trust_env=proxy is True,
             timeout=aiohttp.ClientTimeout(total=None),
         )
 
@@ -106,7 +121,9 @@ class HttpSession:
     async def _follow(self, method: str, url: str, fields: Fields | None) -> Response:
         for _ in range(MAX_REDIRECTS + 1):
             data = None if fields is None else urlencode(fields).encode()
-            headers = {} if data is None else {"Content-Type": "application/x-www-form-urlencoded"}
+            headers = self._headers.copy() if origin(url) == self._origin else []
+            if data is not None:
+                headers.append(("Content-Type", "application/x-www-form-urlencoded"))
             async with self._session.request(
                 method, as_written(url), data=data, headers=headers, allow_redirects=False
             ) as answer:
@@ -121,6 +138,12 @@ class HttpSession:
 
 _UNQUOTED = "!#$&'()*+/:<=>?@[]^_`{|}~-."
 """What a cookie's value may have as it is (RFC 6265 section 4.1.1)."""
+
+
+def origin(url: str) -> tuple[str, str]:
+    """Scheme, host and port, as far as they are written."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def as_written(url: str) -> URL:
