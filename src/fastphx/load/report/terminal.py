@@ -17,6 +17,8 @@ from fastphx.load.report.server import metric_rows, page_text, process_rows
 from fastphx.load.report.terminal_journey import print_journey, visit_rows
 
 MAX_EVENTS_SHOWN = 20
+WIDE = 120
+"""Columns of a terminal from which on a table has its longest cells, too."""
 
 
 def summary(mapping: dict[str, Any], console: Console) -> None:
@@ -146,13 +148,15 @@ def _own(mapping: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _print_limit(limit: dict[str, Any], console: Console) -> None:
     table = Table(box=None, pad_edge=False)
+    # The last two columns are for a wide terminal: why each step broke, and this machine's own lag.
+    shown_columns = -2 if console.width < WIDE else None
     load, *columns = titles(limit)
     table.add_column(load, style="bold", justify="right")
-    for title in columns:
+    for title in columns[:shown_columns]:
         is_text = title in ("for", "came of it", "why")
         table.add_column(title, justify="left" if is_text else "right", overflow="fold")
     for shown, cells in step_rows(limit):
-        table.add_row(shown, *cells[:-1], _text(cells[-1]))
+        table.add_row(shown, *map(_text, cells[:shown_columns]))
     console.print()
     console.print(table)
     for sentence in limit["sentences"]:
