@@ -81,6 +81,8 @@ async def test_lean_pages_render_nothing(tmp_path: Path) -> None:
             """,
         )
     assert ran.steps["event inc"]["ok"] == 3
+    said = "components that vanish are not released, and nested views are not joined"
+    assert ran.reasons["lean pages"] == {said: 1}
     assert ran.checks == {"the page is not rendered ": [1, 0]}
 
 

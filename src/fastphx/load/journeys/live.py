@@ -22,6 +22,8 @@ from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.transports.endpoint import Params
 
 COOKIE_S = 60
+LEAN = "lean pages"
+"""The kind under which a report says what ``render=False`` leaves out."""
 
 
 class JourneyDocuments:
@@ -212,4 +214,7 @@ async def live(
         browser = JourneyBrowser(
             visit, options, asked, renders=render, joins_children=render if children is None else children
         )
+    if not render:
+        nested = "of nested views only the first are joined" if children else "nested views are not joined"
+        visit.run.recorder.note(LEAN, f"components that vanish are not released, and {nested}")
     return await browser.visit_page(path, name)

@@ -43,7 +43,7 @@ def visit_rows(mapping: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         "rows_run_out": "without a row",
     }
     rows += [(title, count(visits[name]), "") for name, title in titles.items() if visits[name]]
-    for kind in ("left open", "stop"):
+    for kind in ("lean pages", "left open", "stop"):
         if kind in mapping["reasons"]:
             rows.append((kind, count(sum(mapping["reasons"][kind].values())), main_reasons(mapping, kind)))
     return rows
