@@ -29,6 +29,7 @@ import call
 import journey
 import journey_http
 import live_event
+import liveview
 import load_node
 import node
 import process_tree
@@ -327,6 +328,26 @@ def live_pages(scale: float, rounds: int) -> Iterator[Row]:
     size_kb = live_event.users(max(200, int(live_event.USERS * scale)))
     size = Ratio(size_kb, size_kb, size_kb)
     yield row("LiveView, a user on a mounted page, KB", size, at_most=live_event.USER_TARGET_KB)
+    merges = max(200, int(liveview.MERGES * scale))
+    for what, (page, diffs, is_held) in liveview.DIFFS.items():
+        merged, note = liveview.merging(page, diffs, merges, rounds)
+        target = {"at_most": liveview.MERGE_TARGET} if is_held else {}
+        yield row(
+            f"LiveView, merging {what} on top of decoding / decoding, by CPU", merged, **target, note=note
+        )
+    built, note = liveview.html(max(1, merges // 100), rounds)
+    name = "LiveView, HTML of 1,000 rows / joining its texts, by CPU"
+    yield row(name, built, at_most=liveview.HTML_TARGET, note=note)
+    memories = [liveview.memory() for _ in range(3)]
+    for which, (name, target_of) in enumerate(
+        (
+            ("LiveView, a tree of the counter page, KB", liveview.COUNTER_TARGET_KB),
+            ("LiveView, a tree of 1,000 rows / its HTML, by memory", liveview.PAGE_TARGET),
+            ("LiveView, that tree after 1,000 diffs / before, by memory", liveview.DIFFS_TARGET),
+        )
+    ):
+        sizes = [each[which] for each in memories]
+        yield row(name, Ratio(statistics.median(sizes), min(sizes), max(sizes)), at_most=target_of)
 
 
 PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
