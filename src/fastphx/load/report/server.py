@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastphx.load.plan.figures import SERVER_QUANTILES
-from fastphx.load.report.readable import count, metric, per_second, size
+from fastphx.load.report.readable import count, metric, per_second, seconds, size
 from fastphx.load.server.figures import ServerFigures
 
 MAX_AGE_S = 2.0
@@ -66,9 +66,8 @@ def page_text(mapping: Mapping[str, Any]) -> str:
     page = mapping.get("server", {}).get("page")
     if page is None:
         return ""
-    slowest_ms = page["scrape_max_s"] * 1e3
-    failed = sum(page["failures"].values())
-    text = f"the metrics page was read {count(page['readings'])} times, in {slowest_ms:.3g} ms at most"
+    failed, slowest = sum(page["failures"].values()), seconds(page["scrape_max_s"])
+    text = f"the metrics page was read {count(page['readings'])} times, in {slowest} at most"
     return text + (f", and {count(failed)} times not" if failed else "")
 
 
