@@ -210,6 +210,8 @@ def test_quantiles_lie_within_their_bucket_of_the_true_ones() -> None:
         "a" * 20_000 + " 1",
         'c{node="1" 3\n',
         "c three\n",
+        f"c {'1' * 400}\n",
+        'c{node="' + "x" * 20_000 + '"} 1\n',
         "c \n",
         'c{node="1"}\n',
         "c{" + "\\" * 9000 + "} 1\n",
@@ -224,7 +226,7 @@ def test_a_broken_line_of_what_is_not_asked_for_does_no_harm() -> None:
     assert read(f"other{{ 1\n{counter(3)}", "c").metrics["c"].values
 
 
-@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "1" * 5000])
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
 def test_what_is_no_number_is_left_out(value: str) -> None:
     assert read(f"c {value}\n", "c").missing == ("c",)
 
@@ -236,6 +238,8 @@ def test_an_empty_page_has_nothing() -> None:
 def test_a_huge_page_is_bounded() -> None:
     page = read(counter(*range(MAX_SAMPLES + 5)), "c")
     assert (len(page.metrics["c"].values), page.left_out) == (MAX_SAMPLES, 5)
+    long = f'c{{node="{"x" * 4000}"}} 1\n' * 300
+    assert read(long, "c").left_out > 30
     many = "".join(f"a{number}_vm_memory_total 1\n" for number in range(MAX_METRICS + 3))
     page = read(many)
     assert (len(page.metrics), page.left_out) == (MAX_METRICS, 3)

@@ -18,9 +18,11 @@ Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 Labels: TypeAlias = "tuple[tuple[str, str], ...]"
 
 MAX_NAME_CHARS = 200
-MAX_LINE_CHARS = 16_384
+MAX_LINE_CHARS = 4096
 MAX_SAMPLES = 20_000
 """Of the metrics that are asked for. What comes behind them is left out, and told."""
+MAX_SAMPLE_CHARS = 1 << 20
+"""Of all those samples: what is in them is read character by character."""
 MAX_METRICS = 64
 MAX_SHOWN_CHARS = 60
 
@@ -62,13 +64,19 @@ def read_page(text: str, asked: Sequence[ServerMetric]) -> Page:
     kinds, lines = _lines_by_name(text)
     wanted, missing, left_out = _wanted(asked, kinds, lines)
     found: dict[str, Series] = {}
-    room = MAX_SAMPLES
+    room, room_chars = MAX_SAMPLES, MAX_SAMPLE_CHARS
     for metric, (name, kind) in wanted.items():
         parts = [f"{name}_bucket", f"{name}_sum"] if kind == "histogram" else [name]
         chosen = [line for part in parts for line in lines.get(part, ())]
-        left_out += max(0, len(chosen) - room)
-        series = _series(metric, kind, name, chosen[:room])
-        room -= min(room, len(chosen))
+        taken = []
+        for line in chosen[:room]:
+            room_chars -= len(line)
+            if room_chars < 0:
+                break
+            taken.append(line)
+        room -= len(taken)
+        left_out += len(chosen) - len(taken)
+        series = _series(metric, kind, name, taken)
         if series.values or series.buckets:
             found[metric.text] = series
         elif metric in asked:
