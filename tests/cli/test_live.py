@@ -54,7 +54,9 @@ def test_what_comes_is_watched(application: Scripted) -> None:
         (("--clik", "#inc"), 2, "no such option: '--clik'"),
         (("--click",), 2, "--click needs a selector"),
         (("--submit", "#f", "a"), 2, "--submit is NAME=VALUE"),
-        (("--for", "soon"), 2, "--for"),
+        (("--watch", "--for", "soon"), 2, "--for"),
+        (("--for", "1s"), 2, "--for is how long to --watch"),
+        (("--live-path", "/a b"), 2, "contains a space"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(
@@ -72,7 +74,9 @@ def test_a_crash_ends_with_1_and_no_server_with_3(application: Scripted) -> None
 
     application.on_event = crash
     code, _, err = sentence("live", application.url, "--click", "#inc")
-    assert (code, "crashed" in err) == (1, True)
+    assert (code, "crashed" in err, err.count("\n")) == (1, True, 1)
+    code, _, err = sentence("live", application.url, "--live-path", "/none", "--timeout", "1s")
+    assert (code, "HTTP 200" in err, err.count("\n")) == (3, True, 1)
     code, _, err = sentence("live", "http://127.0.0.1:1/")
     assert (code, "refused" in err) == (3, True)
     code, _, err = sentence("live", "ws://127.0.0.1:1/")

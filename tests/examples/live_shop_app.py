@@ -15,7 +15,7 @@ PAGES = {
     "/form": [FORM + "<button>Save ", "</button></form>"],
     "/login": ['<form id="login" phx-submit="login"><input name="name"><button>', "</button></form>"],
     "/members": ["<p>Hello ", "</p>"],
-    "/tick": ['<p id="ticks">', "</p>"],
+    "/tick": ['<p id="ticks">', "</p>", ""],
 }
 
 
@@ -27,9 +27,16 @@ def live_shop_app() -> Scripted:
     async def join(push: Push) -> None:
         path = urlsplit(push.payload.get("url") or push.payload["redirect"]).path
         views[push.connection] = [0]
-        await push.reply({"rendered": {"0": "0", "s": PAGES[path]}, "liveview_version": "1.1.33"})
-        for number in range(1, 4) if path == "/tick" else ():
+        await push.reply(
+            {
+                "rendered": dict.fromkeys("01"[: len(PAGES[path]) - 1], "0") | {"s": PAGES[path]},
+                "liveview_version": "1.1.33",
+            }
+        )
+        for number in range(1, 3) if path == "/tick" else ():
             await push.send("diff", {"0": str(number)})
+        if path == "/tick":
+            await push.send("diff", {"1": '<p id="slow">loaded</p>'})
 
     async def event(push: Push) -> None:
         if push.payload["event"] == "login":

@@ -169,11 +169,11 @@ def container(view_id: str, attributes: str = "", content: str = "") -> str:
     return f'<div id="{view_id}" {attributes} {tokens}>{content}</div>'
 
 
-def html_page(body: str, status: int = 200) -> web.Response:
-    """A document with a token and a title."""
+def html_page(body: str, status: int = 200, attributes: str = "") -> web.Response:
+    """A document with a token and a title; *attributes* are of its ``html``."""
     return web.Response(
         status=status,
         content_type="text/html",
-        text='<!DOCTYPE html><html><head><meta name="csrf-token" content="token">'
+        text=f'<!DOCTYPE html><html {attributes}><head><meta name="csrf-token" content="token">'
         f'<title data-suffix=" - app">Page - app</title></head><body>{body}</body></html>',
     )

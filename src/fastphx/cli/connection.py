@@ -100,13 +100,8 @@ def open_client(
 ) -> Client:
     """A client that is not open yet; *warns* of lost connections. Raises click.UsageError for what cannot be
     meant."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("fastphx: %(message)s"))
-    logging.getLogger("fastphx.picows").setLevel(logging.WARNING)
     # Before the first connection the sentence that ends the command says it all.
-    log = logging.getLogger("fastphx")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO if verbose else logging.CRITICAL)
+    log = log_to_stderr(logging.INFO if verbose else logging.CRITICAL)
     pairs = [named_value("--param", param) for param in params]
     given_headers = [named_value("--header", each) for each in header]
     token = None if auth_token is None else secret("--auth-token", auth_token, literal=False)
@@ -168,3 +163,14 @@ def _standard_input(name: str) -> str:
         raise click.UsageError(f"{name}: standard input cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise click.UsageError(f"{name}: standard input is not UTF-8.") from error
+
+
+def log_to_stderr(level: int) -> logging.Logger:
+    """The library's log: from *level* on, each record is a sentence on stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("fastphx: %(message)s"))
+    logging.getLogger("fastphx.picows").setLevel(logging.WARNING)
+    log = logging.getLogger("fastphx")
+    log.addHandler(handler)
+    log.setLevel(level)
+    return log

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from fastphx.cli.connection import log_to_stderr
 from fastphx.cli.failure import EXIT_FAILED, EXIT_NOT_CONNECTED, Failure
 from fastphx.cli.handshake_options import handshake_options
 from fastphx.cli.secrets import named_value
@@ -72,6 +74,10 @@ def live(url: str, actions: tuple[str, ...], **options: Any) -> int:
     is no connection; 130 where it was interrupted.
     """
     asked = parse_actions(actions)
+    if options["duration"] is not None and not options["watch"]:
+        raise click.UsageError("--for is how long to --watch: give that, too.")
+    # The sentence that ends the command says it all.
+    log_to_stderr(logging.CRITICAL)
     try:
         asyncio.run(_live(url, asked, **options))
     except BrokenPipeError:
@@ -135,7 +141,8 @@ async def _live(
             transport=transport,
             headers=[named_value("--header", each) for each in header],
             timeout=timeout_s,
-            connect_timeout=timeout_s,
+            # It ends first: that there is no socket says more than that the page took too long.
+            connect_timeout=timeout_s / 2,
             **({"ssl": tls} if tls is not None else {"ssl_verify": False} if insecure else {}),
         )
     except ValueError as error:
@@ -158,6 +165,7 @@ async def _live(
         if view.status >= 400:
             sys.stderr.write(f"fastphx: {shown_url(view.url)} was answered with HTTP {view.status}\n")
         if watch:
+            logging.getLogger("fastphx").setLevel(logging.WARNING)
             await _watch(browser.wait_changed, lambda: browser.view.page_text(), seconds)
 
 

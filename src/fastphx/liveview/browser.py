@@ -9,12 +9,13 @@ from dataclasses import replace
 from random import Random
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastphx.client.deadline import checked_timeout
 from fastphx.client.options import Options
-from fastphx.errors import FastphxError, clip
+from fastphx.errors import FastphxError, clip, clip_repr
 from fastphx.foreign_text import visible
+from fastphx.liveview.addresses import check_application_url, leading_to
 from fastphx.liveview.diff import Changed
 from fastphx.liveview.errors import PageError, ViewClosedError, ViewError, ViewTimeoutError
 from fastphx.liveview.forms import Forms
@@ -67,9 +68,10 @@ def browse(
     *transport_opts*: see :class:`fastphx.transports.options.ConnectOptions`; ``ssl``, ``ssl_verify`` and
     ``proxy`` hold for documents, too. Raises ValueError for an invalid argument.
     """
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise ValueError(f"the URL is {shown_url(url)}: give one that begins with http:// or https://")
+    check_application_url(url)
     checked_timeout(timeout, 0.0)
+    if not isinstance(connect_timeout, int | float) or not connect_timeout > 0:
+        raise ValueError(f"connect_timeout is {clip_repr(connect_timeout)}: give seconds, above 0")
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     options = SocketOptions(
         live_path=live_path,
@@ -81,6 +83,9 @@ def browse(
         keeps_up=keep_up,
         transport_opts=transport_opts,
     )
+    random = random or Random()
+    # Checked now, and not at the first page.
+    live_options(Page(url, 200, ""), options, None, random)
     ssl = transport_opts.get("ssl") or transport_opts.get("ssl_verify", True)
     proxy = transport_opts.get("proxy", True)
     return Browser(
@@ -88,7 +93,7 @@ def browse(
         options,
         lambda: HttpSession(url, options.headers, timeout, ssl=ssl, proxy=proxy),
         timeout_s=timeout,
-        random=random or Random(),
+        random=random,
     )
 
 
@@ -169,7 +174,7 @@ class Browser:
 
         Raises PageError, ConnectError, ViewCrashedError, ViewTimeoutError.
         """
-        url = urljoin(self.url, path)
+        url = leading_to(path, self.url)
         return await self.act(None, lambda: self._load("GET", url, leaves=False))
 
     async def back(self) -> View:
@@ -412,8 +417,8 @@ class Browser:
         scheme = urlsplit(url).scheme
         if scheme not in ("http", "https"):
             raise ViewError(f"the page leads to {clip(url)}, which is no HTTP URL")
-        await self._leave_page(f"the browser went to {shown_url(url)}", leaves=leaves)
         http = self.http
+        await self._leave_page(f"the browser went to {shown_url(url)}", leaves=leaves)
         response = await (http.get(url) if fields is None else http.post(url, fields))
         try:
             page = Page(response.url, response.status, response.text)
@@ -426,7 +431,10 @@ class Browser:
             own = self._options
             if origin(page.url) != origin(self.url):
                 own = replace(own, headers=())
-            options = live_options(page, own, http, self._random)
+            try:
+                options = live_options(page, own, http, self._random)
+            except ValueError as error:
+                raise PageError(f"{shown_url(url)} has no live socket: {visible(str(error))}") from error
         live = LivePage(
             self,
             page,

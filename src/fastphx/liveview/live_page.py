@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
-from urllib.parse import urljoin
 
 from fastphx.client.options import Options
 from fastphx.client.state import ClientState
-from fastphx.errors import clip, clip_repr
+from fastphx.errors import clip_repr
+from fastphx.liveview.addresses import leading_to
 from fastphx.liveview.diff import Changed
 from fastphx.liveview.errors import ViewCrashedError, ViewError
 from fastphx.liveview.forms import Forms
@@ -144,7 +144,10 @@ class LivePage:
         if view is self.main:
             patch = response.get("live_patch")
             if isinstance(patch, dict) and isinstance(patch.get("to"), str):
-                view.href = urljoin(self.url, patch["to"])
+                try:
+                    view.href = leading_to(patch["to"], self.url)
+                except ViewError as error:
+                    view.broken(error)
             self._navigator.mounted(view, response)
 
     def refused(self, view: Living, response: dict[str, Any]) -> ViewError | None:
@@ -162,7 +165,7 @@ class LivePage:
         if "redirect" in response or "live_redirect" in response:
             view.follow(response)
             return None
-        failed = ViewCrashedError(f"the join of {clip(view.id)} was refused: {clip_repr(response)}")
+        failed = ViewCrashedError(f"the join of {view.shown} was refused: {clip_repr(response)}")
         if view is self.main:
             if self.keeps_up:
                 self._navigator.load_later(href)
@@ -189,16 +192,16 @@ class LivePage:
         self._navigator.told(view, None, 0, False)
 
     def patched(self, to: str, kind: str) -> None:
-        self.url = urljoin(self.url, to)
+        self.url = leading_to(to, self.url)
         if self.main is not None:
             self.main.href = self.url
         self._navigator.patched(self.url, kind)
 
     def redirected(self, to: str, flash: str | None) -> None:
-        self._navigator.load(urljoin(self.url, to), flash=flash)
+        self._navigator.load(leading_to(to, self.url), flash=flash)
 
     def live_redirected(self, to: str, kind: str, flash: str | None) -> None:
-        self._navigator.navigate(urljoin(self.url, to), kind, flash)
+        self._navigator.navigate(leading_to(to, self.url), kind, flash)
 
     def unanswered(self, view: Living) -> None:
         if self.keeps_up:

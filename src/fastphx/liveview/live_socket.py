@@ -69,13 +69,14 @@ class SocketOptions:
     transport_opts: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-def live_options(page: Page, given: SocketOptions, cookies: Cookies, random: Random) -> Options:
-    """Those of the client for *page*'s live socket."""
+def live_options(page: Page, given: SocketOptions, cookies: Cookies | None, random: Random) -> Options:
+    """Those of the client for *page*'s live socket. Raises ValueError."""
     parts = urlsplit(page.url)
     scheme = "wss" if parts.scheme == "https" else "ws"
     path = page.live_path or given.live_path
     return Options(
-        url=f"{scheme}://{parts.netloc}/{path.strip('/')}",
+        # A user name is of the document alone, as in a browser.
+        url=f"{scheme}://{parts.netloc.rpartition('@')[2]}/{path.strip('/')}",
         params=socket_params(page, given.params),
         headers=given.headers,
         transport=given.transport,

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from fastphx.errors import (
     ChannelCrashedError,
@@ -22,6 +23,7 @@ from fastphx.errors import (
     clip,
     clip_repr,
 )
+from fastphx.foreign_text import visible
 from fastphx.liveview.diff import Changed
 from fastphx.liveview.errors import (
     TreeError,
@@ -42,6 +44,7 @@ logger = logging.getLogger("fastphx.liveview")
 
 MAX_CHILD_JOIN_ATTEMPTS: Final = 3
 _SESSION_BYTES = SESSION.encode()
+_RANDOM_ID = "phx-"
 _MOUNTED = "phx-mounted"
 _TRIGGER_BYTES = b"phx-trigger-action"
 _TAG = re.compile(rf"<[a-zA-Z][^<>]*\s{SESSION}=[^<>]*>")
@@ -209,11 +212,11 @@ class Living:
         except JoinTimeoutError as error:
             self.attempts += 1
             self.host.refused(self, {"reason": "timeout"})
-            raise ViewCrashedError(f"the join of {self._shown} was not answered") from error
+            raise ViewCrashedError(f"the join of {self.shown} was not answered") from error
         except ClosedError as error:
             if self.is_left:
                 return
-            raise ViewClosedError(f"{self._shown} was closed while it was joined") from error
+            raise ViewClosedError(f"{self.shown} was closed while it was joined") from error
         self._take_join()
 
     def _join_payload(self) -> dict[str, Any]:
@@ -266,7 +269,7 @@ class Living:
                     previous=self.tree,
                 )
             except TreeError as error:
-                self._broken(error)
+                self.broken(error)
             else:
                 if SESSION in texts:
                     self._find_children()
@@ -305,17 +308,17 @@ class Living:
     def _on_live_patch(self, message: Message) -> None:
         self._take_join()
         if (payload := self._payload(message)) is not None:
-            self.follow({"live_patch": payload})
+            self._follow({"live_patch": payload})
 
     def _on_live_redirect(self, message: Message) -> None:
         self._take_join()
         if (payload := self._payload(message)) is not None:
-            self.follow({"live_redirect": payload})
+            self._follow({"live_redirect": payload})
 
     def _on_redirect(self, message: Message) -> None:
         self._take_join()
         if (payload := self._payload(message)) is not None:
-            self.follow({"redirect": payload})
+            self._follow({"redirect": payload})
 
     def _on_error(self, message: Message) -> None:
         """It has crashed, or a rejoin was refused; the channel joins it again."""
@@ -338,15 +341,16 @@ class Living:
         try:
             payload = message.payload
         except FastphxError as error:
-            self._broken(TreeError(f"a message of {self._shown} is no JSON: {error}"))
+            self.broken(TreeError(f"a message of {self.shown} is no JSON: {error}"))
             return None
         if not isinstance(payload, dict):
-            self._broken(TreeError(f"a {clip(message.event)} of {self._shown} is {clip_repr(payload)}"))
+            self.broken(TreeError(f"a {clip(message.event)} of {self.shown} is {clip_repr(payload)}"))
             return None
         return payload
 
-    def _broken(self, error: ViewError) -> None:
-        logger.warning("%s: %s", self._shown, error)
+    def broken(self, error: ViewError) -> None:
+        """The next action on it raises *error*."""
+        logger.warning("%s: %s", self.shown, error)
         self.error = error
 
     def _merge(self, diff: dict[str, Any], raw: bytes, *, asked: bool) -> Changed | None:
@@ -358,7 +362,7 @@ class Living:
         try:
             changed = self.tree.merge(diff)
         except TreeError as error:
-            self._broken(error)
+            self.broken(error)
             return None
         self.changes += 1
         if _SESSION_BYTES in raw or self._has_children:
@@ -374,7 +378,8 @@ class Living:
         return changed
 
     def follow(self, response: dict[str, Any]) -> None:
-        """Do what an answer asks for: a patch of the URL, a live navigation, or another page."""
+        """Do what an answer asks for: a patch of the URL, a live navigation, or another page. Raises
+        ViewError where that is no URL."""
         patch, live, page = (response.get(name) for name in ("live_patch", "live_redirect", "redirect"))
         if isinstance(page, dict) and isinstance(page.get("to"), str):
             self.host.redirected(page["to"], _text(page.get("flash")))
@@ -382,6 +387,12 @@ class Living:
             self.host.live_redirected(live["to"], str(live.get("kind")), _text(live.get("flash")))
         elif isinstance(patch, dict) and isinstance(patch.get("to"), str):
             self.host.patched(patch["to"], str(patch.get("kind")))
+
+    def _follow(self, response: dict[str, Any]) -> None:
+        try:
+            self.follow(response)
+        except ViewError as error:
+            self.broken(error)
 
     # -- pushing
 
@@ -404,17 +415,17 @@ class Living:
             diff = response.get("diff")
             if isinstance(diff, dict):
                 answer.changed = self._merge(diff, message.raw, asked=True)
-            self.follow(response)
+            self._follow(response)
 
         def read(message: Message) -> None:
             try:
                 on_reply(message)
             except FastphxError as error:
-                self._broken(TreeError(f"an answer of {self._shown} cannot be read: {error}"))
+                self.broken(TreeError(f"an answer of {self.shown} cannot be read: {error}"))
             except Exception as error:
                 # Raised from here, it would end the connection.
-                logger.exception("an answer of %s", self._shown)
-                self._broken(ViewError(f"an answer of {self._shown} has failed: {clip_repr(error)}"))
+                logger.exception("an answer of %s", self.shown)
+                self.broken(ViewError(f"an answer of {self.shown} has failed: {clip_repr(error)}"))
 
         try:
             # Without a tree there is nothing that has to be done before the next message.
@@ -422,19 +433,19 @@ class Living:
             if self.tree is None:
                 read(reply)
         except ChannelCrashedError as error:
-            raise ViewCrashedError(f"{self._shown} crashed on the server at {clip(event)}") from error
+            raise ViewCrashedError(f"{self.shown} crashed on the server at {clip(event)}") from error
         except PushTimeoutError as error:
             if timeout_s >= EVENT_TIMEOUT_S:
                 self.host.unanswered(self)
-            raise ViewTimeoutError(f"{self._shown} has not answered {clip(event)}") from error
+            raise ViewTimeoutError(f"{self.shown} has not answered {clip(event)}") from error
         except (ConnectionLostError, DisconnectedError) as error:
             raise ViewDisconnectedError(
-                f"the connection was lost before {self._shown} has answered"
+                f"the connection was lost before {self.shown} has answered"
             ) from error
         except (ClosedError, NotJoinedError) as error:
-            raise ViewClosedError(f"{self._shown} was closed before it answered {clip(event)}") from error
+            raise ViewClosedError(f"{self.shown} was closed before it answered {clip(event)}") from error
         if reply.status != "ok":
-            raise ViewError(f"{self._shown} has refused {clip(event)}: {clip_repr(reply.response)}")
+            raise ViewError(f"{self.shown} has refused {clip(event)}: {clip_repr(reply.response)}")
         self.raise_error()
         return answer
 
@@ -466,18 +477,18 @@ class Living:
         if self._joined.is_set():
             return
         if self.is_left:
-            raise ViewClosedError(f"{self._shown} was left")
+            raise ViewClosedError(f"{self.shown} was left")
         closed = self.host.client.closed_because
         if closed is not None:
-            raise ViewDisconnectedError(f"{self._shown} has no connection any more: {closed}")
+            raise ViewDisconnectedError(f"{self.shown} has no connection any more: {closed}")
         if not self.host.keeps_up and self.mounts:
-            raise ViewCrashedError(f"{self._shown} has crashed, or its connection was lost")
+            raise ViewCrashedError(f"{self.shown} has crashed, or its connection was lost")
         try:
             async with asyncio.timeout(timeout_s):
                 await self._joined.wait()
         except TimeoutError:
             raise ViewCrashedError(
-                f"{self._shown} is not joined, and was not within {timeout_s:g} s"
+                f"{self.shown} is not joined, and was not within {timeout_s:g} s"
             ) from None
 
     async def _destroy(self, cids: Sequence[int]) -> None:
@@ -496,7 +507,7 @@ class Living:
                 if isinstance(dropped, list) and tree is not None:
                     tree.drop([cid for cid in dropped if isinstance(cid, int)])
         except ViewError as error:
-            logger.debug("%s: its components were not released: %s", self._shown, error)
+            logger.debug("%s: its components were not released: %s", self.shown, error)
 
     # -- nested views
 
@@ -556,8 +567,11 @@ class Living:
         return _TAG.sub(filled, text)
 
     @property
-    def _shown(self) -> str:
-        return f"the view {clip(self.id)}"
+    def shown(self) -> str:
+        """How an error names it: by what is the same for each visitor. Most ids are drawn at random."""
+        if self.href is not None:
+            return f"the view at {visible(urlsplit(self.href).path or '/', 100)}"
+        return "a nested view" if self.id.startswith(_RANDOM_ID) else f"the view {clip(self.id)}"
 
 
 class Answer:

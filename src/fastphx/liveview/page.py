@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborHTMLParser
 
+from fastphx.liveview.addresses import leading_to
 from fastphx.liveview.document import check_bounds
+from fastphx.liveview.errors import ViewError
 
 SESSION: Final = "data-phx-session"
 IGNORED: Final = "phx-update"
@@ -59,7 +60,7 @@ class Page:
         self.live_path = _attribute(document, "html[phx-socket]", "phx-socket")
         """The path of the live socket, where the page names one, as LiveDashboard does."""
         self.track_static = [
-            urljoin(url, source)
+            _absolute(source, url)
             for node in document.css("[phx-track-static]")
             if (source := node.attributes.get("href") or node.attributes.get("src"))
         ]
@@ -174,6 +175,14 @@ def _is_inside_of_a_view(node: Any) -> bool:
 def _attribute(document: LexborHTMLParser, selector: str, name: str) -> str | None:
     node = document.css_first(selector)
     return None if node is None else node.attributes.get(name)
+
+
+def _absolute(source: str, url: str) -> str:
+    """As ``node.src`` of a browser: what is no URL stays as it is written."""
+    try:
+        return leading_to(source, url)
+    except ViewError:
+        return source
 
 
 def _spaced(text: str) -> str:

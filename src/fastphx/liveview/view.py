@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from fastphx.client.deadline import checked_timeout
 from fastphx.errors import clip
 from fastphx.foreign_text import clipped
+from fastphx.liveview.addresses import leading_to
 from fastphx.liveview.bindings import component_around, targets
 from fastphx.liveview.controls import controls_of, owner
 from fastphx.liveview.diff import Changed
@@ -227,7 +228,8 @@ class View:
     def take_join(self, living: Living, rendered: Mapping[str, Any]) -> None:
         """*living* was joined: what else than HTML its answer has."""
         events = rendered.get("e")
-        pairs = [each for each in events if isinstance(each, list) and len(each) >= 2] if events else []
+        given = events if isinstance(events, list) else []
+        pairs = [each for each in given if isinstance(each, list) and len(each) >= 2]
         self._take(living, rendered.get("t"), [(str(each[0]), each[1]) for each in pairs])
 
     def _take(self, living: Living, title: object, events: Sequence[tuple[str, Any]]) -> None:
@@ -424,14 +426,18 @@ class View:
             await self._browser.done(push, f"hook {event}", name)
 
         await self._browser.act(self, work, timeout)
-        changed = answers[0].changed
-        return None if changed is None else changed.reply
+        answer = answers[0]
+        if answer.changed is not None:
+            return answer.changed.reply
+        # Where nothing is merged, it stands in the answer as it came.
+        diff = answer.response.get("diff")
+        return diff.get("r") if isinstance(diff, dict) else None
 
     async def patch(self, to: str, *, timeout: float | None = None, name: str | None = None) -> View:
         """Go to *to* as ``<.link patch>`` does: the same view, with other parameters."""
 
         async def work() -> None:
-            await self._patch(urljoin(self.url, to), "push", name)
+            await self._patch(leading_to(to, self.url), "push", name)
 
         return await self._browser.act(self, work, timeout)
 
@@ -441,7 +447,7 @@ class View:
 
         async def work() -> None:
             self._main()
-            self._browser.navigate(urljoin(self.url, to), "push", None)
+            self._browser.navigate(leading_to(to, self.url), "push", None)
 
         return await self._browser.act(self, work, timeout)
 
@@ -534,7 +540,7 @@ class View:
                 await self._follow(each, name)
             elif isinstance(each, Request):
                 await self._browser.submit_form(
-                    each.method, urljoin(self._live.url, each.action), each.fields
+                    each.method, leading_to(each.action, self._live.url), each.fields
                 )
 
     async def _push(self, push: Push) -> Answer:
@@ -557,7 +563,7 @@ class View:
         return await living.push("event", payload, timeout_s)
 
     async def _follow(self, link: Follow, name: str | None) -> None:
-        url = urljoin(self._live.url, link.href)
+        url = leading_to(link.href, self._live.url)
         kind = "replace" if link.replaces else "push"
         if link.kind == "href" or self._live.main is None:
             self._browser.load(url)

@@ -66,7 +66,11 @@ async def test_what_is_done_on_a_page_is_a_step(tmp_path: Path) -> None:
 
 
 async def test_lean_pages_render_nothing(tmp_path: Path) -> None:
+    async def answered(push: Push) -> None:
+        await push.reply({"diff": {"r": push.payload["value"]}})
+
     async with Scripted() as server:
+        server.on_event = answered
         ran = await visit(
             tmp_path,
             server,
@@ -78,12 +82,13 @@ async def test_lean_pages_render_nothing(tmp_path: Path) -> None:
                 view.text("#n")
             except Exception as error:
                 self.check(str(error)[:25], True)
+            self.check("replied", await view.hook_event("load", {"a": 1}) == {"a": 1})
             """,
         )
     assert ran.steps["event inc"]["ok"] == 3
     said = "components that vanish are not released, and nested views are not joined"
     assert ran.reasons["lean pages"] == {said: 1}
-    assert ran.checks == {"the page is not rendered ": [1, 0]}
+    assert ran.checks == {"the page is not rendered ": [1, 0], "replied": [1, 0]}
 
 
 @pytest.mark.parametrize("how", ["crash", "cut"])
@@ -109,7 +114,10 @@ async def test_a_crash_or_a_lost_connection_fails_the_visit(tmp_path: Path, how:
             """,
         )
     assert ran.totals["visits_failed"] == 1
-    assert sum(ran.steps["click #inc"]["reasons"].values()) == 2
+    reasons = ran.steps["click #inc"]["reasons"]
+    assert sum(reasons.values()) == 2
+    # Other visitors' views have other ids: it is the same that has gone wrong.
+    assert all("the view at /counter" in reason for reason in reasons)
     assert len(server.joins) == 1
 
 
@@ -122,4 +130,5 @@ async def test_a_refused_mount_fails_its_step(tmp_path: Path) -> None:
         ran = await visit(tmp_path, server, 'await self.live("/counter")')
     assert ran.totals["visits_failed"] == 1
     assert (ran.totals["join_attempts"], ran.totals["join_errors"]) == (1, 1)
-    assert sum(ran.steps["mount /counter"]["reasons"].values()) == 1
+    refused = "the join of the view at /counter was refused: {'reason': 'join crashed'}"
+    assert ran.steps["mount /counter"]["reasons"] == {refused: 1}
