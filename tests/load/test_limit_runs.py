@@ -29,6 +29,7 @@ from fastphx.load.report.terminal import summary
 from fastphx.load.result.comparison import compare
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.limit import Limit
+from fastphx.load.result.limit_cause import server_sentences
 from fastphx.testing import Server, demo_server
 
 PATIENT: PlanKeys = {"max_schedule_lag": "30s", "max_loop_lag": "30s", "max_cpu": "100%"}
@@ -349,6 +350,44 @@ def test_a_step_in_which_this_machine_was_the_bottleneck_is_no_break() -> None:
         step.run_lag.record(20_000_000)
     # A part of it is this machine's own, but not all of the 60 ms could be.
     assert judge_step(step, thirds).outcome == "broke"
+
+
+def server_of(cores: float, rss: int, **metrics: float) -> dict[str, Any]:
+    process = {"cores_used": cores, "cores": 4, "rss_bytes_max": rss << 20}
+    return {
+        "process": process,
+        "metrics": {name: {"kind": "gauge", "mean": mean} for name, mean in metrics.items()},
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (server_of(1, 100), server_of(3.5, 120), []),
+        (
+            server_of(1, 100),
+            server_of(3.5, 200),
+            ["its memory grew: resident memory in bytes is 209,715,200"],
+        ),
+        (
+            server_of(1, 100, vm_total_run_queue_lengths_total=1, repo_query_queue_time=2),
+            server_of(4, 100, vm_total_run_queue_lengths_total=9, repo_query_queue_time=2),
+            ["its run queues were longer than its 4 schedulers: vm_total_run_queue_lengths_total is 9"],
+        ),
+        (
+            server_of(1, 100, repo_query_queue_time_milliseconds=0.2),
+            server_of(1, 100, repo_query_queue_time_milliseconds=80),
+            ["queries waited for the pool: repo_query_queue_time_milliseconds is 80 on average, and was 0.2"],
+        ),
+    ],
+)
+def test_what_the_server_used(before: dict[str, Any], after: dict[str, Any], words: list[str]) -> None:
+    first, *causes = server_sentences({"364/s": before, "400/s": after})
+    used = [f"{each['process']['cores_used']:.2g} of 4 cores" for each in (before, after)]
+    assert first.startswith(f"the server used {used[0]} and 100 MiB at 364/s, and {used[1]} and ")
+    assert len(causes) == len(words)
+    assert all(cause.startswith(each) for cause, each in zip(causes, words, strict=True))
+    assert server_sentences({"364/s": {}, "400/s": {}}) == []
 
 
 # -- what is refused

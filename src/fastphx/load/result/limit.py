@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from fastphx.load.plan.figures import LIMIT_TITLES, RATES
+from fastphx.load.result.limit_cause import server_sentences
 
 Outcome: TypeAlias = Literal["held", "broke", "own"]
 """Of a step: the server held the load; it did not; or this machine was the bottleneck, which says nothing of
@@ -132,7 +133,7 @@ class Limit:
         """The verdict, and the cause as far as it can be told."""
         bad = self.failure or self.own_bottleneck
         if bad is not None:
-            return [bad]
+            return [bad, *self._server]
         if self.verdict == "interrupted":
             held = "nothing has held" if self.held is None else f"{self._load(self.held)} held"
             broke = "" if self.broke is None else f", and {self._number(self.broke)} did not"
@@ -140,7 +141,10 @@ class Limit:
         if self.verdict != "found":
             return []
         lowest = self._number(self.broke)
-        return [f"the server holds {self._load(self.held)}, and does not hold {lowest}: {self._why_broke}"]
+        return [
+            f"the server holds {self._load(self.held)}, and does not hold {lowest}: {self._why_broke}",
+            *self._server,
+        ]
 
     @property
     def notes(self) -> list[str]:
@@ -173,6 +177,18 @@ class Limit:
             "notes": self.notes,
             "steps": [step.to_mapping() for step in self.steps],
         }
+
+    @property
+    def _server(self) -> list[str]:
+        """What the server used at the highest load that held and at the lowest that did not."""
+        held = self.held if self.held is not None else self.once_held
+        wall, outcome = (self.broke, "broke") if self.broke is not None else (self.own_from, "own")
+        loads: dict[str, dict[str, Any]] = {}
+        for load, wanted in ((held, "held"), (wall, outcome)):
+            found = [step.server for step in self.steps if step.load == load and step.outcome == wanted]
+            if found and found[-1]:
+                loads[self._number(load)] = found[-1]
+        return server_sentences(loads)
 
     @property
     def _why_broke(self) -> str:
