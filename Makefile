@@ -17,8 +17,8 @@ demo: build
 
 test: lint types stubs annotations pytest
 
-# Three files at a time on two cores: they mostly wait. Those of a file share their load runs. In order, so that
-# the slow ones, load and locust, are not the last.
+# Three files at a time on two cores: they mostly wait. Those of a file share their load runs. In the order of
+# tests/conftest.py: the slow ones are not the last.
 pytest: build
 	@$(BIN)/python -m pytest -q -p no:benchmark -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 

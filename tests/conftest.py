@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,6 +25,33 @@ os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 # A shell has what it starts in the background ignore Ctrl-C, and so does what that starts in its turn.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+SLOW_FILES = (
+    "load/test_scenarios.py",
+    "locust/test_running.py",
+    "load/test_scripts.py",
+    "load/test_trust.py",
+    "client/test_soak.py",
+    "load/test_reports.py",
+    "load/test_run.py",
+    "locust/test_distributed.py",
+    "locust/test_page.py",
+    "load/test_verdict.py",
+    "locust/test_journeys.py",
+    "load/test_limit_runs.py",
+    "examples/test_load.py",
+    "load/test_hostile_text.py",
+    "load/test_journey_runs.py",
+    "load/test_worker_lines.py",
+    "load/test_compare.py",
+)
+"""Those that take longest, longest first: one that began last would run alone, on one core of two."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files of SLOW_FILES come first, and the rest in its own order."""
+    place = {Path(__file__).parent / name: number for number, name in enumerate(SLOW_FILES)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(autouse=True)

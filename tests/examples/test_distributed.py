@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import yaml
 from locust.argument_parser import parse_options
 
 from tests.load.processes import serve
-from tests.locust.cluster import Locusts, server_stats
+from tests.locust.cluster import Locusts, server_stats, wait_until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "distributed"
 KUBERNETES_VERSION = "1.32"
@@ -44,11 +45,12 @@ def test_the_locustfile_loads_a_server(tmp_path: Path) -> None:
     with serve() as (_, url):
         locust = Locusts(tmp_path, url, locustfile=(EXAMPLE / "locustfile.py").read_text())
         try:
-            locust.start("--headless", "--only-summary", "-u", "50", "-r", "50", "-t", "2s", "--host", url)
+            process = locust.start("--headless", "--only-summary", "-u", "50", "-r", "50", "--host", url)
+            wait_until(lambda: server_stats(url)["joins"] == 50, "not all joined")
+            process.send_signal(signal.SIGINT)
             assert locust.codes() == [0], locust.logs()
         finally:
             locust.close()
-        assert server_stats(url)["joins"] == 50
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)

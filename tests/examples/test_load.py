@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from tests.examples.shop_app import ShopApp
 from tests.examples.test_absinthe import AbsintheSocket
 from tests.load.journeys.web import Web
 from tests.load.processes import load
+from tests.pytest_process import run_pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "load"
 PATIENT: PlanKeys = {"max_schedule_lag": "30s", "max_loop_lag": "30s", "max_cpu": "100%", "workers": 1}
@@ -102,15 +101,8 @@ def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
     code = code.replace('duration="2s"', patient).replace("p95<250ms", "p95<60s")
     assert patient in code
     (tmp_path / "test_chat.py").write_text(code)
-    ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "test_chat.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout
+    ended = run_pytest(tmp_path, "-W", "ignore", "test_chat.py")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 async def test_the_live_shop_is_clicked_through() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ci.imports import sources
 
+from tests.conftest import SLOW_FILES
 from tests.house.checkout import PACKAGE, ROOT, own_files, own_text
 
 COMPILED = sorted(PACKAGE.rglob("*.pyx"))
@@ -46,6 +47,10 @@ def test_a_file_is_named_after_the_one_thing_in_it() -> None:
 def test_a_source_file_is_not_long() -> None:
     lines = {name_of(path): path.read_text(encoding="utf-8").count("\n") for path in sources()}
     assert {name: n for name, n in lines.items() if n > LONGEST_LINES} == {}
+
+
+def test_the_slow_files_are_there() -> None:
+    assert [name for name in SLOW_FILES if not (ROOT / "tests" / name).is_file()] == []
 
 
 def test_no_path_of_one_machine() -> None:

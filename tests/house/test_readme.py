@@ -14,6 +14,7 @@ import pytest
 
 from fastphx.load.result.result import EXIT_CODES, EXIT_NO_CONNECTION
 from tests.house.checkout import ROOT
+from tests.pytest_process import run_pytest
 
 if TYPE_CHECKING:
     from fastphx.testing.server import Server
@@ -44,7 +45,8 @@ def test_an_example_prints_what_the_readme_says(
 @pytest.mark.parametrize("code", [code for code, _ in PYTHON if "def test_" in code])
 def test_an_example_of_a_test_passes(code: str, tmp_path: Path) -> None:
     (tmp_path / "test_example.py").write_text(code, encoding="utf-8")
-    run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_example.py", cwd=tmp_path)
+    ended = run_pytest(tmp_path, "test_example.py")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("line", [line for line in SHELL.splitlines() if line.startswith("fastphx load ")])

@@ -6,8 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +13,12 @@ import pytest
 
 import fastphx.load
 from fastphx.load import Plan, PlanError, Result, User, run, run_sync
-from fastphx.load.library import pytest_plugin
 from fastphx.load.library.run import plan_of
 from fastphx.load.plan.plan_keys import PlanKeys
 from fastphx.load.plan.units import RateStep
 from fastphx.load.scenarios.script_file import shadowed_names
 from fastphx.testing import demo_server
+from tests.pytest_process import run_pytest
 
 from .processes import children_of, command_of
 from .test_imports import modules_after
@@ -215,17 +213,8 @@ def test_every_key_of_a_plan_is_a_keyword() -> None:
 def test_a_test_fails_with_why(shop: Path) -> None:
     with demo_server() as server:
         (shop.parent / "test_shop.py").write_text(f"URL = {server.url!r}\n{TESTS}")
-        ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", pytest_plugin.__name__, "test_shop.py"],
-            cwd=shop.parent,
-            # Those that are installed here take longer to start than the test does.
-            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
-    assert ended.returncode == 1, ended.stdout
+        ended = run_pytest(shop.parent, "test_shop.py")
+    assert ended.returncode == 1, ended.stdout + ended.stderr
     message = [line.removeprefix("E").strip() for line in ended.stdout.splitlines() if line.startswith("E ")]
     assert message[0] == "Failed: fastphx load shop.py: thresholds_failed (exit code 99)"
     assert message[2].startswith('threshold step["push echo"].p95<1ns failed: it is ')

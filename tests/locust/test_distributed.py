@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.load.processes import is_alive, kill, serve
 from tests.locust.cluster import locusts, server_stats, wait_until, worker_processes
 
-USERS = 600
+USERS = 200
 
 
 def test_the_masters_csv_agrees_exactly_with_the_servers_counters(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """TestSocket and the plugin's fixtures: no loop in sight."""
 
 import asyncio
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +23,7 @@ from fastphx.protocol.payload_size import payload_bytes
 from fastphx.serializers import JsonV1
 from fastphx.testing import JoinError, Server, TestSocket, demo_server
 from tests.answering_server import Pushed, answering
+from tests.pytest_process import run_pytest
 
 
 def test_joins_pushes_and_leaves(phoenix_socket: TestSocket) -> None:
@@ -134,9 +133,8 @@ def test_the_plugin_imports_nothing_until_a_fixture_is_used(tmp_path: Path) -> N
         "def test_fixtures(phoenix_socket, phoenix_server):\n"
         "    phoenix_socket.join('room:a')\n    assert phoenix_server.stats['joins'] == 1\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert "2 passed" in ended.stdout, ended.stdout
+    ended = run_pytest(tmp_path, "test_it.py")
+    assert "2 passed" in ended.stdout, ended.stdout + ended.stderr
 
 
 def test_connecting_when_it_cannot() -> None:
