@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from fastphx.liveview.document import Document
-from fastphx.liveview.errors import ElementError
+from fastphx.liveview.errors import ElementError, UploadError
 from fastphx.liveview.events import Events
-from fastphx.liveview.forms import Forms, LiveForms, Version
+from fastphx.liveview.forms import ChosenFile, Forms, LiveForms, Version
 from fastphx.liveview.outgoing import Follow, Noted, Outgoing, Push, Request
 from tests.liveview.pieces import COMPONENTS, LATEST, clicked, events_of, js, payloads
 
@@ -474,3 +474,12 @@ def test_what_is_mounted_runs_once() -> None:
     assert (
         payloads(after.mounted(Forms(before, LiveForms()))) == [{"type": None, "event": "m", "value": {}}] * 2
     )
+
+
+def test_a_file_that_a_form_would_send_by_http_is_refused() -> None:
+    events = events_of("<form id=x method=post enctype=multipart/form-data><input type=file name=f></form>")
+    form = events.document.find("form")
+    assert events.submit(form, None) == [Request("post", "", [("f", "")], "multipart/form-data")]
+    events.forms.choose(events.document.find("input"), [ChosenFile("a.txt", 3)])
+    with pytest.raises(UploadError, match=r"would send 'a\.txt', its 'f', by HTTP"):
+        events.submit(form, None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import signature
 
 import pytest
 
-from fastphx.liveview import ElementError, ViewClosedError, ViewCrashedError, ViewTimeoutError
-from fastphx.testing import TestLive
+from fastphx.liveview import ElementError, View, ViewClosedError, ViewCrashedError, ViewTimeoutError
+from fastphx.testing import TestLive, TestView
 from tests.liveview.scripted_server import Push, Scripted, container, html_page
 from tests.liveview.scripted_thread import scripted_application
 
@@ -51,6 +52,22 @@ def test_a_page_is_read_and_acted_on(application: Scripted, live: TestLive) -> N
     assert live.back().url == view.url
     assert live.forward().url == other.url
     assert live.view.navigate("/third").patch("/third?p=1").url == f"{application.url}/third?p=1"
+
+
+def test_it_has_what_a_view_has(application: Scripted, live: TestLive) -> None:
+    """What is documented of a view, that is; the rest is what its browser and its page call."""
+    here, there = ({name for name in dir(each) if name[0] != "_"} for each in (TestView, View))
+    calls = {"check_current", "forms_now", "over", "patch_to", "recover", "run_mounted", "take", "take_join"}
+    assert there - here == calls | {"trigger", "living", "events", "document", "is_over"}
+    for name in here & there:
+        if callable(method := getattr(View, name)):
+            given, taken = (signature(each).parameters for each in (getattr(TestView, name), method))
+            assert set(taken) - set(given) <= {"name"}, name
+            assert all(given[each].default == taken[each].default for each in given), name
+    view = live.open("/")
+    assert (view.is_live, view.liveview_version) == (True, "1.1.33")
+    assert view.press(None, "a").blur().event("typed", type="keydown").page_text() == "1\n+\n-"
+    assert application.events[-1].payload["type"] == "keydown"
 
 
 def test_what_is_wrong_is_raised(application: Scripted, live: TestLive) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from fastphx.errors import clip
 from fastphx.liveview.bindings import Target, as_cid, targets, values
 from fastphx.liveview.controls import kind, owner
 from fastphx.liveview.document import Element
-from fastphx.liveview.errors import ElementError
-from fastphx.liveview.forms import META_TARGET, Forms, Version, posted, url_encoded
+from fastphx.liveview.errors import ElementError, UploadError
+from fastphx.liveview.forms import META_TARGET, ChosenFile, Forms, Version, posted, url_encoded
 from fastphx.liveview.js_commands import added_values, run_binding
 from fastphx.liveview.outgoing import Noted, Outgoing, Push, Request
 
@@ -121,7 +122,7 @@ class FormEvents:
             remembered[self.forms.key(form)] = self.forms.key(submitter)
 
     def requested(self, form: Element, submitter: Element | None) -> list[Outgoing]:
-        """The request that a form makes without LiveView."""
+        """The request that a form makes without LiveView. Raises UploadError where it would have a file."""
 
         def said(name: str) -> str:
             by = None if submitter is None else submitter.get(f"form{name}")
@@ -130,14 +131,15 @@ class FormEvents:
         method = said("method").strip().lower()
         if method == "dialog":
             return []
-        return [
-            Request(
-                "post" if method == "post" else "get",
-                said("action"),
-                posted(self.forms.entries(form, submitter)),
-                said("enctype").strip().lower() or "application/x-www-form-urlencoded",
-            )
-        ]
+        encoding = said("enctype").strip().lower() or "application/x-www-form-urlencoded"
+        entries = self.forms.entries(form, submitter)
+        for name, value in entries if (method, encoding) == ("post", "multipart/form-data") else ():
+            if isinstance(value, ChosenFile) and value.name:
+                raise UploadError(
+                    f"{form.described()} would send {clip(value.name)}, its {clip(name)}, by HTTP: files "
+                    "go to the live socket only"
+                )
+        return [Request("post" if method == "post" else "get", said("action"), posted(entries), encoding)]
 
     def triggered(self) -> list[Outgoing]:
         """The request of a form that has ``phx-trigger-action`` now: with the button that submitted it."""

@@ -111,6 +111,15 @@ class TestView:
         return self._view.status
 
     @property
+    def is_live(self) -> bool:
+        """See :attr:`fastphx.liveview.view.View.is_live`, also for the next."""
+        return self._view.is_live
+
+    @property
+    def liveview_version(self) -> str | None:
+        return self._view.liveview_version
+
+    @property
     def flash(self) -> dict[str, str]:
         """See :attr:`fastphx.liveview.view.View.flash`."""
         return self._live.read(lambda: self._view.flash)
@@ -121,6 +130,9 @@ class TestView:
 
     def text(self, selector: str = "body") -> str:
         return self._live.read(lambda: self._view.text(selector))
+
+    def page_text(self) -> str:
+        return self._live.read(self._view.page_text)
 
     def find(self, selector: str) -> Element:
         return self._live.read(lambda: self._view.find(selector))
@@ -164,10 +176,13 @@ class TestView:
     def keyup(self, selector: str | None, key: str, *, timeout: float | None = None) -> TestView:
         return self._live.act(lambda: self._view.keyup(selector, key, timeout=timeout), timeout)
 
+    def press(self, selector: str | None, key: str, *, timeout: float | None = None) -> TestView:
+        return self._live.act(lambda: self._view.press(selector, key, timeout=timeout), timeout)
+
     def focus(self, selector: str, *, timeout: float | None = None) -> TestView:
         return self._live.act(lambda: self._view.focus(selector, timeout=timeout), timeout)
 
-    def blur(self, selector: str, *, timeout: float | None = None) -> TestView:
+    def blur(self, selector: str | None = None, *, timeout: float | None = None) -> TestView:
         return self._live.act(lambda: self._view.blur(selector, timeout=timeout), timeout)
 
     def upload(self, selector: str, *files: FileLike, timeout: float | None = None) -> TestView:
@@ -179,9 +194,12 @@ class TestView:
         value: Any = None,
         *,
         target: int | str | None = None,
+        type: str = "click",  # noqa: A002 - LiveView's word
         timeout: float | None = None,
     ) -> TestView:
-        return self._live.act(lambda: self._view.event(event, value, target=target, timeout=timeout), timeout)
+        return self._live.act(
+            lambda: self._view.event(event, value, target=target, type=type, timeout=timeout), timeout
+        )
 
     def hook_event(
         self,
