@@ -6,7 +6,7 @@
 Two of three are talkers; the others only listen.
 """
 
-from fastphx.load import User
+from fastphx.load import Room, User
 from fastphx.protocol.message import Message
 
 ROOMS = 5
@@ -19,11 +19,14 @@ class Talker(User):
         async with self.socket("/socket") as socket:
             room = await socket.join(f"room:{self.number % ROOMS}", {"nick": f"talker {self.number}"})
             for word in ("hello", "how are you?", "bye"):
-                mine = {"nick": self.number, "body": word}
-                said = room.cast("new_msg", mine)
-                # Timed from when it was said; what others say meanwhile stays unread.
-                await room.wait_for("new_msg", lambda heard, mine=mine: heard.payload == mine, since=said)
+                await self.say(room, word)
                 await self.think(0.1, 0.5)
+
+    async def say(self, room: Room, word: str) -> None:
+        mine = {"nick": self.number, "body": word}
+        said = room.cast("new_msg", mine)
+        # Timed from when it was said; what others say meanwhile stays unread.
+        await room.wait_for("new_msg", lambda heard: heard.payload == mine, since=said)
 
 
 class Listener(User):

@@ -5,10 +5,12 @@ The fixture comes with fastphx. The test fails, and says why, where the exit cod
 
 from pathlib import Path
 
+from fastphx.load import PhoenixLoad
+
 CHAT = Path(__file__).with_name("chat.py")
 
 
-def test_people_hear_each_other(phoenix_load):
+def test_people_hear_each_other(phoenix_load: PhoenixLoad) -> None:
     result = phoenix_load(
         CHAT,
         arrivals="20/s",

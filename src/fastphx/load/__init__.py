@@ -10,9 +10,11 @@ from typing import Any
 
 _HOMES = {
     "HttpError": "fastphx.load.journeys.failure",
+    "PhoenixLoad": "fastphx.load.library.pytest_plugin",
     "Plan": "fastphx.load.plan.plan",
     "PlanError": "fastphx.load.plan.error",
     "Result": "fastphx.load.result.result",
+    "Room": "fastphx.load.journeys.room",
     "StepError": "fastphx.load.journeys.failure",
     "User": "fastphx.load.journeys.user",
     "run": "fastphx.load.library.run",

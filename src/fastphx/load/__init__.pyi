@@ -1,6 +1,8 @@
 from fastphx.load.journeys.failure import HttpError as HttpError
 from fastphx.load.journeys.failure import StepError as StepError
+from fastphx.load.journeys.room import Room as Room
 from fastphx.load.journeys.user import User as User
+from fastphx.load.library.pytest_plugin import PhoenixLoad as PhoenixLoad
 from fastphx.load.library.run import run as run
 from fastphx.load.library.run import run_sync as run_sync
 from fastphx.load.plan.error import PlanError as PlanError
