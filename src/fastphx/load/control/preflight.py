@@ -110,7 +110,7 @@ def _check_server(plan: Plan) -> None:
         if not threshold.is_of_server:
             continue
         if threshold.named is not None and plan.server_metrics is None:
-            raise PlanError(f"the threshold {clip(threshold.expr)} needs --server-metrics, its page")
+            raise PlanError(f"the threshold {clip(threshold.expr)} needs --server-metrics URL")
         if threshold.named is None and plan.server_pid is None and plan.url is not None:
             raise PlanError(f"the threshold {clip(threshold.expr)} needs --server-pid, the server's process")
     if plan.server_pid is not None:

@@ -132,8 +132,10 @@ class ServerWatch:
             figures.gone_s = now_s if figures.gone_s is None else figures.gone_s
             await self._find_again()
             return now_s
-        figures.gone_s = None
         at_s = (reading.at_ns - self._zero_ns) / 1e9
+        if figures.gone_s is not None:
+            figures.absences.append((figures.gone_s, at_s))
+            figures.gone_s = None
         figures.readings.append((at_s, reading))
         return at_s
 

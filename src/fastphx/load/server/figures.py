@@ -43,7 +43,9 @@ class ServerFigures:
     series: list[dict[str, Any]] = field(default_factory=list)
     """A row a second."""
     gone_s: float | None = None
-    """When none of the processes was left, where that was before the end of the run."""
+    """Since when none of the processes is left."""
+    absences: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when none was, and then one again."""
     failures: Counter[str] = field(default_factory=Counter)
     """Readings of the page that failed, by reason."""
     missing: set[str] = field(default_factory=set)
@@ -176,6 +178,10 @@ class ServerFigures:
             throttled_s, cores = process.get("throttled_s", 0.0), process["cores_used"]
             if cores and throttled_s > THROTTLED * (process["cpu_s"] / cores):
                 notes.append(f"its CPU limit held the server's control group back for {throttled_s:.3g}s")
+        if self.absences:
+            (from_s, to_s), number = self.absences[0], len(self.absences)
+            more = f", and {number - 1} more times" if number > 1 else ""
+            notes.append(f"the server's process was gone from second {from_s:.0f} to {to_s:.0f}{more}")
         if self.gone_s is not None:
             notes.append(f"the server's process was gone from second {self.gone_s:.0f} on")
         if self.failures:
