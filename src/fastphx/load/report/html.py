@@ -198,7 +198,7 @@ def _server(mapping: Mapping[str, Any]) -> str:
     )
     text = page_text(mapping)
     below = f"<p class=quiet>{html_text(text)}</p>" if text else ""
-    return _section("Server", f"<table>{body}</table>{below}") if rows or below else ""
+    return _section("Server", f"<table class=why>{body}</table>{below}") if rows or below else ""
 
 
 def _charted(mapping: Mapping[str, Any]) -> list[str]:

@@ -68,7 +68,7 @@ def page_text(mapping: Mapping[str, Any]) -> str:
         return ""
     failed, slowest = sum(page["failures"].values()), seconds(page["scrape_max_s"])
     text = f"the metrics page was read {count(page['readings'])} times, in {slowest} at most"
-    return text + (f", and {count(failed)} times not" if failed else "")
+    return text + (f"; it failed {count(failed)} time{'s' if failed > 1 else ''}" if failed else "")
 
 
 def server_text(server: ServerFigures) -> str:
