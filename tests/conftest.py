@@ -27,23 +27,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SLOW_FILES = (
-    "load/test_scenarios.py",
     "locust/test_running.py",
-    "load/test_scripts.py",
     "load/test_trust.py",
-    "client/test_soak.py",
-    "load/test_reports.py",
-    "load/test_run.py",
+    "load/test_scenarios.py",
     "locust/test_distributed.py",
+    "client/test_soak.py",
     "locust/test_page.py",
-    "load/test_verdict.py",
+    "load/test_run.py",
+    "load/test_reports.py",
+    "load/test_scripts.py",
     "locust/test_journeys.py",
+    "load/test_verdict.py",
     "load/test_limit_runs.py",
-    "examples/test_load.py",
     "load/test_hostile_text.py",
     "load/test_journey_runs.py",
-    "load/test_worker_lines.py",
-    "load/test_compare.py",
+    "load/test_library.py",
+    "examples/test_load.py",
 )
 """Those that take longest, longest first: one that began last would run alone, on one core of two."""
 

@@ -67,14 +67,14 @@ def end(process: subprocess.Popen[str], json_path: Path | None) -> Run:
     return Run(process.returncode, out, err, orjson.loads(json_path.read_bytes()) if written else None)
 
 
-def load(tmp_path: Path, *arguments: str) -> Run:
-    """Run ``fastphx load`` with ``--json`` and wait for its end."""
+def load_process(tmp_path: Path, *arguments: str) -> Run:
+    """Run ``fastphx load`` with ``--json`` as a process, and wait for its end."""
     json_path = tmp_path / "result.json"
     return end(start_load(*arguments, "--json", str(json_path)), json_path)
 
 
-def load_here(tmp_path: Path, *arguments: str) -> Run:
-    """The same, but the command runs in this process, which is quicker; its server and workers are processes."""
+def load(tmp_path: Path, *arguments: str) -> Run:
+    """The same in half the CPU time: the command runs in this process, its server and its workers do not."""
     json_path = tmp_path / "result.json"
     code, out, err = sentence("load", *PATIENT, *arguments, "--json", str(json_path))
     assert "Traceback" not in err, err

@@ -19,7 +19,7 @@ from fastphx.load.worker.pacer import Pacer
 from fastphx.load.worker.random_bits import RandomBits
 from fastphx.timing.wheel import wheel_for
 
-from .processes import load
+from .processes import load_process
 
 DEADLINE_S = 20.0
 SAMPLE = 200_000
@@ -163,7 +163,7 @@ async def test_a_rate_that_is_hardly_any_brings_nothing() -> None:
 
 
 async def test_a_run_follows_the_schedules_of_its_workers(tmp_path: Path) -> None:
-    run = load(
+    run = load_process(
         tmp_path,
         *("--poisson", "--seed", "3", "--rate", "300", "--duration", "1s", "-c", "4", "--workers", "2", "-q"),
     )

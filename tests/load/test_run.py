@@ -20,7 +20,7 @@ from .processes import (
     end,
     is_alive,
     kill,
-    load,
+    load_process,
     serve,
     start,
     start_load,
@@ -52,7 +52,7 @@ def assert_one_sentence(run: Run) -> None:
 
 
 def test_no_url_loads_the_embedded_server_and_shows_a_table(tmp_path: Path) -> None:
-    run = load(tmp_path, "--connections", "20", "--rate", "2000", "--duration", "1s")
+    run = load_process(tmp_path, "--connections", "20", "--rate", "2000", "--duration", "1s")
     assert run.code == 0, run.err
     for word in (
         "connections",
@@ -89,7 +89,7 @@ def test_no_url_loads_the_embedded_server_and_shows_a_table(tmp_path: Path) -> N
 
 def test_many_sockets_in_one_topic_of_a_given_server(tmp_path: Path) -> None:
     with serve() as (_, url):
-        run = load(
+        run = load_process(
             tmp_path,
             url,
             "--topic",
@@ -112,13 +112,13 @@ def test_many_sockets_in_one_topic_of_a_given_server(tmp_path: Path) -> None:
 
 
 def test_steps_of_the_rate_follow_each_other(tmp_path: Path) -> None:
-    run = load(tmp_path, "-c", "5", "--rate", "100/s:500ms,600/s:500ms")
+    run = load_process(tmp_path, "-c", "5", "--rate", "100/s:500ms,600/s:500ms")
     assert run.code == 0, run.err
     assert run.totals["pushes"] == 50 + 300
 
 
 def test_a_port_where_nobody_listens_is_exit_3_and_one_sentence(tmp_path: Path) -> None:
-    run = load(tmp_path, "ws://127.0.0.1:1/socket", "--connections", "5", "--quiet")
+    run = load_process(tmp_path, "ws://127.0.0.1:1/socket", "--connections", "5", "--quiet")
     assert run.code == 3
     assert_one_sentence(run)
     assert "not one of 5 connections succeeded" in run.err
@@ -128,7 +128,7 @@ def test_a_port_where_nobody_listens_is_exit_3_and_one_sentence(tmp_path: Path) 
 
 
 def test_a_topic_that_nobody_may_join_is_exit_5_and_one_sentence(tmp_path: Path) -> None:
-    run = load(tmp_path, "--topic", "room:denied", "-c", "3", "--duration", "1s", "--quiet")
+    run = load_process(tmp_path, "--topic", "room:denied", "-c", "3", "--duration", "1s", "--quiet")
     assert run.code == 5
     assert_one_sentence(run)
     assert "could join: refused: 'denied'" in run.err
@@ -184,7 +184,8 @@ def test_a_row_that_does_not_suit_the_plan_is_exit_2_before_the_run(tmp_path: Pa
     assert_one_sentence(run)
     assert "row.room is not a column" in run.err
     # A row that no connection takes does no harm.
-    assert load(tmp_path, "-c", "1", "--data", str(data), "--topic", "room:{row.room}", "--dry-run").code == 0
+    run = load_process(tmp_path, "-c", "1", "--data", str(data), "--topic", "room:{row.room}", "--dry-run")
+    assert run.code == 0
 
 
 def test_a_killed_server_that_comes_back_is_carried_on_with(tmp_path: Path) -> None:

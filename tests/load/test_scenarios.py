@@ -14,7 +14,7 @@ from fastphx.testing.channel import ServerChannel
 from fastphx.testing.demo import demo_server
 from fastphx.testing.server import Server
 
-from .processes import Run, check_identities, end, is_alive, load, start_load, wait_for_line
+from .processes import Run, check_identities, end, is_alive, load, load_process, start_load, wait_for_line
 
 
 def ok(tmp_path: Path, *arguments: str) -> Run:
@@ -329,7 +329,7 @@ def test_a_script_is_a_module_like_any_other(tmp_path: Path) -> None:
         "        sys.stderr.write('to stderr, without an end')\n"
         "        self.push('echo', {'n': self.i})\n"
     )
-    run = load(tmp_path, "--scenario", str(script), "-c", "2", "--duration", "300ms")
+    run = load_process(tmp_path, "--scenario", str(script), "-c", "2", "--duration", "300ms")
     assert run.code == 0
     assert "the random.py beside it" in run.err
     assert run.result is not None

@@ -11,13 +11,13 @@ import pytest
 
 from tests.answering_server import Pushed, answering
 
-from .processes import Run, check_identities, load_here
+from .processes import Run, check_identities, load
 
 
 def run_script(tmp_path: Path, body: str, *arguments: str) -> Run:
     path = tmp_path / "own.py"
     path.write_text(f"class Scenario:\n{body}\n")
-    return load_here(tmp_path, *arguments, "--scenario", str(path), "--duration", "600ms")
+    return load(tmp_path, *arguments, "--scenario", str(path), "--duration", "600ms")
 
 
 def test_a_push_to_a_topic_that_is_never_joined_fails_the_run(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_no_script_ends_its_worker(tmp_path: Path, body: str, told: str) -> None
 def test_a_file_that_exits_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.py"
     path.write_text("import sys\nsys.exit(0)\n")
-    run = load_here(tmp_path, "--scenario", str(path))
+    run = load(tmp_path, "--scenario", str(path))
     assert run.code == 2
     assert "fails at line 2 (SystemExit: '0')" in run.err
 
