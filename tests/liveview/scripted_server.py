@@ -119,7 +119,8 @@ class Scripted:
         connection = web.WebSocketResponse()
         await connection.prepare(request)
         async for message in connection:
-            await self._take(Push(connection, json.loads(message.data)))
+            text = message.data if isinstance(message.data, str) else chunk(message.data)
+            await self._take(Push(connection, json.loads(text)))
         return connection
 
     async def _poll(self, request: web.Request) -> web.Response:
@@ -161,6 +162,16 @@ class Scripted:
         """Answer an event with the next number."""
         self.count += 1
         await push.reply({"diff": {"0": str(self.count)}})
+
+
+def chunk(frame: bytes) -> str:
+    """A push with bytes, as one in JSON whose payload is how many they are."""
+    at = 5
+    parts: list[Any] = []
+    for size in frame[1:5]:
+        parts.append(frame[at : at + size].decode())
+        at += size
+    return json.dumps([*parts, len(frame) - at])
 
 
 def container(view_id: str, attributes: str = "", content: str = "") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -358,6 +359,37 @@ async def test_a_closed_browser_ends_what_waits(server: Scripted, browser: Brows
         await clicking
 
 
+async def test_a_browser_that_is_closed_while_a_page_is_asked_for(server: Scripted, browser: Browser) -> None:
+    await browser.open("/")
+    opening = asyncio.create_task(browser.open("/"))
+    # It is about to ask for the document.
+    while browser.page is not None:  # noqa: ASYNC110 - in the very next turn of the loop
+        await asyncio.sleep(0)
+    await browser.close()
+    with pytest.raises(ViewClosedError, match=r"browser (is|was) closed"):
+        await opening
+
+
+async def test_what_is_done_after_a_crash_is_of_the_page_that_is_joined_again(
+    server: Scripted, browser: Browser
+) -> None:
+    async def join(push: Push) -> None:
+        button = f'<b id="inc" phx-click="inc" phx-value-join="{len(server.joins)}"></b>'
+        await push.reply({"rendered": {"s": [button]}, "liveview_version": "1.1.33"})
+
+    async def crash(push: Push) -> None:
+        server.on_event = lambda push: push.reply({})
+        await push.send("phx_error", {}, push.join_ref)
+
+    server.on_join = join
+    server.on_event = crash
+    view = await browser.open("/")
+    with pytest.raises(ViewCrashedError):
+        await view.click("#inc")
+    await view.click("#inc")
+    assert [push.payload["value"] for push in server.events] == [{"join": "1"}, {"join": "2"}]
+
+
 # -- uploads, and the other transport
 
 
@@ -388,6 +420,40 @@ async def test_an_upload_that_cannot_be_is_refused(
     with pytest.raises(UploadError, match=words):
         await view.submit("#f")
     assert len(server.events) == 1
+
+
+@pytest.mark.parametrize("content", [b"short", None])
+async def test_a_file_that_is_another_when_it_is_sent(
+    server: Scripted, browser: Browser, tmp_path: Path, content: bytes | None
+) -> None:
+    async def join(push: Push) -> None:
+        source = '<input type="file" name="doc" data-phx-upload-ref="up" data-phx-active-refs="0">'
+        form = f'<form id="f" phx-change="validate" phx-submit="save">{source}'
+        await push.reply(
+            {} if push.topic.startswith("lvu:") else {"rendered": {"0": "", "s": [form, "</form>"]}}
+        )
+
+    server.on_join = join
+    server.allowed = {"entries": {"0": "token"}, "config": {}}
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"a long content")
+    view = await browser.open("/")
+    view = await view.upload("#f", path)
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    words = "'a.txt' cannot be read" if content is None else "'a.txt' has 5 bytes now, and had 14"
+    with pytest.raises(UploadError, match=words):
+        await view.submit("#f")
+    assert len(server.events) == 1
+
+
+@pytest.mark.parametrize("given", [5, ("a",), ("a", "text"), ("a", b"x", "text/plain", 1), "."])
+async def test_what_is_no_file_is_said(server: Scripted, browser: Browser, given: Any) -> None:
+    view = await browser.open("/")
+    with pytest.raises(ValueError, match=r"a file is|is no file"):
+        await view.upload("#inc", given)
 
 
 async def test_long_polling_carries_a_page_as_well(server: Scripted) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 import aiohttp
 from yarl import URL
 
-from fastphx.liveview.errors import PageError
+from fastphx.liveview.errors import PageError, ViewClosedError
 from fastphx.transports.endpoint import shown_url
 from fastphx.transports.http_failure import cause_of, what_failed
 
@@ -115,6 +115,10 @@ class HttpSession:
             raise PageError(f"{asked} was not answered within {self._timeout_s:g} s") from None
         except ValueError as error:
             raise PageError(f"{asked}: {error}") from error
+        except RuntimeError as error:
+            if not self._session.closed:
+                raise
+            raise ViewClosedError(f"the browser was closed before {asked} was answered") from error
         except aiohttp.ClientError as error:
             raise PageError(f"{asked}: {what_failed(error)}") from cause_of(error)
 

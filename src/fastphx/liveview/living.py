@@ -455,7 +455,7 @@ class Living:
         """Push when the view is joined; once more where it turns out that it is not, and nothing was sent."""
         for is_last in (not self.host.keeps_up, True):
             if not self._joined.is_set():
-                await self._wait_joined(timeout_s)
+                await self.wait_joined(timeout_s)
             self.raise_error()
             channel = self.channel
             assert channel is not None
@@ -473,7 +473,8 @@ class Living:
         if error is not None:
             raise error
 
-    async def _wait_joined(self, timeout_s: float) -> None:
+    async def wait_joined(self, timeout_s: float) -> None:
+        """Return when the server has it. Raises ViewCrashedError, ViewClosedError, ViewDisconnectedError."""
         if self._joined.is_set():
             return
         if self.is_left:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from fastphx.errors import FastphxError, JoinError, clip, clip_repr
-from fastphx.liveview.errors import UploadError
+from fastphx.liveview.errors import UploadError, ViewError
 from fastphx.liveview.live_socket import EVENT_TIMEOUT_S, JOIN_TIMEOUT_S, LiveChannel
 from fastphx.liveview.living import Living, begun
 
@@ -42,10 +42,14 @@ class File:
         if isinstance(given, str | Path):
             path = Path(given)
             stat = path.stat()
+            if not path.is_file():
+                raise ValueError(f"{clip(str(path))} is no file")
             return cls(path.name, path, _media_type(path.name), stat.st_size, stat.st_mtime_ns // 1_000_000)
-        name, content, *rest = given
-        if not isinstance(content, bytes) or len(rest) > 1:
+        if not isinstance(given, tuple) or not (
+            len(given) in (2, 3) and isinstance(given[0], str) and isinstance(given[1], bytes)
+        ):
             raise ValueError(f"a file is {clip_repr(given)}: give a path, or a name and bytes")
+        name, content, *rest = given
         media_type = rest[0] if rest else _media_type(name)
         return cls(name, content, str(media_type), len(content), time.time_ns() // 1_000_000)
 
@@ -234,16 +238,20 @@ class Transfer:
                     # It goes before the next chunk.
                     await asyncio.sleep(0)
             await asyncio.gather(*progress)
+            if sent < self._entry.file.size:
+                raise UploadError(f"{name} has {sent} bytes now, and had {self._entry.file.size}")
             # The server closes the channel when it has consumed the file.
         except JoinError as error:
             await self._tell({"error": error.shown_reason or "join failed"})
             raise UploadError(f"the server refuses {name}: {clip_repr(error.response)}") from error
-        except FastphxError:
+        except FastphxError as error:
             if channel.topic in self._living.host.client.channels:
                 begun(channel.leave(timeout=JOIN_TIMEOUT_S))
             with suppress(FastphxError):
                 await self._tell({"error": "failed"})
-            raise
+            if isinstance(error, ViewError):
+                raise
+            raise UploadError(f"{name} was not sent: {error}") from error
         finally:
             for task in progress:
                 task.cancel()
@@ -261,14 +269,18 @@ class Transfer:
 
 
 def _chunks(file: File, size: int) -> Iterable[bytes]:
+    """Its content in pieces. Raises UploadError for a file that cannot be read any more."""
     if isinstance(file.content, bytes):
         for at in range(0, len(file.content), size):
             yield file.content[at : at + size]
         return
     opened: BinaryIO
-    with file.content.open("rb") as opened:
-        while chunk := opened.read(size):
-            yield chunk
+    try:
+        with file.content.open("rb") as opened:
+            while chunk := opened.read(size):
+                yield chunk
+    except OSError as error:
+        raise UploadError(f"{clip(file.name)} cannot be read: {error.strerror}") from error
 
 
 def _refs(value: str | None) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -44,6 +45,7 @@ class Shower(Protocol):
     ) -> View: ...
     async def done(self, work: Work, what: str, name: str | None) -> None: ...
     async def wait_changed(self) -> None: ...
+    async def settled(self) -> None: ...
     async def submit_form(self, method: str, url: str, fields: Fields) -> None: ...
     def load(self, url: str, *, flash: str | None = None, reload_token: str | None = None) -> None: ...
     def navigate(self, url: str, kind: str, flash: str | None) -> None: ...
@@ -283,6 +285,7 @@ class View:
         given = _pairs(values)
 
         async def work() -> None:
+            await self._until_joined()
             for each in given:
                 await self._change(selector, each, name)
 
@@ -307,6 +310,7 @@ class View:
             return self.events.submit(self.find(selector), by)
 
         async def work() -> None:
+            await self._until_joined()
             for each in given:
                 await self._change(selector, each, None)
             await self._do(sent(), f"submit {selector}", name, self._form_of(self.find(selector)))
@@ -368,6 +372,7 @@ class View:
         chosen = [File.of(each) for each in files]
 
         async def work() -> None:
+            await self._until_joined()
             control = self._file_input(selector)
             source = self._upload_input(control)
             self.events.forms.choose(control, [ChosenFile(each.name, each.size) for each in chosen])
@@ -499,6 +504,9 @@ class View:
         self, what: str, name: str | None, timeout: float | None, sent: Callable[[], list[Outgoing]]
     ) -> View:
         async def work() -> None:
+            # A link is followed to another document meanwhile, too.
+            if not what.startswith("follow "):
+                await self._until_joined()
             did = sent()
             form = None
             if what.startswith(("click ", "press ")) and any(_is_of_a_form(each) for each in did):
@@ -506,6 +514,17 @@ class View:
             await self._do(did, what, name, form)
 
         return await self._browser.act(self, work, timeout)
+
+    async def _until_joined(self) -> None:
+        """Wait for a view that has crashed, and for its forms: what an action sends is of the page as it is
+        then."""
+        main = self._live.main
+        if main is not None and main.mounts and not main.is_joined and self._live.keeps_up:
+            # Where it cannot be, what needs no connection is done nevertheless; a push raises the reason.
+            with suppress(ViewError):
+                await main.wait_joined(self._browser.timeout_s)
+            await self._browser.settled()
+            self.check_current()
 
     async def _change(self, selector: str, given: tuple[str | None, FieldValue], name: str | None) -> None:
         field, value = given
