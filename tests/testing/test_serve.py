@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 import urllib.request
 from pathlib import Path
@@ -12,21 +11,11 @@ from pathlib import Path
 import pytest
 
 from fastphx.testing import ServerProcess
+from tests.cli.command import sentence
 from tests.testing.raw_socket import RawSocket
 
 COMMAND = [sys.executable, "-m", "fastphx"]
 VSN2 = "/websocket?vsn=2.0.0"
-
-
-def run(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-        **options,  # type: ignore[call-overload]
-    )
 
 
 @pytest.mark.parametrize("loop", ["--uvloop", "--no-uvloop"])
@@ -74,18 +63,15 @@ def test_two_processes_share_a_port() -> None:
 
 def test_a_port_in_use_is_one_sentence() -> None:
     with ServerProcess() as server:
-        second = run("serve", "--port", str(server.port))
-        assert second.returncode == 2
-        assert second.stdout == ""
-        assert second.stderr == (
-            f"fastphx: Cannot listen on 127.0.0.1:{server.port}: Address already in use.\n"
-        )
+        code, out, err = sentence("serve", "--port", str(server.port))
+        assert (code, out) == (2, "")
+        assert err == f"fastphx: Cannot listen on 127.0.0.1:{server.port}: Address already in use.\n"
         with pytest.raises(RuntimeError, match="did not start"):
             ServerProcess("--port", str(server.port)).start()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "words"),
     [
         (["serve", "--port", "70000"], "--port"),
         (["serve", "--idle-timeout", "0"], "--idle-timeout"),
@@ -98,22 +84,22 @@ def test_a_port_in_use_is_one_sentence() -> None:
         (["no-such-command"], "no-such-command"),
     ],
 )
-def test_bad_input_is_one_sentence(arguments: list[str], sentence: str) -> None:
-    ended = run(*arguments)
-    assert ended.returncode == 2
-    assert ended.stdout == ""
-    assert ended.stderr.count("\n") == 1
-    assert ended.stderr.startswith("fastphx: ")
-    assert sentence in ended.stderr
+def test_bad_input_is_one_sentence(arguments: list[str], words: str) -> None:
+    code, out, err = sentence(*arguments)
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("fastphx: ")
+    assert words in err
 
 
 def test_help_and_version() -> None:
     for arguments in ([], ["--help"]):
-        ended = run(*arguments)
-        assert ended.returncode == 0
-        assert "serve" in ended.stdout
-    assert run("--version").stdout.startswith("fastphx ")
-    assert "--reuse-port" in run("serve", "--help").stdout
+        code, out, _ = sentence(*arguments)
+        assert code == 0
+        assert "serve" in out
+    assert sentence("--version")[1].startswith("fastphx ")
+    assert "--reuse-port" in sentence("serve", "--help")[1]
 
 
 @pytest.mark.parametrize(
