@@ -72,11 +72,16 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
+_PACKAGES = ("liveview", "load", "testing")
+"""What stands beside the client, with names of its own: ``fastphx.liveview.browse``."""
+
 __all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:
     """Import what *name* stands for (PEP 562)."""
+    if name in _PACKAGES:
+        return import_module(f"fastphx.{name}")
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'fastphx' has no attribute {name!r}")

@@ -1,5 +1,8 @@
 """The public names, as type checkers see them; each is imported when it is first asked for."""
 
+from fastphx import liveview as liveview
+from fastphx import load as load
+from fastphx import testing as testing
 from fastphx.client import (
     Channel as Channel,
 )

@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import subprocess
 import sys
 
 import pytest
@@ -44,6 +45,14 @@ def test_the_public_names_are_there_and_say_what_they_are() -> None:
         value = getattr(fastphx, name)
         if callable(value):
             assert described(value), f"fastphx.{name} has no docstring"
+
+
+def test_the_packages_beside_the_client_need_no_import_of_their_own() -> None:
+    program = (
+        "import fastphx; fastphx.liveview.browse, fastphx.load.User, fastphx.testing.TestLive; "
+        "assert not hasattr(fastphx, 'nothing')"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("name", MODULES)
