@@ -174,7 +174,7 @@ def visits(rate: int, duration_s: float = 10.0) -> dict[str, Any]:
         script, result = Path(folder, "visit.py"), Path(folder, "result.json")
         script.write_text(VISIT)
         command = [sys.executable, "-m", "fastphx", "load", str(script), "--arrivals", f"{rate}/s"]
-        command += ["--duration", f"{duration_s:g}s", "--json", str(result), "--quiet"]
+        command += ["--duration", f"{duration_s:g}s", "--json", str(result), "--quiet", "--workers", "2"]
         subprocess.run(command, timeout=TIMEOUT_S, check=False, stderr=subprocess.DEVNULL)
         found: dict[str, Any] = json.loads(result.read_text())
         return found
