@@ -312,3 +312,12 @@ def test_reasons_of_steps_are_counted_once() -> None:
         "timeout": 7,
         "status error": 3,
     }
+
+
+def test_a_run_of_a_moment_says_nothing_of_a_core() -> None:
+    result = journey(line({"push echo": step(1.0)}))
+    result.run_cpu_share = 1.02
+    result.run_s = 0.01
+    assert result.invalid_reasons == []
+    result.run_s = 2.0
+    assert "102 % of a core" in result.invalid_reasons[0]
