@@ -23,7 +23,7 @@ cdef class Rendered:
     cdef list _containers           # of (Statics, cells)
     cdef bint _patched              # whether the page had the elements already
     cdef list _cids                 # that the message refers to
-    cdef Py_ssize_t _owner                 # the cid whose diff is being merged; 0 is the view
+    cdef Py_ssize_t _owner          # the cid whose diff is being merged; 0 is the view
     cdef bint _nested_cids          # a component has ever referred to one
 
     cdef Changed _merge(self, dict diff)
@@ -41,20 +41,6 @@ cdef class Rendered:
     cdef tuple _merge_components(self, object diffs)
     cdef list _stream_rows(self, Statics statics, dict diff, dict templates, int depth)
     cdef list _copied_row(self, list row)
-    cdef list _row_ids(self, StreamChange change, list rows)
-    cdef bint _lost(self) except -1
-    cdef int _prune(self, Changed changed) except -1
-    cdef int _pin(self, Statics statics, list cells) except -1
-    cdef int _merge_component(self, Py_ssize_t cid, dict diff) except -1
-    cdef int _merge_sharing(self, dict diffs, dict clones) except -1
-    cdef Node _clone(self, object cid)
-    cdef int _set_component(self, Py_ssize_t cid, Node node) except -1
-    cdef int _check(self) except -1
-    cdef int _height(self, object value, dict heights) except -1
-    cdef int _commit(self, Changed changed) except -1
-    cdef int _roll_back(self) except -1
-    cdef int _visit(self, object value, set cids, dict tables, set pins) except -1
-    cdef int _visit_cells(self, Statics statics, list cells, set cids, dict tables, set pins) except -1
     cdef list _row_ids(self, StreamChange change, list rows)
     cdef bint _lost(self) except -1
     cdef int _prune(self, Changed changed) except -1
