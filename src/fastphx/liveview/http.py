@@ -91,7 +91,7 @@ class HttpSession:
 
     def set_cookie(self, url: str, name: str, value: str) -> None:
         """See :class:`Http`."""
-        self.store(url, [f"{name}={quote(value, safe=_UNQUOTED)}; path=/; max-age={COOKIE_S}"])
+        self.store(url, [script_cookie(name, value)])
 
     def header(self, url: str) -> str | None:
         """The value of ``Cookie`` for a request of *url*; None for nothing."""
@@ -142,6 +142,11 @@ class HttpSession:
 
 _UNQUOTED = "!#$&'()*+/:<=>?@[]^_`{|}~-."
 """What a cookie's value may have as it is (RFC 6265 section 4.1.1)."""
+
+
+def script_cookie(name: str, value: str) -> str:
+    """The ``Set-Cookie`` of what a script of a page sets for :data:`COOKIE_S`."""
+    return f"{name}={quote(value, safe=_UNQUOTED)}; path=/; max-age={COOKIE_S}"
 
 
 def origin(url: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 from fastphx.client.options import Options
 from fastphx.liveview.browser import Browser
 from fastphx.liveview.diff import Changed
-from fastphx.liveview.http import Fields, Response
+from fastphx.liveview.http import Fields, Response, script_cookie
 from fastphx.liveview.live_socket import LiveChannel, LiveClient, SocketOptions
 from fastphx.liveview.living import Living
 from fastphx.liveview.view import View
@@ -21,7 +21,6 @@ from fastphx.load.journeys.visit import Visit
 from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.transports.endpoint import Params
 
-COOKIE_S = 60
 LEAN = "lean pages"
 """The kind under which a report says what ``render=False`` leaves out."""
 
@@ -50,7 +49,7 @@ class JourneyDocuments:
         """The session is the user's."""
 
     def set_cookie(self, url: str, name: str, value: str) -> None:
-        self._http.store_cookies(url, [f"{name}={value}; path=/; max-age={COOKIE_S}"])
+        self._http.store_cookies(url, [script_cookie(name, value)])
 
     def header(self, url: str) -> str | None:
         return self._cookies.header(url)
