@@ -34,11 +34,11 @@ class File:
     relative_path: str = ""
 
     @classmethod
-    def of(cls, given: FileLike) -> Self:
+    def of(cls, given: FileLike) -> File:
         """What a user gives: a path, or a name and the content, and maybe its media type. Raises ValueError,
         and OSError for a path that cannot be read."""
         if isinstance(given, File):
-            return cls(**{name: getattr(given, name) for name in cls.__slots__})
+            return given
         if isinstance(given, str | Path):
             path = Path(given)
             stat = path.stat()
@@ -129,18 +129,18 @@ class Uploads:
     def __init__(self) -> None:
         self._chosen: dict[str, list[Entry]] = {}
         self._next_ref = 0
+        self._new: frozenset[str] = frozenset()
+        """The refs of those that the server has not heard of."""
 
-    def choose(self, source: UploadInput, files: Iterable[FileLike]) -> None:
-        """Put *files* into an input: beside those that are there where it takes several. Raises ValueError,
-        OSError."""
-        entries = [Entry(File.of(each), self._new_ref()) for each in files]
+    def choose(self, source: UploadInput, files: Iterable[File]) -> None:
+        """Put *files* into an input: beside those that are there where it takes several. Raises
+        ValueError."""
+        entries = [Entry(each, self._new_ref()) for each in files]
         kept = self.active(source) if source.is_multiple else []
         if len(kept) + len(entries) > MAX_FILES:
             raise ValueError(f"an input takes at most {MAX_FILES} files")
-        self._new = {entry.ref for entry in entries}
+        self._new = frozenset(entry.ref for entry in entries)
         self._chosen[source.ref] = kept + entries
-
-    _new: frozenset[str] | set[str] = frozenset()
 
     def active(self, source: UploadInput) -> list[Entry]:
         """The files of an input that the server knows, and those that it has not heard of."""
