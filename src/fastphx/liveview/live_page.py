@@ -18,8 +18,6 @@ from fastphx.liveview.living import MAX_CHILD_JOIN_ATTEMPTS, Living
 from fastphx.liveview.page import Page
 from fastphx.liveview.version import Version
 
-PushEventHandler = Callable[[Any], object]
-
 
 class Navigator(Protocol):
     """The browser, as a page sees it."""

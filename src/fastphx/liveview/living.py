@@ -25,6 +25,7 @@ from fastphx.errors import (
 )
 from fastphx.foreign_text import visible
 from fastphx.liveview.diff import Changed
+from fastphx.liveview.document import VIEW
 from fastphx.liveview.errors import (
     TreeError,
     ViewClosedError,
@@ -35,7 +36,7 @@ from fastphx.liveview.errors import (
 )
 from fastphx.liveview.forms import Forms
 from fastphx.liveview.live_socket import EVENT_TIMEOUT_S, JOIN_TIMEOUT_S, LiveChannel, LiveClient
-from fastphx.liveview.page import SESSION, Container, Page, container_of
+from fastphx.liveview.page import Container, Page, container_of
 from fastphx.liveview.rendered import Rendered
 from fastphx.liveview.version import Version
 from fastphx.protocol.message import Message
@@ -43,11 +44,11 @@ from fastphx.protocol.message import Message
 logger = logging.getLogger("fastphx.liveview")
 
 MAX_CHILD_JOIN_ATTEMPTS: Final = 3
-_SESSION_BYTES = SESSION.encode()
+_VIEW_BYTES = VIEW.encode()
 _RANDOM_ID = "phx-"
 _MOUNTED = "phx-mounted"
 _TRIGGER_BYTES = b"phx-trigger-action"
-_TAG = re.compile(rf"<[a-zA-Z][^<>]*\s{SESSION}=[^<>]*>")
+_TAG = re.compile(rf"<[a-zA-Z][^<>]*\s{VIEW}=[^<>]*>")
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?""")
 
 
@@ -271,7 +272,7 @@ class Living:
             except TreeError as error:
                 self.broken(error)
             else:
-                if SESSION in texts:
+                if VIEW in texts:
                     self._find_children()
         elif self.host.joins_children and self.mounts == 1:
             self._find_children_in(texts)
@@ -365,7 +366,7 @@ class Living:
             self.broken(error)
             return None
         self.changes += 1
-        if _SESSION_BYTES in raw or self._has_children:
+        if _VIEW_BYTES in raw or self._has_children:
             self._find_children()
         if changed.removed_cids:
             self.host.spawn(self._destroy(changed.removed_cids))

@@ -9,11 +9,10 @@ from typing import Any, Final
 from selectolax.lexbor import LexborHTMLParser
 
 from fastphx.liveview.addresses import leading_to
-from fastphx.liveview.document import check_bounds
+from fastphx.liveview.document import VIEW, check_bounds
 from fastphx.liveview.errors import ViewError
 
-SESSION: Final = "data-phx-session"
-IGNORED: Final = "phx-update"
+_UPDATE: Final = "phx-update"
 MAX_CONTAINERS: Final = 1000
 """How many views a page may have."""
 
@@ -94,14 +93,14 @@ class Page:
         """Text and ids in turn. A view inside of another's content is no part: it comes with that content."""
         outermost = [
             node
-            for node in document.css(f"[{SESSION}]")[:MAX_CONTAINERS]
+            for node in document.css(f"[{VIEW}]")[:MAX_CONTAINERS]
             if node.attributes.get("id") and not _is_inside_of_a_view(node)
         ]
         marks = []
         for number, node in enumerate(outermost):
             view_id = node.attributes["id"] or ""
             served = node.inner_html or ""
-            if IGNORED in served:
+            if _UPDATE in served:
                 self._served[view_id] = served
             for child in list(node.iter(include_text=True)):
                 child.decompose()
@@ -144,11 +143,11 @@ class Title:
 def container_of(attributes: dict[str, str | None]) -> Container | None:
     """The view of an element with these attributes; None where it is none."""
     view_id = attributes.get("id")
-    if SESSION not in attributes or not view_id:
+    if VIEW not in attributes or not view_id:
         return None
     return Container(
         view_id,
-        attributes.get(SESSION) or "",
+        attributes.get(VIEW) or "",
         attributes.get("data-phx-static") or "",
         attributes.get("data-phx-parent-id") or None,
         is_main="data-phx-main" in attributes,
@@ -157,7 +156,7 @@ def container_of(attributes: dict[str, str | None]) -> Container | None:
 
 
 def _containers(document: LexborHTMLParser) -> Iterator[Container]:
-    for node in document.css(f"[{SESSION}]")[:MAX_CONTAINERS]:
+    for node in document.css(f"[{VIEW}]")[:MAX_CONTAINERS]:
         container = container_of(node.attributes)
         if container is not None:
             yield container
@@ -166,7 +165,7 @@ def _containers(document: LexborHTMLParser) -> Iterator[Container]:
 def _is_inside_of_a_view(node: Any) -> bool:
     above = node.parent
     while above is not None:
-        if SESSION in above.attributes:
+        if VIEW in above.attributes:
             return True
         above = above.parent
     return False

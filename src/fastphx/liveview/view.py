@@ -253,7 +253,13 @@ class View:
     async def click(self, selector: str, *, timeout: float | None = None, name: str | None = None) -> View:
         """Click the first element that matches: what it binds, then what it does by itself. A link is
         followed, a form submitted, a box checked."""
-        return await self._act(f"click {selector}", name, timeout, lambda: self._clicked(self.find(selector)))
+        return await self._act(
+            f"click {selector}",
+            name,
+            timeout,
+            lambda: self.events.click(self.find(selector)),
+            form_of=selector,
+        )
 
     async def follow(self, selector: str, *, timeout: float | None = None, name: str | None = None) -> View:
         """Follow a link: a patch, a live navigation or another document, as it says. Raises ElementError for
@@ -266,7 +272,8 @@ class View:
                 raise ElementError(f"{element.described()} is no link: click it")
             return did
 
-        return await self._act(f"follow {selector}", name, timeout, sent)
+        # A link is followed to another document while its view is joined again, too.
+        return await self._act(f"follow {selector}", name, timeout, sent, awaits_join=False)
 
     async def change(
         self,
@@ -497,20 +504,26 @@ class View:
     def _maybe(self, selector: str | None) -> Element | None:
         return None if selector is None else self.find(selector)
 
-    def _clicked(self, element: Element) -> list[Outgoing]:
-        return self.events.click(element)
-
     async def _act(
-        self, what: str, name: str | None, timeout: float | None, sent: Callable[[], list[Outgoing]]
+        self,
+        what: str,
+        name: str | None,
+        timeout: float | None,
+        sent: Callable[[], list[Outgoing]],
+        *,
+        awaits_join: bool = True,
+        form_of: str | None = None,
     ) -> View:
+        """Send what *sent* returns. *form_of*: selects an element whose form's files go first, where its
+        event is of a form."""
+
         async def work() -> None:
-            # A link is followed to another document meanwhile, too.
-            if not what.startswith("follow "):
+            if awaits_join:
                 await self._until_joined()
             did = sent()
             form = None
-            if what.startswith(("click ", "press ")) and any(_is_of_a_form(each) for each in did):
-                form = self._form_of(self.find(what[6:])) if what.startswith("click ") else None
+            if form_of is not None and any(_is_of_a_form(each) for each in did):
+                form = self._form_of(self.find(form_of))
             await self._do(did, what, name, form)
 
         return await self._browser.act(self, work, timeout)
