@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import traceback
 from types import TracebackType
 from typing import Any
@@ -170,5 +171,10 @@ def where_it_waits(coroutine: Any, path: str) -> int:
 def place_of(trace: TracebackType | None, path: str) -> str:
     """Where in the script *trace* was last, like ``shop.py:21``."""
     frames = user_frames(trace, path)
-    name = path.rsplit("/", 1)[-1]
-    return f"{name}:{frames[-1].lineno}" if frames else name
+    return place_at(path, frames[-1].lineno if frames else None)
+
+
+def place_at(path: str, line: int | None) -> str:
+    """The script and the line in it, like ``shop.py:21``; without a line the script alone."""
+    name = os.path.basename(path)
+    return f"{name}:{line}" if line else name

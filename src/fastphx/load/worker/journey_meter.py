@@ -9,19 +9,18 @@ from typing import Any
 import orjson
 
 from fastphx.errors import clip
-from fastphx.load.journeys.failure import VisitFailed
+from fastphx.load.journeys.failure import VisitFailed, place_at
 from fastphx.load.plan.figures import COUNTS, JOURNEY_COUNTS, LOST
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.reasons import Reasons
+from fastphx.load.worker.meter import HISTOGRAMS as METER_HISTOGRAMS
 from fastphx.load.worker.step_counter import StepCounter
 
 MAX_STEPS_BYTES = 256 * 1024
 """Of the steps of one line. What does not fit goes with the next."""
 MAX_NAME_CHARS = 200
 """Of a step, or a check."""
-HISTOGRAMS = (
-    "connect", "join", "rtt", "rtt_uncorrected", "delivery", "schedule_lag", "visit", "visit_uncorrected"
-)  # fmt: skip
+HISTOGRAMS = (*METER_HISTOGRAMS, "visit", "visit_uncorrected")
 
 
 class JourneyMeter:
@@ -103,8 +102,7 @@ class JourneyMeter:
         frame = sys._getframe()
         while frame is not None and frame.f_code.co_filename != self._script:
             frame = frame.f_back  # type: ignore[assignment]
-        name = self._script.rsplit("/", 1)[-1]
-        return f"{name}:{frame.f_lineno}" if frame is not None else name
+        return place_at(self._script, None if frame is None else frame.f_lineno)
 
     # -- lines
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from fastphx.load.journeys.failure import (
     VisitStopped,
     first_cause,
     is_of_the_server,
+    place_at,
     place_of,
     reason_of,
     shown,
@@ -71,7 +71,7 @@ class ScriptFaults:
     def goes_on(self, task: asyncio.Task[Any], user_class: type[User]) -> None:
         """*task* of a visit goes on though it was cancelled: say where."""
         line = where_it_waits(task.get_coro(), self._script)
-        where = f" at {os.path.basename(self._script)}:{line}" if line else ""
+        where = f" at {place_at(self._script, line)}" if line else ""
         self._reasons.add(
             "stop", f"{user_class.__name__}{where} goes on though it was cancelled, and was cut"
         )
