@@ -30,7 +30,7 @@ from fastphx.load.result.goals import why_channels_ended
 from fastphx.load.result.memory import rss_bytes
 from fastphx.load.result.reasons import LOCAL, SCRIPT
 from fastphx.load.result.result import Result
-from fastphx.load.scenarios import scenario_class, scenario_of
+from fastphx.load.scenarios import scenario_of
 from fastphx.load.worker.timeouts import GRACE_S, HELLO_TIMEOUT_S
 
 MAX_OUTPUT_CHARS = 1000
@@ -52,8 +52,7 @@ class Coordinator:
         self._watches: list[asyncio.Task[None]] = []
         self._servers: list[EmbeddedServer] = []
         self._server_watch = ServerWatch(plan, self.result.server, progress.output)
-        self._scenario = scenario_class(plan.scenario)
-        self._own = scenario_of(plan)
+        self._scenario = scenario_of(plan)
         self._shared: Any = None
         """What a journey's ``before`` has returned."""
         self._has_prepared = False
@@ -101,7 +100,7 @@ class Coordinator:
         if self._is_over():
             return
         try:
-            if self._own.before is not None:
+            if self._scenario.before is not None:
                 self._shared = await self._once(plan, "before")
             self._has_prepared = True
         except FastphxError as error:
@@ -111,7 +110,7 @@ class Coordinator:
     async def _clean_up(self, plan: Plan) -> None:
         """Run a journey's ``after``, also if the run has failed or was interrupted. What fails in it is
         reported, and changes no verdict."""
-        if not self._has_prepared or self._own.after is None:
+        if not self._has_prepared or self._scenario.after is None:
             return
         try:
             await self._once(plan, "after")
@@ -177,7 +176,7 @@ class Coordinator:
         self._expect("ready")
         self._connect_ns = time.monotonic_ns() + LEAD_NS
         await self._server_watch.begin(self._connect_ns)
-        self._send({"command": "connect", "at_ns": self._connect_ns})
+        self.send({"command": "connect", "at_ns": self._connect_ns})
         opening_s = plan.ramp_s or plan.connections / plan.connect_rate
         await self._reached(
             "ready", 2 * opening_s + plan.connect_timeout_s + plan.join_timeout_s + GRACE_S, is_fatal=False
@@ -198,7 +197,7 @@ class Coordinator:
         await self._server_watch.run_begins()
         start_ns = time.monotonic_ns() + LEAD_NS
         self.result.run_s = plan.duration_s
-        self._send({"command": "start", "at_ns": start_ns})
+        self.send({"command": "start", "at_ns": start_ns})
         disturbing = asyncio.create_task(self._disturb(start_ns)) if self._scenario.has_herd else None
         try:
             await self._reached("scheduled", plan.duration_s + plan.timeout_s + GRACE_S)
@@ -259,17 +258,17 @@ class Coordinator:
             await self._start_server(server.port)
 
     def _tell_storm(self) -> None:
-        self._send({"command": "storm", "at_ns": time.monotonic_ns()})
+        self.send({"command": "storm", "at_ns": time.monotonic_ns()})
 
     async def _stop_workers(self) -> None:
         self._progress.phase("stopping")
-        self._send({"command": "stop" if self._interrupts < 2 else "abort"})
+        self.send({"command": "stop" if self._interrupts < 2 else "abort"})
         deadline_s = time.monotonic() + self.plan.max_stop_s + GRACE_S
         has_aborted = self._interrupts > 1
         while any(not worker.ended.is_set() for worker in self._workers):
             if self._interrupts > 1 and not has_aborted:
                 has_aborted = True
-                self._send({"command": "abort"})
+                self.send({"command": "abort"})
                 deadline_s = min(deadline_s, time.monotonic() + ABORT_S)
             self._changed.clear()
             try:
@@ -337,17 +336,14 @@ class Coordinator:
 
     def send(self, command: dict[str, Any]) -> None:
         """To each worker."""
-        self._send(command)
+        for worker in self._workers:
+            worker.send(command)
 
     async def reached(self, kind: str, timeout_s: float) -> bool:
         """Wait for a line of *kind* of each worker; False where the run is over for another reason."""
         self._expect(kind)
         await self._reached(kind, timeout_s)
         return not self._is_over()
-
-    def _send(self, command: dict[str, Any]) -> None:
-        for worker in self._workers:
-            worker.send(command)
 
     def _expect(self, kind: str) -> None:
         self._waiting[kind] = set(self._workers)
