@@ -46,8 +46,9 @@ class User:
     _visit: Visit
 
     async def run(self) -> None:
-        """One visit."""
-        raise NotImplementedError
+        """One visit. A class without it makes none: it is for others to be made of."""
+        # Only a super().run() comes here.
+        raise NotImplementedError("User has no run() of its own")
 
     async def start(self) -> None:
         """Before a user's first visit. What it opens here stays open until :meth:`stop` has ended."""
