@@ -11,6 +11,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from fastphx.client.deadline import checked_timeout
 from fastphx.load.journeys.failure import HttpError, RequestError, RequestTimeoutError
 from fastphx.load.journeys.http_body import NO_BODY, Body, body_of
 from fastphx.load.journeys.http_connector import HttpConnector, Pending
@@ -131,13 +132,10 @@ class Http:
             url = url.extend_query(param_pairs(params))
         body = body_of(data, json)
         given = CIMultiDict(headers)
-        limit_s = run.plan.timeout_s if timeout is None else timeout
-        if not limit_s > 0:
-            raise ValueError(f"timeout is {limit_s}: give seconds, above 0")
+        limit_s = checked_timeout(timeout, run.plan.timeout_s)
         step: Step = UNCOUNTED
         if not run.is_stopping:
-            counter = run.recorder.step(name) if name else run.counter(method, self._shown(url, path))
-            step = visit.begin_step(counter)
+            step = visit.begin_step(run.counter(method, self._shown(url, path), name))
         try:
             async with asyncio.timeout(limit_s) as deadline:
                 pending = Pending(visit, deadline)

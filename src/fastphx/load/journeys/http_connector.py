@@ -87,9 +87,7 @@ class HttpConnector(aiohttp.TCPConnector):
             protocol = await self._connect(req, traces, timeout)
         except BaseException as error:
             if end_step(step, error, pending.visit):
-                run.recorder.note("connect", str(error))
-                if isinstance(error, RequestError) and error.is_local:
-                    run.recorder.note("local", str(error))
+                run.note_connect(error)
             raise
         finally:
             pending.go_on(left_s, monotonic_ns() - begun_ns)

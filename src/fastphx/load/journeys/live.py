@@ -15,7 +15,7 @@ from fastphx.liveview.living import Living
 from fastphx.liveview.view import View
 from fastphx.load.journeys.http import Http, http_of
 from fastphx.load.journeys.http_cookies import UserCookies
-from fastphx.load.journeys.socket import JourneySocket
+from fastphx.load.journeys.socket import JourneySocket, plan_transport_opts
 from fastphx.load.journeys.step import UNCOUNTED, end_step
 from fastphx.load.journeys.visit import Visit
 from fastphx.protocol.frame_write import NO_PAYLOAD
@@ -132,8 +132,7 @@ class JourneyBrowser(Browser):
         recorder = visit.run.recorder
         name, self._mount_name = self._mount_name, None
         path = "/" + (main.href or self.url).partition("://")[2].partition("/")[2].partition("?")[0]
-        counter = visit.run.counter("mount", path) if name is None else recorder.step(name)
-        step = visit.begin_step(counter)
+        step = visit.begin_step(visit.run.counter("mount", path, name))
         recorder.counts["join_attempts"] += 1
         try:
             await super().mount(main)
@@ -192,14 +191,6 @@ async def live(
         await browser.close()
         browser = None
     if browser is None:
-        opts: dict[str, Any] = {
-            "connect_timeout": plan.connect_timeout_s,
-            "compress": plan.compress,
-            "local_addr": own.local_addr,
-            "proxy": None,
-        }
-        if visit.run.app.http_url("/").startswith("https"):
-            opts |= {"ssl": own.ssl, "ssl_verify": own.ssl_verify}
         options = SocketOptions(
             live_path=live_path,
             transport=transport,
@@ -208,7 +199,7 @@ async def live(
             heartbeat_interval=plan.heartbeat_s,
             connect_timeout=plan.connect_timeout_s,
             keeps_up=keep_up,
-            transport_opts=opts,
+            transport_opts=plan_transport_opts(plan, own, visit.run.app.http_url("/")),
         )
         browser = JourneyBrowser(
             visit, options, asked, renders=render, joins_children=render if children is None else children

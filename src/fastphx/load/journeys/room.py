@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from time import monotonic_ns
 from typing import Any, NamedTuple, cast
 
 from fastphx.client.channel import Channel
 from fastphx.client.channel_iterator import ChannelIterator
-from fastphx.client.context import Context
 from fastphx.client.delivery import Delivery
 from fastphx.client.message_queue import MessageQueue
-from fastphx.client.pool import Pool
 from fastphx.client.push import PushReply, push_reply
-from fastphx.client.queue_policy import Policy
 from fastphx.client.waiter import settle
 from fastphx.errors import (
     ChannelCrashedError,
@@ -107,30 +104,8 @@ class Room(Channel):
 
     delivery_class = _RoomDelivery
 
-    def __init__(
-        self,
-        context: Context,
-        pool: Pool,
-        topic: str,
-        payload: Any,
-        *,
-        decoder: Any,
-        max_queue: int,
-        max_queue_bytes: int,
-        policy: Policy,
-        key: Callable[[Message], Any] | None,
-    ) -> None:
-        super().__init__(
-            context,
-            pool,
-            topic,
-            payload,
-            decoder=decoder,
-            max_queue=max_queue,
-            max_queue_bytes=max_queue_bytes,
-            policy=policy,
-            key=key,
-        )
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
         cast(_RoomDelivery, self._delivery).room = self
         self.unread = Unread(self, MAX_UNREAD, MAX_UNREAD_BYTES)
         self._is_joined = False
@@ -236,7 +211,11 @@ class Room(Channel):
                 if run.is_stopping:
                     raise VisitStopped
                 timeout_s = run.plan.timeout_s if timeout is None else timeout
-                found = await self._next(wait, event, timeout_s)
+                found = await self._next(wait, timeout_s)
+                if found is None:
+                    raise WaitTimeoutError(
+                        f"no {clip(event)} came on {clip(self.topic)} within {timeout_s:g} s"
+                    )
         except BaseException as error:
             if isinstance(error, VisitStopped):
                 visit.is_cut = True
@@ -246,23 +225,22 @@ class Room(Channel):
         step.ok(message.byte_count(), ended_ns=max(came_ns, step.due_ns))
         return message
 
-    async def _next(self, wait: Wait, event: str, timeout_s: float) -> tuple[Message, int]:
+    async def _next(self, wait: Wait, timeout_s: float | None = None) -> tuple[Message, int] | None:
+        """What comes for *wait*, and when; None where its time is over."""
         run = self._visit.run
         future = self.unread.add(wait)
         timer = CallbackTimer(lambda: settle(future, None))
         ends = _EndsAtStop(future)
         run.sleeping.add(ends)
         try:
-            timer.schedule(run.wheel, timeout_s)
-            found = await future
+            if timeout_s is not None:
+                timer.schedule(run.wheel, timeout_s)
+            found: tuple[Message, int] | None = await future
         finally:
             timer.cancel()
             run.sleeping.discard(ends)
             self.unread.discard(wait)
-        if found is None:
-            raise WaitTimeoutError(f"no {clip(event)} came on {clip(self.topic)} within {timeout_s:g} s")
-        message: tuple[Message, int] = found
-        return message
+        return found
 
     def __aiter__(self) -> ChannelIterator:
         return cast(ChannelIterator, self._messages())
@@ -270,29 +248,22 @@ class Room(Channel):
     async def _messages(self) -> AsyncIterator[Message]:
         """What is unread, and what comes, until the room is closed or the run stops."""
         visit = self._visit
-        run = visit.run
         while True:
             wait = Wait(None, None)
             found = self.unread.take(wait)
             if found is None:
                 if self.unread.closed:
                     return
-                if run.is_stopping:
+                if visit.is_stopping:
                     await visit.sleep_until(0)
                     return
-                future = self.unread.add(wait)
-                ends = _EndsAtStop(future)
-                run.sleeping.add(ends)
                 try:
-                    found = await future
+                    found = await self._next(wait)
                 except VisitStopped:
                     visit.shorten()
                     return
                 except ClosedError:
                     return
-                finally:
-                    run.sleeping.discard(ends)
-                    self.unread.discard(wait)
                 if found is None:
                     return
             yield found[0]
@@ -317,10 +288,7 @@ class Room(Channel):
         run = visit.run
         if run.is_stopping:
             return UNCOUNTED
-        if name is None:
-            counter = run.steps.get((kind, what)) or run.counter(kind, what)
-        else:
-            counter = run.recorder.step(name)
+        counter = run.counter(kind, what, name)
         if since is not None:
             return counter.begin(since.sent_ns, since.sent_ns)
         return visit.begin_step(counter)

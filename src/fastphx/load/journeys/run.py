@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol
 
-from fastphx.errors import clip
+from fastphx.errors import ConnectError, clip
+from fastphx.load.journeys.failure import RequestError
 from fastphx.load.journeys.run_data import RunData
 from fastphx.load.journeys.step import StepCounter
 from fastphx.load.plan.app import App
@@ -13,6 +14,8 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.target import Target
 from fastphx.serializers import JsonV1
 from fastphx.timing.wheel import TimerWheel, wheel_for
+
+LOCAL = "local"
 
 
 class Latency(Protocol):
@@ -78,6 +81,12 @@ class Run:
         self.steps: dict[tuple[str, str], StepCounter] = {}
         """By kind and event: those that need no name of their own to be made."""
 
+    def note_connect(self, error: BaseException) -> None:
+        """Count why a connection was not made; once more where it is this machine that ran out."""
+        self.recorder.note("connect", str(error))
+        if isinstance(error, ConnectError | RequestError) and error.is_local:
+            self.recorder.note(LOCAL, str(error))
+
     def stop(self) -> None:
         """End what visits wait for of themselves: their thinking, their clocks, and messages of others."""
         self.is_stopping = True
@@ -90,8 +99,10 @@ class Run:
         for each in connectors.values():
             await each.close()
 
-    def counter(self, kind: str, what: str) -> StepCounter:
-        """The counter of the step ``kind what``."""
+    def counter(self, kind: str, what: str, name: str | None = None) -> StepCounter:
+        """The counter of the step ``kind what``, or of *name* in its place."""
+        if name is not None:
+            return self.recorder.step(name)
         found = self.steps.get((kind, what))
         if found is None:
             counter = self.recorder.step(f"{kind} {clip_name(what)}")

@@ -9,17 +9,18 @@ from typing import Any, Literal, Self, cast
 from fastphx.client.client import Client
 from fastphx.client.options import Options
 from fastphx.client.state import ClientState
-from fastphx.errors import ConnectError, DisconnectReason
+from fastphx.errors import DisconnectReason
 from fastphx.load.journeys.http_cookies import UserCookies
 from fastphx.load.journeys.room import Room
 from fastphx.load.journeys.step import UNCOUNTED, end_step
 from fastphx.load.journeys.visit import Visit
+from fastphx.load.plan.plan import Plan
 from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.transports.endpoint import Params
+from fastphx.transports.options import ConnectOptions
 
 NEVER_S = 86400.0
 """A channel that has crashed is not joined again while its socket is not to reconnect."""
-LOCAL = "local"
 
 
 class JourneySocket(Client):
@@ -47,8 +48,7 @@ class JourneySocket(Client):
         visit = self._visit
         run = visit.run
         counts = run.recorder.counts
-        counter = run.counter("connect", self._path) if self._name is None else run.recorder.step(self._name)
-        step = visit.begin_step(counter)
+        step = visit.begin_step(run.counter("connect", self._path, self._name))
         visit.opened.append(self)
         counts["connect_attempts"] += 1
         try:
@@ -57,9 +57,7 @@ class JourneySocket(Client):
             counts["connect_errors"] += 1
             self._forget()
             if end_step(step, error, visit):
-                run.recorder.note("connect", str(error))
-                if isinstance(error, ConnectError) and error.is_local:
-                    run.recorder.note(LOCAL, str(error))
+                run.note_connect(error)
             raise
         self._connected()
         now_ns = monotonic_ns()
@@ -153,13 +151,13 @@ def open_socket(
     visit: Visit,
     path: str | None,
     *,
-    params: Params = (),
-    headers: Any = (),
-    auth_token: str | None = None,
-    transport: str = "websocket",
-    reconnect: bool = False,
-    serializer: Any = None,
-    name: str | None = None,
+    params: Params,
+    headers: Any,
+    auth_token: str | None,
+    transport: str,
+    reconnect: bool,
+    serializer: Any,
+    name: str | None,
     **transport_opts: Any,
 ) -> JourneySocket:
     """A socket of *visit* that is not open yet: with the plan's parameters, headers and TLS, and the given
@@ -168,20 +166,12 @@ def open_socket(
     plan, number, row = run.plan, visit.index, visit.row
     own = run.target.options(number, row)
     given = params.items() if isinstance(params, Mapping) else params
-    names = {name for name, _ in given}
-    opts: dict[str, Any] = {
-        "connect_timeout": plan.connect_timeout_s,
-        "compress": plan.compress,
-        "local_addr": own.local_addr,
-        "proxy": None,
-        "cookies": UserCookies(visit),
-    }
+    replaced = {key for key, _ in given}
     url = run.app.socket_url(path)
-    if url.startswith("wss"):
-        opts |= {"ssl": own.ssl, "ssl_verify": own.ssl_verify}
+    opts = plan_transport_opts(plan, own, url) | {"cookies": UserCookies(visit)}
     options = Options(
         url=url,
-        params=[*((key, value) for key, value in run.target.params(number, row) if key not in names), *given],
+        params=[*(pair for pair in run.target.params(number, row) if pair[0] not in replaced), *given],
         headers=[*own.extra_headers, *(headers.items() if isinstance(headers, Mapping) else headers)],
         auth_token=own.auth_token if auth_token is None else auth_token,
         transport=transport,
@@ -195,6 +185,17 @@ def open_socket(
         transport_opts=opts | transport_opts,
     )
     return JourneySocket(visit, options, run.app.socket_path(path), name)
+
+
+def plan_transport_opts(plan: Plan, own: ConnectOptions, url: str) -> dict[str, Any]:
+    """What a plan says of the transport of every socket of *url*; *own* is what it says of the user's."""
+    opts = {
+        "connect_timeout": plan.connect_timeout_s,
+        "compress": plan.compress,
+        "local_addr": own.local_addr,
+        "proxy": None,
+    }
+    return opts | {"ssl": own.ssl, "ssl_verify": own.ssl_verify} if url.startswith(("wss", "https")) else opts
 
 
 def _never(_: int) -> float:
