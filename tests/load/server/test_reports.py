@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from fastphx.load.control.preflight import preflight
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.server_metric import ServerMetric
 from fastphx.load.plan.threshold import Threshold
 from fastphx.load.report.html import write_html
 from fastphx.load.report.json import schema
 from fastphx.load.report.markdown import markdown
 from fastphx.load.report.plain_text import plain_text
 from fastphx.load.report.prometheus import exposition
+from fastphx.load.report.readable import count, metric, per_second
 from fastphx.load.report.server import metric_rows, process_rows, server_text
 from fastphx.load.result.result import Result
 from fastphx.load.server.figures import ProcessReading, ServerFigures
@@ -247,3 +250,20 @@ def test_the_live_display_shows_the_last_second() -> None:
     assert server_text(result.server) == "server 0.00 cores 112 MiB run queue 0"
     result.server.add_row(17.0)
     assert server_text(result.server) == "server metrics 5s old"
+
+
+def test_a_histogram_of_run_queues_is_no_length() -> None:
+    server, rates = ServerFigures(is_scraped=True), Rates()
+    for second in (1, 2):
+        text = f'# TYPE run_queue histogram\nrun_queue_bucket{{le="+Inf"}} {second}\nrun_queue_sum 1\n'
+        page = read_page(text, [ServerMetric.parse("run_queue")])
+        server.intervals.append(rates.add(page, float(second), 0.001))
+        server.add_row(float(second))
+    assert server.series[-1]["metrics"]["run_queue"]["count"] == 1
+    assert server_text(server) == ""
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 1e30])
+def test_any_number_can_be_shown(value: float) -> None:
+    for shown in (metric("run_queue", value), metric("a_bytes", value), per_second(value), count(value)):
+        assert 0 < len(shown) < 60

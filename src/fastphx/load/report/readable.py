@@ -58,7 +58,7 @@ def count(value: float) -> str:
 
 
 def per_second(value: float) -> str:
-    return f"{value:,.0f}/s" if value >= 100 or value == int(value) else f"{_digits(value)}/s"
+    return f"{value:,.0f}/s" if value >= 100 or _is_whole(value) else f"{_digits(value)}/s"
 
 
 def shown(figure: str, value: float) -> str:
@@ -78,7 +78,7 @@ def shown(figure: str, value: float) -> str:
         return f"{100 * value:.4g} %"
     if name.endswith("_s") or "_s_" in name or name in LATENCY_FIGURES[1:]:
         return seconds(value)
-    return count(value) if value == int(value) else _digits(value)
+    return count(value) if _is_whole(value) else _digits(value)
 
 
 def metric(name: str, value: float) -> str:
@@ -88,7 +88,12 @@ def metric(name: str, value: float) -> str:
     for unit, scale in (("_milliseconds", 1e-3), ("_microseconds", 1e-6), ("_seconds", 1.0)):
         if unit in name and value >= 0:
             return seconds(value * scale)
-    return count(value) if value == int(value) else _digits(value)
+    return count(value) if _is_whole(value) else _digits(value)
+
+
+def _is_whole(value: float) -> bool:
+    """Neither an infinite value is, nor NaN."""
+    return float(value).is_integer()
 
 
 def _digits(value: float) -> str:

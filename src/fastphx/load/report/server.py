@@ -81,15 +81,16 @@ def server_text(server: ServerFigures) -> str:
     if "rss_bytes" in row:
         parts.append(size(row["rss_bytes"]))
     if server.is_scraped:
-        queues = {name: value for name, value in row["metrics"].items() if _is_run_queue(name)}
-        parts += [f"run queue {count(max(queues.values()))}"] if queues else []
+        # A histogram that is called so is no length.
+        queues = [
+            value
+            for name, value in row["metrics"].items()
+            if "run_queue" in name and not isinstance(value, Mapping)
+        ]
+        parts += [f"run queue {count(max(queues))}"] if queues else []
         age_s = row["age_s"]
         if age_s is None:
             parts.append("no metrics yet")
         elif age_s > MAX_AGE_S:
             parts.append(f"metrics {age_s:.0f}s old")
     return f"server {' '.join(parts)}" if parts else ""
-
-
-def _is_run_queue(name: str) -> bool:
-    return "run_queue" in name
