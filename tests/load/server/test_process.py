@@ -160,6 +160,17 @@ def test_a_process_that_this_user_may_not_see_is_said(monkeypatch: pytest.Monkey
             find_server(f"beam@{port}")
 
 
+def test_a_process_that_ends_while_it_is_looked_at_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(process: psutil.Process) -> str:
+        raise psutil.NoSuchProcess(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "name", gone)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        with pytest.raises(PlanError, match=f"there is no process {os.getpid()}"):
+            find_server(f"beam@{port}")
+
+
 def test_a_process_that_is_not_there_is_said() -> None:
     with pytest.raises(PlanError, match="there is no process 2147483647"):
         find_server("2147483647")

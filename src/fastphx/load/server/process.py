@@ -24,12 +24,13 @@ def find_server(target: str) -> psutil.Process:
     """The process that ``PID`` or ``NAME@PORT`` names. Raises PlanError where there is none, or none that
     this user may see."""
     name, at, port = target.rpartition("@")
-    if at:
-        return _listening(name, int(port))
     try:
-        return psutil.Process(int(target))
-    except psutil.NoSuchProcess:
-        raise PlanError(f"--server-pid: there is no process {target}") from None
+        return _listening(name, int(port)) if at else psutil.Process(int(target))
+    except psutil.NoSuchProcess as error:
+        # Also one that has ended while it was looked at.
+        raise PlanError(f"--server-pid: there is no process {error.pid}") from None
+    except psutil.AccessDenied:
+        raise PlanError(f"--server-pid {clip(target)}: this user may not see that process") from None
 
 
 def _listening(name: str, port: int) -> psutil.Process:
@@ -66,7 +67,6 @@ class ServerProcesses:
         self._cpu_s = 0.0
         self._before: dict[Identity, tuple[float, float, Identity | None]] = {}
         """Of each process its own CPU time, that of the children that it has waited for, and its parent."""
-        self._cores = 0.0
 
     def add(self, process: psutil.Process | int) -> None:
         """Watch one more, with its children. What it has used until now is not counted."""
@@ -102,12 +102,12 @@ class ServerProcesses:
         if not now:
             return None
         limit = cpu_limit(roots[0].pid) if roots else None
-        self._cores = min(_allowed_cores(roots), limit.cores if limit else float("inf"))
+        cores = min(_allowed_cores(roots), limit.cores if limit else float("inf"))
         return ProcessReading(
             at_ns=at_ns,
             cpu_s=self._cpu_s,
-            cores=self._cores,
-            is_limited=limit is not None and limit.cores <= self._cores,
+            cores=cores,
+            is_limited=limit is not None and limit.cores <= cores,
             rss_bytes=rss_bytes,
             threads=threads,
             open_files=open_files if may_see_files else None,
