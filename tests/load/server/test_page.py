@@ -12,7 +12,7 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.server_metric import ServerMetric
 from fastphx.load.server.interval import Buckets, Interval
 from fastphx.load.server.names import usual_metrics
-from fastphx.load.server.page import MAX_METRICS, MAX_SAMPLES, Page, PageError, read_page
+from fastphx.load.server.page import MAX_BUCKETS, MAX_METRICS, MAX_SAMPLES, Page, PageError, read_page
 from fastphx.load.server.rates import Rates
 
 PHOENIX = """\
@@ -226,9 +226,14 @@ def test_a_broken_line_of_what_is_not_asked_for_does_no_harm() -> None:
     assert read(f"other{{ 1\n{counter(3)}", "c").metrics["c"].values
 
 
-@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "1e300"])
 def test_what_is_no_number_is_left_out(value: str) -> None:
     assert read(f"c {value}\n", "c").missing == ("c",)
+
+
+def test_an_odd_end_of_a_line_may_stand_in_a_label() -> None:
+    metric = read('c{a="x\u2028\x85y"} 3\r\n', "c").metrics["c"]
+    assert metric.values == {(("a", "x\u2028\x85y"),): 3.0}
 
 
 def test_an_empty_page_has_nothing() -> None:
@@ -240,6 +245,9 @@ def test_a_huge_page_is_bounded() -> None:
     assert (len(page.metrics["c"].values), page.left_out) == (MAX_SAMPLES, 5)
     long = f'c{{node="{"x" * 4000}"}} 1\n' * 300
     assert read(long, "c").left_out > 30
+    bounds = tuple(map(str, range(MAX_BUCKETS + 1)))
+    with pytest.raises(PageError, match=r"'h' has more than 1,000 buckets"):
+        read(histogram(*range(MAX_BUCKETS + 1), bounds=bounds), "h")
     many = "".join(f"a{number}_vm_memory_total 1\n" for number in range(MAX_METRICS + 3))
     page = read(many)
     assert (len(page.metrics), page.left_out) == (MAX_METRICS, 3)

@@ -149,7 +149,8 @@ class ServerFigures:
         for name, kind in kinds.items():
             values = [each.values[name] for each in chosen if name in each.values]
             if kind == "histogram":
-                yield name, {"kind": kind, **_quantiles(_sum([v for v in values if isinstance(v, Buckets)]))}
+                together = Buckets.together([value for value in values if isinstance(value, Buckets)])
+                yield name, {"kind": kind, **_quantiles(together)}
                 continue
             numbers = [value for value in values if not isinstance(value, Buckets)]
             figures: dict[str, Any] = {"kind": kind}
@@ -206,13 +207,6 @@ class ServerFigures:
             why = self.failures.most_common(1)
             return f"the metrics page could not be read{f': {why[0][0]}' if why else ''}"
         return "the metrics page has none" if name in self.missing else "it has no such figure"
-
-
-def _sum(buckets: list[Buckets]) -> Buckets:
-    total = Buckets((), (), 0.0)
-    for each in buckets:
-        total = total.plus(each)
-    return total
 
 
 def _quantiles(buckets: Buckets) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,15 @@ class Buckets:
             seen, lower = seen + number, bound
         return None, None
 
-    def plus(self, other: Buckets) -> Buckets:
-        """Both together, by the bounds that either has."""
-        counts = dict.fromkeys(sorted({*self.bounds, *other.bounds}), 0.0)
-        for each in (self, other):
+    @classmethod
+    def together(cls, several: Sequence[Buckets]) -> Self:
+        """All of them, by the bounds that any has."""
+        counts: defaultdict[float, float] = defaultdict(float)
+        for each in several:
             for bound, number in zip(each.bounds, each.counts, strict=True):
                 counts[bound] += number
-        return Buckets(tuple(counts), tuple(counts.values()), self.sum + other.sum)
+        bounds = tuple(sorted(counts))
+        return cls(bounds, tuple(counts[bound] for bound in bounds), sum(each.sum for each in several))
 
 
 Value: TypeAlias = "float | Buckets"

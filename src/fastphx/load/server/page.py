@@ -24,6 +24,10 @@ MAX_SAMPLES = 20_000
 MAX_SAMPLE_CHARS = 1 << 20
 """Of all those samples: what is in them is read character by character."""
 MAX_METRICS = 64
+MAX_BUCKETS = 1000
+"""Of one histogram, which are kept for every second."""
+MAX_VALUE = 1e30
+"""A larger one is no number either: sums of such are infinite."""
 MAX_SHOWN_CHARS = 60
 
 _NAME = re.compile(r"[A-Za-z_:][\w:]*", re.ASCII)
@@ -87,7 +91,8 @@ def read_page(text: str, asked: Sequence[ServerMetric]) -> Page:
 def _lines_by_name(text: str) -> tuple[dict[str, str], dict[str, list[str]]]:
     kinds: dict[str, str] = {}
     lines: dict[str, list[str]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    # What else str.splitlines takes for an end of a line may stand in a label.
+    for number, line in enumerate(text.split("\n"), 1):
         line = line.strip()
         if line.startswith("#"):
             if match := _TYPE.match(line[:MAX_LINE_CHARS]):
@@ -121,10 +126,7 @@ def _wanted(
         else:
             wanted[metric] = (name, _kind(name, kinds, lines))
     for name in dict.fromkeys((*kinds, *lines)):
-        base = next((name.removesuffix(part) for part in _PARTS if name.endswith(part)), name)
-        if base != name and kinds.get(base) in ("histogram", "summary"):
-            continue
-        if name not in lines and f"{name}_bucket" not in lines:
+        if _is_part(name, kinds) or (name not in lines and f"{name}_bucket" not in lines):
             continue
         for metric in usual_metrics(name) if len(name) <= MAX_NAME_CHARS else ():
             if len(wanted) < MAX_METRICS:
@@ -140,21 +142,29 @@ def _kind(name: str, kinds: Mapping[str, str], lines: Mapping[str, list[str]]) -
     # OpenMetrics names a counter without the ending of its samples.
     if "counter" in (kinds.get(name), kinds.get(name.removesuffix("_total"))):
         return "counter"
-    base = next((name.removesuffix(part) for part in _PARTS if name.endswith(part)), name)
-    is_part = base != name and kinds.get(base) in ("histogram", "summary")
-    return "counter" if is_part else "gauge"
+    return "counter" if _is_part(name, kinds) else "gauge"
+
+
+def _is_part(name: str, kinds: Mapping[str, str]) -> bool:
+    """Whether it is of a histogram or a summary."""
+    return any(
+        kinds.get(name.removesuffix(part)) in ("histogram", "summary")
+        for part in _PARTS
+        if name.endswith(part)
+    )
 
 
 def _series(metric: ServerMetric, kind: Kind, name: str, lines: Sequence[str]) -> Series:
     values: dict[Labels, float] = {}
     buckets: dict[Labels, dict[float, float]] = {}
     sums: dict[Labels, float] = {}
+    bounds: set[float] = set()
     try:
         # Without the lines of types the parser leaves the names as they are.
         samples = [family.samples[0] for family in text_string_to_metric_families("\n".join(lines) + "\n")]
         for sample in samples:
             value = float(sample.value)
-            if not math.isfinite(value) or any(
+            if not abs(value) <= MAX_VALUE or any(
                 sample.labels.get(label) != chosen for label, chosen in metric.labels
             ):
                 continue
@@ -165,7 +175,10 @@ def _series(metric: ServerMetric, kind: Kind, name: str, lines: Sequence[str]) -
             elif sample.name == f"{name}_sum":
                 sums[labels] = value
             elif bound is not None and not math.isnan(limit := float(bound)):
+                bounds.add(limit)
                 buckets.setdefault(labels, {})[limit] = value
     except (ValueError, IndexError, KeyError, OverflowError) as error:
         raise PageError(f"{quoted(name, MAX_SHOWN_CHARS)} cannot be read ({type(error).__name__})") from None
+    if len(bounds) > MAX_BUCKETS:
+        raise PageError(f"{quoted(name, MAX_SHOWN_CHARS)} has more than {MAX_BUCKETS:,} buckets")
     return Series(kind, values, buckets, sums)

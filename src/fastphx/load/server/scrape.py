@@ -11,13 +11,12 @@ from collections.abc import Sequence
 
 import aiohttp
 
-from fastphx.foreign_text import clipped, visible
+from fastphx.foreign_text import visible
 from fastphx.load.plan.server_metric import ServerMetric
 from fastphx.load.server.page import Page, PageError, read_page
 
 MAX_PAGE_BYTES = 8 << 20
 TIMEOUT_S = 5.0
-MAX_WHY_CHARS = 200
 OK = 200
 
 
@@ -87,4 +86,4 @@ def _why(error: Exception) -> str:
         return f"no connection ({visible(why)})"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection"
-    return clipped(type(error).__name__, MAX_WHY_CHARS)
+    return type(error).__name__
