@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from locust.env import Environment
 from locust.stats import bucket_response_time
 
+from fastphx.load.locust.journey_rows import journey_rows
 from fastphx.load.locust.statistics import METHOD, merge, rows_of
 from fastphx.load.result.histogram import Histogram
+from tests.test_foreign_text import HOSTILE
 
 QUANTILES = (0.5, 0.66, 0.9, 0.95, 0.99, 0.999, 1.0)
 
@@ -94,6 +96,20 @@ def test_deliveries_from_another_host_are_counted_and_not_timed() -> None:
     foreign = environment.stats.get("deliver new_msg (other host, not timed)", METHOD)
     assert (own.num_requests, own.num_none_requests, own.total_content_length) == (6, 0, 600)
     assert (foreign.num_requests, foreign.num_none_requests, foreign.total_content_length) == (4, 4, 400)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_a_server_says_is_text_in_every_table(text: str) -> None:
+    environment = merged(
+        line({"deliveries": 1}, event_counts={text: [1, 3]}),
+        line({"join_errors": 1}, reasons={"join": {text: 1}}),
+    )
+    merge(environment, journey_rows({"steps": {text: {"ok": 1}}}, "shop.py"), time.monotonic_ns())
+    names = [text for entry in environment.stats.entries.values() for text in (entry.name, entry.method)]
+    reasons = [str(error.error) for error in environment.stats.errors.values()]
+    assert len(names) == 6
+    assert len(reasons) == 1
+    assert all(each.isprintable() and len(each) < 25_000 for each in (*names, *reasons))
 
 
 def test_deliveries_have_a_row_an_event() -> None:

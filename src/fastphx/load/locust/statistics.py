@@ -14,6 +14,8 @@ from locust import stats as locust_stats
 from locust.env import Environment
 from locust.stats import StatsEntry, StatsError
 
+from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
+
 METHOD = "phx"
 HALF_MAGNITUDE = 10
 STEP_HALF_MAGNITUDE = 7
@@ -63,6 +65,11 @@ class Row:
     half_magnitude: int = HALF_MAGNITUDE
     is_in_total: bool = True
     """Part of Locust's row *Aggregated*, and of its charts."""
+
+    def __post_init__(self) -> None:
+        # A server may have sent them, and Locust prints them as they are.
+        self.name = visible(self.name, MAX_SENTENCE_CHARS)
+        self.method = visible(self.method)
 
     def entry(self, environment: Environment, wall_s: float) -> StatsEntry:
         entry = StatsEntry(environment.stats, self.name, self.method)
@@ -183,6 +190,7 @@ def merge(environment: Environment, rows: Iterator[Row], at_ns: int) -> None:
 def add_error(environment: Environment, row: Row, reason: str, occurrences: int, wall_s: float) -> None:
     """Add to one row of the failures tab."""
     errors = environment.stats.errors
+    reason = visible(reason, MAX_SENTENCE_CHARS)
     key = StatsError.create_key(row.method, row.name, reason)
     error = errors.get(key)
     if error is None:
