@@ -44,6 +44,8 @@ def result_that_quotes(text: str) -> Result:
         result.reasons[kind] = Counter({text: 3})
     result.events[text] = [3, 90]
     result.topics[text] = [10, 39, 4]
+    result.server.is_scraped = True
+    result.server.failures[f"the page has {text}"] += 1
     return result
 
 

@@ -73,8 +73,8 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
         "PLAN": _rows(
             (name, text) for name, value in mapping["plan"].items() if (text := _plan_value(value))
         ),
-        # A "</script>" in the data would end the script.
-        "DATA": orjson.dumps(data).decode().replace("</", "<\\/"),
+        # A "</script>" in the data would end the script, and a "<!--" take its end away.
+        "DATA": orjson.dumps(data).decode().replace("<", "\\u003c"),
         "PLOTLY": get_plotlyjs(),
     }
     # In one pass: what is put in for one mark may look like another.
@@ -191,10 +191,10 @@ def _journey(mapping: Mapping[str, Any]) -> str:
 
 def _server(mapping: Mapping[str, Any]) -> str:
     """The server's own figures."""
-    rows = {title: [f"{value} {more}"] for title, value, more in process_rows(mapping)}
-    rows |= {name: [figures] for name, figures in metric_rows(mapping).items()}
+    rows = {title: f"{value} {more}" for title, value, more in process_rows(mapping)}
+    rows |= metric_rows(mapping)
     body = "".join(
-        f"<tr><th>{html_text(name)}</th><td>{html_text(cell)}</td></tr>" for name, (cell,) in rows.items()
+        f"<tr><th>{html_text(name)}</th><td>{html_text(cell)}</td></tr>" for name, cell in rows.items()
     )
     text = page_text(mapping)
     below = f"<p class=quiet>{html_text(text)}</p>" if text else ""

@@ -29,7 +29,7 @@ def markdown(mapping: Mapping[str, Any]) -> str:
     totals, client, throughput = mapping["totals"], mapping["client"], mapping["throughput"]
     lines = [f"### fastphx load: {visible(mapping['plan']['scenario'])}, {mapping['outcome']}", ""]
     lines += [f"- {markdown_text(sentence, MAX_SENTENCE_CHARS)}" for sentence in mapping["sentences"]]
-    lines += [f"- note: {visible(note, MAX_SENTENCE_CHARS)}" for note in mapping["notes"]]
+    lines += [f"- note: {markdown_text(note, MAX_SENTENCE_CHARS)}" for note in mapping["notes"]]
     lines += _limit(mapping["limit"]) if "limit" in mapping else []
     lines += [
         "",

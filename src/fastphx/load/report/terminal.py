@@ -47,7 +47,7 @@ def summary(mapping: dict[str, Any], console: Console) -> None:
     if mapping["own_lag"]:
         console.print(STAR, markup=False, highlight=False)
     for note in mapping["notes"]:
-        console.print(f"note: {note}", markup=False, highlight=False)
+        console.print(f"note: {visible(note, MAX_SENTENCE_CHARS)}", markup=False, highlight=False)
     if "limit" in mapping:
         _print_limit(mapping["limit"], console)
     if mapping["events"]:
