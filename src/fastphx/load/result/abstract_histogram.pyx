@@ -108,6 +108,7 @@ cdef class AbstractHistogram:
         return NULL
 
     cdef uint64_t* new_half_bucket(self, Py_ssize_t number) except NULL:
+        # Each kind of histogram has its own: a C method cannot be abstract.
         raise NotImplementedError
 
     cdef Py_ssize_t _first(self) noexcept:

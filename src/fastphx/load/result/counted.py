@@ -350,22 +350,20 @@ class Counted:
             "latency": {name: latency_mapping(histogram) for name, histogram in self.latencies.items()},
             "throughput": {
                 "duration_s": self.run_s,
-                "pushes_per_s": (self.run_counts["pushes"] + self.run_counts["casts"]) / self.run_s
-                if self.run_s
-                else 0.0,
-                "replies_per_s": self.run_counts["replies"] / self.run_s if self.run_s else 0.0,
-                "deliveries_per_s": self.run_counts["deliveries"] / self.run_s if self.run_s else 0.0,
-                **(
-                    {"visits_per_s": self.run_counts["visits_ok"] / self.run_s if self.run_s else 0.0}
-                    if self.is_journey
-                    else {}
-                ),
+                "pushes_per_s": self._per_s("pushes", "casts"),
+                "replies_per_s": self._per_s("replies"),
+                "deliveries_per_s": self._per_s("deliveries"),
+                **({"visits_per_s": self._per_s("visits_ok")} if self.is_journey else {}),
             },
             "client": self._client_mapping(),
             **({"limit": self.limit.to_mapping()} if self.limit is not None else {}),
             **({"server": self.server.to_mapping()} if self.server.is_watched else {}),
             **({"storm": self.storm_mapping()} if scenario_class(self.plan.scenario).has_herd else {}),
         }
+
+    def _per_s(self, *counts: str) -> float:
+        """How many of them there were in a second while the schedule ran."""
+        return sum(self.run_counts[name] for name in counts) / self.run_s if self.run_s else 0.0
 
     def _journey_figures(self) -> dict[str, Any]:
         if not self.is_journey:
