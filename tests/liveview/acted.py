@@ -22,12 +22,17 @@ from urllib.parse import parse_qsl, urljoin
 
 from fastphx.liveview.document import Document, Element
 from fastphx.liveview.events import Events
-from fastphx.liveview.forms import ChosenFile, Forms, LiveForms, Version
+from fastphx.liveview.forms import ChosenFile, Forms, LiveForms
 from fastphx.liveview.outgoing import Follow, Outgoing, Push, Request
+from fastphx.liveview.version import Version
 from tests.liveview.recordings import Recording
 from tests.liveview.replayed import Views
 
-LIVEVIEW_VERSIONS: dict[str, Version] = {"lv020": (0, 20, 17), "lv11": (1, 1, 33), "lv12": (1, 2, 10)}
+LIVEVIEW_VERSIONS = {
+    "lv020": Version(0, 20, 17),
+    "lv11": Version(1, 1, 33),
+    "lv12": Version(1, 2, 10),
+}
 
 Sent = tuple[str, str, Any]
 """``event``, topic, payload; ``patch``, ``navigate`` or ``href``, the URL; ``request``, method, fields."""

@@ -7,10 +7,11 @@ from typing import Any
 
 from fastphx.liveview.document import Document
 from fastphx.liveview.events import Events
-from fastphx.liveview.forms import LiveForms, Version
+from fastphx.liveview.forms import LiveForms
 from fastphx.liveview.outgoing import Outgoing, Push
+from fastphx.liveview.version import Version
 
-LATEST: Version = (1, 2, 10)
+LATEST = Version(1, 2, 10)
 
 
 def events_of(html: str, version: Version | None = LATEST) -> Events:

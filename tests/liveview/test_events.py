@@ -9,8 +9,9 @@ import pytest
 from fastphx.liveview.document import Document
 from fastphx.liveview.errors import ElementError, UploadError
 from fastphx.liveview.events import Events
-from fastphx.liveview.forms import ChosenFile, Forms, LiveForms, Version
+from fastphx.liveview.forms import ChosenFile, Forms, LiveForms
 from fastphx.liveview.outgoing import Follow, Noted, Outgoing, Push, Request
+from fastphx.liveview.version import Version
 from tests.liveview.pieces import COMPONENTS, LATEST, clicked, events_of, js, payloads
 
 
@@ -285,9 +286,9 @@ def test_where_the_target_field_goes_is_a_matter_of_the_version() -> None:
     html = "<form phx-change=c phx-submit=s phx-value-k=v><input name='a[b]'></form>"
     for version, value, meta in (
         (None, "a%5Bb%5D=1&_target=a%5Bb%5D&k=v", None),
-        ((0, 20, 17), "a%5Bb%5D=1&_target=a%5Bb%5D&k=v", None),
-        ((1, 0, 5), "a%5Bb%5D=1&_target=a%5Bb%5D&k=v", None),
-        ((1, 0, 6), "a%5Bb%5D=1", {"_target": "a[b]", "k": "v"}),
+        (Version(0, 20, 17), "a%5Bb%5D=1&_target=a%5Bb%5D&k=v", None),
+        (Version(1, 0, 5), "a%5Bb%5D=1&_target=a%5Bb%5D&k=v", None),
+        (Version(1, 0, 6), "a%5Bb%5D=1", {"_target": "a[b]", "k": "v"}),
     ):
         (sent,) = changed(html, {"a[b]": 1}, version)
         assert (sent["value"], sent.get("meta"), sent["uploads"]) == (value, meta, {})
@@ -303,7 +304,7 @@ def test_fields_are_filled_in_one_after_the_other() -> None:
         "<form phx-change=c><input name=a><select name=s><option>1<option>2</select>"
         "<select name=m multiple><option>1<option>2<option>3</select><textarea name=t></textarea></form>"
     )
-    sent = changed(html, {"t": "x\r\ny", "m": ["3", "1"], "s": 2, "a": 1.5}, (0, 20, 0))
+    sent = changed(html, {"t": "x\r\ny", "m": ["3", "1"], "s": 2, "a": 1.5}, Version(0, 20, 0))
     assert [each["value"] for each in sent] == [
         "a=&s=1&t=x%0Ay&_target=t",
         "a=&s=1&m=1&m=3&t=x%0Ay&_target=m",
@@ -335,7 +336,7 @@ BOXES = (
     ],
 )
 def test_boxes_are_checked_by_their_values(values: Any, sent: str | None) -> None:
-    said = changed(BOXES, values, (0, 20, 0))
+    said = changed(BOXES, values, Version(0, 20, 0))
     assert (said[-1]["value"].partition("&_target")[0] if said else None) == sent
 
 
@@ -408,7 +409,9 @@ def test_a_triggered_form_goes_with_the_button_that_submitted_it() -> None:
     events.submit(events.document.find("#b"))
     after = Events(Document(html.replace("<form", "<form phx-trigger-action")), live, LATEST)
     assert after.triggered() == [Request("post", "/go", [("a", ""), ("b", "2")])]
-    assert Events(after.document, live, (1, 0, 12)).triggered() == [Request("post", "/go", [("a", "")])]
+    assert Events(after.document, live, Version(1, 0, 12)).triggered() == [
+        Request("post", "/go", [("a", "")])
+    ]
     assert events.triggered() == []
 
 
@@ -426,9 +429,9 @@ def test_forms_are_recovered_unless_they_say_otherwise() -> None:
         )
 
     live = LiveForms()
-    before = Events(Document(page("") + "<form id=empty phx-change=c></form>"), live, (1, 0, 0))
+    before = Events(Document(page("") + "<form id=empty phx-change=c></form>"), live, Version(1, 0, 0))
     before.change(before.document.find("#one"), {"a": "typed"})
-    after = Events(Document(page("new") + "<form id=empty phx-change=c></form>"), live, (1, 0, 0))
+    after = Events(Document(page("new") + "<form id=empty phx-change=c></form>"), live, Version(1, 0, 0))
     assert [(each["event"], each["value"]) for each in payloads(after.recovered(before.forms))] == [
         ("c", "h=&a=typed&_target=a"),
         ("r", "h=&_unused_a=&a=&_target=a"),

@@ -12,6 +12,7 @@ from fastphx.liveview.document import Document
 from fastphx.liveview.errors import ElementError
 from fastphx.liveview.forms import ChosenFile, Forms, LiveForms, posted, unused_name, url_encoded
 from fastphx.liveview.rendered import Rendered
+from fastphx.liveview.version import Version
 
 
 def forms_of(html: str) -> Forms:
@@ -131,22 +132,22 @@ def test_fields_that_nobody_has_used_are_marked_from_1_0() -> None:
         "<button id=s name=e></button></form>"
     )
     plain = "a=&b=&c=&c=on&d="
-    assert encoded(forms, (1, 1, 33)) == "_unused_a=&a=&b=&_unused_c=&c=&_unused_c=&c=on&_unused_d=&d="
-    assert encoded(forms, None) == encoded(forms, (0, 20, 17)) == plain
-    assert encoded(forms, (1, 2, 0)) == "_unused_a=&a=&b=&_unused_c=&c=&_unused_c=&c=on&d="
+    assert encoded(forms, Version(1, 1, 33)) == "_unused_a=&a=&b=&_unused_c=&c=&_unused_c=&c=on&_unused_d=&d="
+    assert encoded(forms, None) == encoded(forms, Version(0, 20, 17)) == plain
+    assert encoded(forms, Version(1, 2, 0)) == "_unused_a=&a=&b=&_unused_c=&c=&_unused_c=&c=on&d="
     forms.use(forms.document.find("#c"))
-    assert encoded(forms, (1, 2, 0)) == "_unused_a=&a=&b=&c=&c=on&d="
+    assert encoded(forms, Version(1, 2, 0)) == "_unused_a=&a=&b=&c=&c=on&d="
     submitter = forms.document.find("#s")
-    assert encoded(forms, (1, 2, 0), submitter=submitter) == "_unused_a=&a=&b=&c=&c=on&d=&e="
-    assert encoded(forms, (1, 2, 0), only="a") == "_unused_a=&a="
+    assert encoded(forms, Version(1, 2, 0), submitter=submitter) == "_unused_a=&a=&b=&c=&c=on&d=&e="
+    assert encoded(forms, Version(1, 2, 0), only="a") == "_unused_a=&a="
     forms.use_all(forms.document.find("form"))
-    assert encoded(forms, (1, 0, 0)) == plain
+    assert encoded(forms, Version(1, 0, 0)) == plain
 
 
 def test_files_and_a_form_without_unused_fields() -> None:
     forms = forms_of("<form phx-no-unused-field><input name=a><input type=file name=b></form>")
-    assert encoded(forms, (1, 2, 0)) == "a="
-    assert encoded(forms, (1, 1, 33)) == "_unused_a=&a="
+    assert encoded(forms, Version(1, 2, 0)) == "a="
+    assert encoded(forms, Version(1, 1, 33)) == "_unused_a=&a="
 
 
 def test_url_encoding_is_that_of_a_browser() -> None:

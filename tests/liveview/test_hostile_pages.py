@@ -13,6 +13,7 @@ from fastphx.liveview.errors import ElementError, ViewError
 from fastphx.liveview.events import Events
 from fastphx.liveview.forms import LiveForms
 from fastphx.liveview.outgoing import Outgoing
+from fastphx.liveview.version import Version
 
 TAGS = (
     *("div", "p", "form", "input", "button", "select", "option", "optgroup", "textarea", "label", "a"),
@@ -70,7 +71,7 @@ def test_nothing_but_errors_of_ours_escapes(seed: int) -> None:
     before = None
     for _ in range(10):
         document = Document(random_html(random_))
-        events = Events(document, live, random_.choice((None, (1, 0, 0), (1, 2, 10))))
+        events = Events(document, live, random_.choice((None, Version(1, 0, 0), Version(1, 2, 10))))
         events.forms.patched()
         attempt(events.triggered)
         attempt(events.mounted)
@@ -104,7 +105,7 @@ def test_pages_that_are_large_in_one_way_are_read_in_time_that_grows_with_them()
         "<form phx-change=c><select name=a multiple>" + "<option selected>1" * many + "</select></form>",
         "<p id=a phx-click-away=e></p>" * many,
     ):
-        events = Events(Document(html), LiveForms(), (1, 2, 0))
+        events = Events(Document(html), LiveForms(), Version(1, 2, 0))
         element = events.document.find("input, select, p")
         attempt(lambda events=events, element=element: events.change(element, "1"))
         attempt(lambda events=events, element=element: events.click(element))

@@ -24,15 +24,13 @@ from fastphx.liveview.controls import (
 from fastphx.liveview.document import VIEW, Document, Element
 from fastphx.liveview.errors import ElementError
 from fastphx.liveview.form_events import FormEvents
-from fastphx.liveview.forms import Forms, LiveForms, Version
+from fastphx.liveview.forms import Forms, LiveForms
 from fastphx.liveview.js_commands import added_values, is_commands, run_binding
 from fastphx.liveview.outgoing import Follow, Noted, Outgoing, Push, Request
+from fastphx.liveview.version import SHARED_VALUES, Version
 
 FieldValue = str | int | float | bool | Sequence[str] | None
 """What is put in a field: a text, a number, whether it is checked, or which of several are."""
-
-SHARED_VALUES: Version = (1, 0, 0)
-"""From this version on, what one ``push`` of an action adds to the values stays for the next."""
 
 MAX_PUSHES = 1000
 """So many events may one action send."""

@@ -13,12 +13,10 @@ from fastphx.liveview.bindings import Target, as_cid, targets, values
 from fastphx.liveview.controls import kind, owner
 from fastphx.liveview.document import Element
 from fastphx.liveview.errors import ElementError, UploadError
-from fastphx.liveview.forms import META_TARGET, ChosenFile, Forms, Version, posted, url_encoded
+from fastphx.liveview.forms import ChosenFile, Forms, posted, url_encoded
 from fastphx.liveview.js_commands import added_values, run_binding
 from fastphx.liveview.outgoing import Noted, Outgoing, Push, Request
-
-TRIGGERED_SUBMITTER: Version = (1, 0, 13)
-"""From this version on, ``phx-trigger-action`` sends the name of the button that submitted the form, too."""
+from fastphx.liveview.version import META_TARGET, TRIGGERED_SUBMITTER, Version
 
 
 class FormEvents:

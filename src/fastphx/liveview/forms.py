@@ -30,17 +30,7 @@ from fastphx.liveview.controls import (
 )
 from fastphx.liveview.document import COMPONENT, Document, Element
 from fastphx.liveview.errors import ElementError
-
-Version = tuple[int, int, int]
-
-UNUSED_FIELDS: Version = (1, 0, 0)
-"""From this version on, a field that nobody has used goes with an ``_unused_`` field in front of it."""
-
-NO_UNUSED_FIELD: Version = (1, 2, 0)
-"""From this version on, ``phx-no-unused-field`` on a field or a form leaves those out."""
-
-META_TARGET: Version = (1, 0, 6)
-"""From this version on, ``_target`` goes in the event's ``meta``, and no more in its form data."""
+from fastphx.liveview.version import NO_UNUSED_FIELD, UNUSED_FIELDS, Version
 
 MAX_FORM_CONTROLS = 10_000
 

@@ -33,3 +33,15 @@ class Version(NamedTuple):
     def has_sticky(self) -> bool:
         """``sticky`` in a join, from 1.0.10."""
         return self >= (1, 0, 10)
+
+
+SHARED_VALUES = Version(1, 0, 0)
+"""From this version on, what one ``push`` of an action adds to the values stays for the next."""
+UNUSED_FIELDS = Version(1, 0, 0)
+"""From this version on, a field that nobody has used goes with an ``_unused_`` field in front of it."""
+META_TARGET = Version(1, 0, 6)
+"""From this version on, ``_target`` goes in the event's ``meta``, and no more in its form data."""
+TRIGGERED_SUBMITTER = Version(1, 0, 13)
+"""From this version on, ``phx-trigger-action`` sends the name of the button that submitted the form, too."""
+NO_UNUSED_FIELD = Version(1, 2, 0)
+"""From this version on, ``phx-no-unused-field`` on a field or a form leaves out the ``_unused_`` ones."""
