@@ -448,25 +448,6 @@ def test_chosen_files_are_told_as_they_are_given() -> None:
 # -- events that are no person's
 
 
-def test_events_of_hooks_and_of_nobody() -> None:
-    events = events_of(COMPONENTS + "</div>")
-    hook = events.document.find("#deep")
-    assert events.hook_event("e", [1], hook) == [Push("w", {"type": "hook", "event": "e", "value": [1]})]
-    (sent,) = events.hook_event("e", None, hook, "#c2")
-    assert sent == Push("v", {"type": "hook", "event": "e", "value": None, "cid": 2})
-    assert events.event("e", {}) == [Push("v", {"type": "click", "event": "e", "value": {}})]
-    assert events.event("e", {}, target=7) == [
-        Push("v", {"type": "click", "event": "e", "value": {}, "cid": 7})
-    ]
-    assert [each.payload["cid"] for each in events.event("e", {}, target=".c") if isinstance(each, Push)] == [
-        1,
-        2,
-    ]
-    assert events_of("<p>").event("e", 1) == [Push(None, {"type": "click", "event": "e", "value": 1})]
-    with pytest.raises(ElementError, match=r"nothing on the page matches '\.gone'"):
-        events.event("e", {}, target=".gone")
-
-
 def test_what_is_mounted_runs_once() -> None:
     binding = f'phx-mounted="{js(["push", {"event": "m"}])}"'
     before = Document(f"<p id=a {binding}></p><p {binding}></p>")

@@ -88,7 +88,6 @@ def test_nothing_but_errors_of_ours_escapes(seed: int) -> None:
                 lambda each, events=events: events.press(each, "k"),
                 lambda each, events=events: events.change(each, random_.choice(("", "1", True, ["a"], None))),
                 lambda each, events=events: events.change(each, {"a": random_.choice(("1", False, ["1"]))}),
-                lambda each, events=events: events.hook_event("e", None, each, random_.choice(("p", 1, "("))),
             ):
                 sent += len(attempt(lambda action=action, element=element: action(element)))
         before = events.forms

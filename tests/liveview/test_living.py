@@ -15,6 +15,7 @@ from aiohttp import web
 from fastphx.errors import FastphxError
 from fastphx.liveview import (
     Browser,
+    ElementError,
     TreeError,
     UploadError,
     ViewClosedError,
@@ -291,6 +292,30 @@ async def test_pushed_events_reach_their_handlers(server: Scripted, browser: Bro
     assert await view.hook_event("hook", {"at": 1}, target=3) == {"ok": True}
     assert told == [{"n": 1}, {"n": 2}]
     assert server.events[0].payload == {"type": "hook", "event": "hook", "value": {"at": 1}, "cid": 3}
+
+
+async def test_an_event_goes_to_the_component_around_what_a_selector_names(
+    server: Scripted, browser: Browser
+) -> None:
+    component = {"s": ['<p><b id="inner">in</b></p>']}
+
+    async def with_a_component(push: Push) -> None:
+        await push.reply({"rendered": {"0": 3, "c": {"3": component}, "s": ["<main>", "</main>"]}})
+
+    async def answer(push: Push) -> None:
+        await push.reply({})
+
+    server.on_join, server.on_event = with_a_component, answer
+    view = await browser.open("/")
+    await view.event("any", [1], target="#inner")
+    await view.event("any", target="main")
+    payload = {"type": "click", "event": "any"}
+    assert [push.payload for push in server.events] == [
+        {**payload, "value": [1], "cid": 3},
+        {**payload, "value": {}},
+    ]
+    with pytest.raises(ElementError, match="nothing on the page matches '#gone'"):
+        await view.event("any", target="#gone")
 
 
 async def test_the_server_leads_to_another_view_by_itself(server: Scripted, browser: Browser) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from fastphx.foreign_text import quoted
-from fastphx.liveview.bindings import PREFIX, closest, component_around, targets, values
+from fastphx.liveview.bindings import PREFIX, closest, targets, values
 from fastphx.liveview.controls import (
     CHECKABLE,
     TEXTUAL,
@@ -21,7 +21,7 @@ from fastphx.liveview.controls import (
     other_value,
     owner,
 )
-from fastphx.liveview.document import VIEW, Document, Element
+from fastphx.liveview.document import Document, Element
 from fastphx.liveview.errors import ElementError
 from fastphx.liveview.form_events import FormEvents
 from fastphx.liveview.forms import Forms, LiveForms
@@ -249,10 +249,6 @@ class Events:
             sent += self._filled(field, given)
         return _bounded(sent)
 
-    def fill(self, element: Element, value: FieldValue | Mapping[str, FieldValue]) -> None:
-        """The same without any event: what a form holds when it is submitted."""
-        self.change(element, value)
-
     def _fields(
         self, element: Element, value: FieldValue | Mapping[str, FieldValue]
     ) -> Iterator[tuple[list[Element], FieldValue]]:
@@ -399,39 +395,6 @@ class Events:
             if is_commands(text):
                 sent += self._fire(None, element, text, None)
         return _bounded(sent)
-
-    def hook_event(
-        self, event: str, value: object, element: Element | None = None, target: object = None
-    ) -> list[Outgoing]:
-        """What the hook of *element* sends by ``pushEvent``, or by ``pushEventTo`` with a *target*."""
-        return self._raw("hook", event, value, element, target)
-
-    def event(
-        self, event: str, value: object, element: Element | None = None, target: object = None
-    ) -> list[Outgoing]:
-        """An event of this name, as if something on the page had sent it by a click."""
-        return self._raw("click", event, value, element, target)
-
-    def _raw(
-        self, of_kind: str, event: str, value: object, element: Element | None, target: object
-    ) -> list[Outgoing]:
-        source = element or next(iter(self.document.with_attribute(VIEW)), None)
-        payload = {"type": of_kind, "event": event, "value": value}
-        if target is None:
-            return [Push(None if source is None else source.view_id, payload)]
-        if isinstance(target, Element):
-            found = [(target.view_id, component_around(target))]
-        elif source is not None:
-            found = [(each.view_id, each.cid) for each in targets(source, target)]
-        elif isinstance(target, int):
-            found = [(None, target)]
-        else:
-            found = [(each.view_id, component_around(each)) for each in self.document.select(str(target))]
-            if not found:
-                raise ElementError(f"nothing on the page matches {quoted(str(target))}")
-        return _bounded(
-            [Push(view_id, payload if cid is None else {**payload, "cid": cid}) for view_id, cid in found]
-        )
 
     # -- bindings
 

@@ -622,7 +622,7 @@ class View:
             living = self._living_of(each.element.view_id)
             if living.tree is None:
                 continue
-            sticky = living.tree.sticky(each.element.id or each.element.path)
+            sticky = living.tree.sticky(each.element.key)
             match each.operation:
                 case "add_class":
                     sticky.add_classes(each.names)
