@@ -106,8 +106,8 @@ async def test_a_tracked_file_without_a_url() -> None:
 @pytest.mark.parametrize(
     ("url", "options", "words"),
     [
-        ("http://[::1", {}, r"http://\[::1 is no URL"),
-        ("http://a:99999", {}, "http://a:99999 is no URL: Port out of range"),
+        ("http://[::1", {}, r"http://\[::1 is not a URL"),
+        ("http://a:99999", {}, "http://a:99999 is not a URL: Port out of range"),
         ("http://ann:secret@a", {}, "http://a has a user name: send credentials in headers"),
         (None, {}, "a URL is a string, not NoneType"),
         ("http://a", {"connect_timeout": 0}, "connect_timeout is 0"),

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from fastphx.errors import clip_repr
 from fastphx.liveview.errors import ViewError
-from fastphx.transports.endpoint import shown_url
+from fastphx.transports.endpoint import shown_url, url_parts
 
 
 def check_application_url(url: str) -> None:
     """Raises ValueError for what is no HTTP URL of a host."""
-    if not isinstance(url, str):
-        raise ValueError(f"a URL is a string, not {type(url).__name__}")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"{shown_url(url)} is no URL: {error}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+    parts = url_parts(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError(f"the URL is {shown_url(url)}: give one that begins with http:// or https://")
     if "@" in parts.netloc:
         raise ValueError(f"{shown_url(url)} has a user name: send credentials in headers")

@@ -82,13 +82,8 @@ def websocket_scheme(url: str) -> str:
 
 def split_url(url: str) -> SplitResult:
     """Split a WebSocket URL (a query is allowed). Raises ``ValueError`` if it is invalid."""
-    if not isinstance(url, str):
-        raise ValueError(f"a URL is a string, not {type(url).__name__}")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"{shown_url(url)} is not a URL: {error}") from None
+    parts = url_parts(url)
+    port = parts.port
     if parts.scheme not in ("ws", "wss"):
         raise ValueError(f"{shown_url(url)} is not a WebSocket URL: it must begin with ws:// or wss://")
     if not parts.hostname or port == 0:
@@ -103,6 +98,19 @@ def split_url(url: str) -> SplitResult:
         parts.hostname.encode("idna")
     except UnicodeError:
         raise ValueError(f"{shown_url(url)} has an invalid host name") from None
+    return parts
+
+
+def url_parts(url: str) -> SplitResult:
+    """The parts of a URL of any kind, with a valid port or none. Raises ``ValueError``."""
+    if not isinstance(url, str):
+        raise ValueError(f"a URL is a string, not {type(url).__name__}")
+    try:
+        parts = urlsplit(url)
+        # Reading it checks it.
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"{shown_url(url)} is not a URL: {error}") from None
     return parts
 
 
