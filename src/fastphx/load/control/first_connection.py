@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastphx.foreign_text import clipped
 from fastphx.load.plan.payload import PAYLOAD_NAMES, read_payload
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.secret import is_secret_name, shown_payload
@@ -31,18 +32,12 @@ def first_connection(plan: Plan) -> dict[str, Any]:
         if is_binary:
             return f"[{len(payload)} bytes]"
         text = Template(payload.decode(), PAYLOAD_NAMES, is_json=True).render({"i": 0, "n": 0, "row": row})
-        text = conceal(text if is_open else shown_payload(source, text))
-        return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}…"
+        return clipped(conceal(text if is_open else shown_payload(source, text)), MAX_SHOWN_CHARS)
 
     def shown(value: str) -> str:
         return value if is_open else f"[{len(value)} characters]"
 
     options = target.options(0)
-    payloads = {
-        event: rendered(plan.payload_of(event), scenario.payload(event), is_binary=plan.is_binary)
-        for event in plan.event_names
-    }
-    has_one = len(payloads) == 1
     connection = {
         "params": [[name, shown(value)] for name, value in target.params(0)],
         "headers": [[name, shown(value)] for name, value in options.extra_headers],
@@ -51,6 +46,11 @@ def first_connection(plan: Plan) -> dict[str, Any]:
     if scenario.is_journey:
         # Its users say themselves what they do.
         return connection
+    payloads = {
+        event: rendered(plan.payload_of(event), scenario.payload(event), is_binary=plan.is_binary)
+        for event in plan.event_names
+    }
+    has_one = len(payloads) == 1
     return {
         "topics": list(map(conceal, scenario.topics(0, row))),
         "push_topics": list(map(conceal, scenario.push_topics(0, row) or scenario.topics(0, row))),
