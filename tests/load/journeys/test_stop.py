@@ -3,51 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 
 import pytest
 
 from fastphx.load.worker import journey_runner
 from tests.load.journeys.conftest import Run
+from tests.load.journeys.running import Ran
 
 
-async def until(path: Path) -> None:
-    """Wait until the script has written a file."""
-    async with asyncio.timeout(10):
-        while not os.path.exists(path):  # noqa: ASYNC110, ASYNC240 - a script of another task writes it
-            await asyncio.sleep(0.005)
-
-
-async def test_thinking_clocks_and_waits_end_at_once(run: Run, tmp_path: Path) -> None:
-    there = [tmp_path / name for name in ("thinks", "ticks", "waits")]
+async def run_until(run: Run, script: str, *, graceful_stop: str, users: int = 1) -> Ran:
+    """Run the *script*, and stop when so many *users* have said ``self.shared.release()``: they are there."""
+    there = asyncio.Semaphore(0)
 
     async def during(_: object) -> None:
-        for each in there:
-            await until(each)
+        async with asyncio.timeout(10):
+            for _ in range(users):
+                await there.acquire()
 
-    ran = await run(
-        f"""
-from pathlib import Path
+    return await run(
+        script, shared=there, during=during, users=users, iterations=0, graceful_stop=graceful_stop
+    )
+
+
+async def test_thinking_clocks_and_waits_end_at_once(run: Run) -> None:
+    ran = await run_until(
+        run,
+        """
 class Visitor(User):
     async def run(self):
         async with self.socket() as socket:
             room = await socket.join("room:lobby")
             if self.number == 0:
-                Path({str(there[0])!r}).touch()
+                self.shared.release()
                 await self.think(600)
                 self.run_data.put("thought", 1)
             elif self.number == 1:
                 async for n in self.every(600):
-                    Path({str(there[1])!r}).touch()
+                    self.shared.release()
             else:
-                Path({str(there[2])!r}).touch()
+                self.shared.release()
                 await room.wait_for("never", timeout=600)
-            await room.push("echo", {{}})
+            await room.push("echo", {})
 """,
         users=3,
-        iterations=0,
-        during=during,
         graceful_stop="30s",
     )
     assert ran.totals["visits_cut"] == ran.totals["visits"] == 3
@@ -67,102 +65,94 @@ LOOPS = {
 
 
 @pytest.mark.parametrize("does", LOOPS.values(), ids=LOOPS)
-async def test_a_loop_of_waiting_does_not_go_on_for_ever(run: Run, tmp_path: Path, does: str) -> None:
-    there = tmp_path / "there"
-    ran = await run(
+async def test_a_loop_of_waiting_does_not_go_on_for_ever(run: Run, does: str) -> None:
+    ran = await run_until(
+        run,
         f"""
-from pathlib import Path
 class Visitor(User):
     async def run(self):
         socket = await self.socket()
         room = await socket.join("room:lobby")
         try:
             while True:
-                Path({str(there)!r}).touch()
+                self.shared.release()
                 {does}
+        except BaseException as error:
+            self.check(f"ended by {{type(error).__name__}}", True)
+            raise
         finally:
             await socket.close()
             self.check("counted to the end", True)
 """,
-        iterations=0,
-        during=lambda _: until(there),
         graceful_stop="30s",
     )
     assert ran.totals["visits_cut"] == 1
-    assert ran.checks == {"counted to the end": [1, 0]}
+    # And not by the cancelling that would come after the graceful stop.
+    assert ran.checks == {"ended by VisitStopped": [1, 0], "counted to the end": [1, 0]}
 
 
-async def test_what_does_not_end_is_cancelled_once_and_may_clean_up(run: Run, tmp_path: Path) -> None:
-    there, cleaned = tmp_path / "there", tmp_path / "cleaned"
-    ran = await run(
-        f"""
+async def test_what_does_not_end_is_cancelled_once_and_may_clean_up(run: Run) -> None:
+    ran = await run_until(
+        run,
+        """
 import asyncio
-from pathlib import Path
 class Visitor(User):
     async def run(self):
         async with self.socket() as socket:
             room = await socket.join("room:lobby")
             try:
-                Path({str(there)!r}).touch()
+                self.shared.release()
                 await room.push("noreply", timeout=600)
             finally:
                 await asyncio.sleep(0.01)
     async def stop(self):
-        Path({str(cleaned)!r}).touch()
+        self.check("cleaned up", True)
 """,
-        iterations=0,
-        during=lambda _: until(there),
         graceful_stop="10ms",
     )
     assert ran.totals["visits_cut"] == 1
     assert ran.steps["push noreply"] == {"attempts": 1, "cut": 1}
     assert ran.totals["lost_at_stop"] == 1
-    assert cleaned.exists()
+    assert ran.checks == {"cleaned up": [1, 0]}
     assert ran.reasons == {}
 
 
 async def test_a_script_that_swallows_its_cancelling_is_named_and_cut(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journey_runner, "FINALLY_S", 0.05)
-    there = tmp_path / "there"
-    ran = await run(
-        f"""
+    ran = await run_until(
+        run,
+        """
 import asyncio
-from pathlib import Path
 class Visitor(User):
     async def run(self):
         socket = await self.socket()
-        Path({str(there)!r}).touch()
+        self.shared.release()
         for _ in range(3):
             try:
                 await asyncio.sleep(0.2)
             except asyncio.CancelledError:
                 pass
 """,
-        iterations=0,
-        during=lambda _: until(there),
         graceful_stop="10ms",
     )
     assert ran.totals["visits_cut"] == 1
-    assert ran.reasons["stop"] == {"Visitor at shop.py:11 goes on though it was cancelled, and was cut": 1}
+    assert ran.reasons["stop"] == {"Visitor at shop.py:10 goes on though it was cancelled, and was cut": 1}
     assert ran.totals["closed"] == 1
 
 
-async def test_a_visit_that_ends_while_the_run_stops_is_a_whole_one(run: Run, tmp_path: Path) -> None:
-    there = tmp_path / "there"
-    ran = await run(
-        f"""
-from pathlib import Path
+async def test_a_visit_that_ends_while_the_run_stops_is_a_whole_one(run: Run) -> None:
+    ran = await run_until(
+        run,
+        """
 class Visitor(User):
     async def run(self):
         async with self.socket() as socket:
             room = await socket.join("room:lobby")
-            Path({str(there)!r}).touch()
-            await room.push("slow", {{"ms": 200}})
+            self.shared.release()
+            await room.push("slow", {"ms": 200})
 """,
-        iterations=0,
-        during=lambda _: until(there),
         graceful_stop="30s",
     )
     assert ran.totals["visits_ok"] == 1
