@@ -38,6 +38,15 @@ class Ran:
         for name, exported in lines[-1]["total_histograms"].items():
             self.histograms.setdefault(name, Histogram()).add_export(exported)
 
+    def longest_ns(self) -> dict[str, int]:
+        """What the slowest of each step's has taken."""
+        longest: dict[str, int] = {}
+        for line in self.lines:
+            for name, step in line.get("steps", {}).items():
+                taken_ns = step.get("histogram", {}).get("max_ns", 0)
+                longest[name] = max(longest.get(name, 0), taken_ns)
+        return longest
+
     def check_sums(self) -> None:
         """What holds in every run."""
         t = self.totals

@@ -244,11 +244,10 @@ class Visitor(User):
     assert failure.startswith("shop.py:6 makes more than 10 names of steps ('step 10' is the next)")
 
 
-async def test_what_a_visit_leaves_open_ends_with_it(run: Run, server: Server) -> None:
+async def test_what_a_visit_leaves_open_ends_with_it(run: Run) -> None:
     ran = await run(
         """
 import asyncio
-ended = []
 class Visitor(User):
     async def forever(self):
         try:
@@ -350,6 +349,7 @@ async def test_visits_that_this_machine_has_not_come_to_are_unsent(run: Run) -> 
 import time
 class Visitor(User):
     async def run(self):
+        # A script that blocks its worker is what keeps the next visits from beginning.
         time.sleep(0.002)
 """,
         arrivals="20000/s",
