@@ -25,7 +25,7 @@ def environment_proxy(host: str, port: int, *, secure: bool) -> str | None:
     not the URL of a proxy.
     """
     # Usually there is none, and urllib takes a tenth of the time to connect to find that.
-    if not _is_any_named():
+    if b"_proxy" not in _names_in_the_environment().lower():
         return None
     # Imported here, because it takes longer than everything else that a connection needs.
     from urllib import request
@@ -44,17 +44,9 @@ def environment_proxy(host: str, port: int, *, secure: bool) -> str | None:
     return None
 
 
-def _is_any_named() -> bool:
-    """Whether the environment has a variable that may name a proxy."""
-    if not os.supports_bytes_environ:
-        return any(_may_name_a_proxy(name.encode()) for name in os.environ)
-    # Its names are bytes, which os.environ decodes one by one.
-    return any(map(_may_name_a_proxy, os.environb))
-
-
-def _may_name_a_proxy(name: bytes) -> bool:
-    lowered = name.lower()
-    return lowered.endswith(b"_proxy") and lowered != b"no_proxy"
+def _names_in_the_environment() -> bytes:
+    # They are bytes, which os.environ decodes one by one; Windows has no others.
+    return b"\n".join(os.environb) if os.supports_bytes_environ else "\n".join(os.environ).encode()
 
 
 def checked_proxy(proxy: Any, name: str = "proxy") -> str:
