@@ -188,15 +188,15 @@ def _delay(delay_s: float) -> float:
 
 
 def check_params(params: Any) -> Params:
-    """*params* as a list of pairs, which can be iterated again. Raises ValueError, which shows no value."""
+    """*params* as a tuple of pairs, which can be iterated again. Raises ValueError, which shows no value."""
     return _pairs("params", params)
 
 
-def _pairs(name: str, given: Any) -> list[Any]:
+def _pairs(name: str, given: Any) -> tuple[Any, ...]:
     if given is None:
-        return []
+        return ()
     try:
-        pairs = list(given.items() if isinstance(given, Mapping) else given)
+        pairs = tuple(given.items() if isinstance(given, Mapping) else given)
         dict(pairs)
     except (TypeError, ValueError):
         raise ValueError(f"{name} is a {type(given).__name__}: give a mapping, or pairs") from None

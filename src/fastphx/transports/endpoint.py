@@ -45,7 +45,7 @@ def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
                 )
         if not given:
             pairs.append(("vsn", vsn))
-    full = f"{base}?{urlencode(pairs)}" if pairs else url
+    full = f"{base}?{_query(tuple(pairs))}" if pairs else url
     if len(full) > MAX_URL_LENGTH:
         raise ValueError(
             f"{shown_url(url)} with its parameters is {len(full)} characters long, "
@@ -64,7 +64,8 @@ def param_pairs(params: Params) -> list[tuple[str, str]]:
     ]
 
 
-# Many sockets have the same URL, and checking it takes a tenth of the time to connect.
+# Many sockets have the same URL, and checking it takes a tenth of the time to connect. Only a few are kept,
+# because parameters may hold a token.
 @functools.lru_cache(maxsize=8)
 def _without_query(url: str) -> str:
     """*url*, checked. Raises ``ValueError`` if it is invalid or has a query."""
@@ -72,6 +73,11 @@ def _without_query(url: str) -> str:
     if parts.query or "?" in url:
         raise ValueError(f"{shown_url(url)} has a query: give its parameters as params instead")
     return parts.geturl()
+
+
+@functools.lru_cache(maxsize=8)
+def _query(pairs: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(pairs)
 
 
 def websocket_scheme(url: str) -> str:
