@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import gc
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -29,7 +30,6 @@ import uvloop
 
 import fastphx
 from fastphx.load.journeys.run import Run
-from fastphx.load.journeys.socket import open_socket
 from fastphx.load.journeys.user import User
 from fastphx.load.journeys.visit import Visit
 from fastphx.load.plan.plan import Plan
@@ -69,12 +69,16 @@ def new_run(url: str) -> Run:
     return Run(plan, JourneyMeter("", 100, print, Reasons()))
 
 
+def new_user(run: Run, number: int, user_class: type[User] = User) -> User:
+    """One whose visit begins now."""
+    user = user_class.__new__(user_class)
+    user._visit = Visit(run, number, number, {})
+    return user
+
+
 async def journey_rooms(run: Run, count: int) -> list[Any]:
-    rooms = []
-    for number in range(count):
-        visit = Visit(run, number, number, {})
-        rooms.append(await (await open_socket(visit, "/socket")).join(TOPIC))
-    return rooms
+    users = [new_user(run, number) for number in range(count)]
+    return [await (await user.socket("/socket")).join(TOPIC) for user in users]
 
 
 async def cpu_and_wall_us(pushes: list[Push], count: int) -> tuple[float, float]:
@@ -91,26 +95,33 @@ async def cpu_and_wall_us(pushes: list[Push], count: int) -> tuple[float, float]
     return tuple(1e6 * seconds / (each * len(pushes)) for seconds in taken)  # type: ignore[return-value]
 
 
+async def in_turns(
+    sides: dict[str, list[Push]], count: int, rounds: int
+) -> dict[str, list[tuple[float, float]]]:
+    """CPU and wall microseconds a push, of each round of each side; a round before them warms up."""
+    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
+    for number in range(rounds + 1):
+        for name in list(sides) if number % 2 == 0 else reversed(list(sides)):
+            found = await cpu_and_wall_us(sides[name], count)
+            if number:
+                samples[name].append(found)
+    return samples
+
+
 async def measure_pushes(
     url: str, in_flight: int, pushes: int, rounds: int
 ) -> dict[str, list[tuple[float, float]]]:
     """CPU and wall microseconds a push, of each round of each side."""
     clients = [await fastphx.connect(url, heartbeat_interval=0) for _ in range(in_flight)]
-    sides = {
+    rooms = {
         "client": [await client.join(TOPIC) for client in clients],
         "journey": await journey_rooms(new_run(url), in_flight),
     }
-    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
-    for number in range(rounds + 1):
-        for name in list(sides) if number % 2 == 0 else reversed(list(sides)):
-            found = await cpu_and_wall_us(
-                [lambda room=room: room.push("echo", PAYLOAD) for room in sides[name]],  # type: ignore[misc]
-                pushes,
-            )
-            if number:
-                # The first round warms up.
-                samples[name].append(found)
-    return samples
+    sides: dict[str, list[Push]] = {
+        name: [lambda room=room: room.push("echo", PAYLOAD) for room in joined]  # type: ignore[misc]
+        for name, joined in rooms.items()
+    }
+    return await in_turns(sides, pushes, rounds)
 
 
 def pushes(in_flight: int, count: int, rounds: int) -> tuple[Ratio, list[float], str]:
@@ -140,8 +151,7 @@ async def measure_users(url: str, count: int, user_class: type[User] = Thinker) 
 
     async def add(number: int) -> None:
         for at in range(len(tasks), len(tasks) + number):
-            user = user_class.__new__(user_class)
-            user._visit = Visit(run, at, at, {})
+            user = new_user(run, at, user_class)
             tasks.append(asyncio.create_task(user.run()))
             user._visit.task = tasks[-1]
             if at % 50 == 49:
@@ -161,11 +171,19 @@ async def measure_users(url: str, count: int, user_class: type[User] = Thinker) 
     return taken
 
 
+def user_kb(file: str, count: int, *arguments: str, **environment: str) -> float:
+    """Kilobytes of one of *count* users of the benchmark *file*: in a process of its own, since memory that
+    was used once is used again."""
+    command = [sys.executable, file, "--only-users", str(count), *arguments]
+    ran = subprocess.run(
+        command, capture_output=True, check=True, timeout=TIMEOUT_S, env={**os.environ, **environment}
+    )
+    return float(ran.stdout) / 1e3
+
+
 def users(count: int) -> float:
-    """Kilobytes of a user that thinks, with its socket and one topic; in a process of its own, since memory
-    that was used once is used again."""
-    command = [sys.executable, __file__, "--only-users", str(count)]
-    return float(subprocess.run(command, capture_output=True, check=True, timeout=TIMEOUT_S).stdout) / 1e3
+    """Kilobytes of a user that thinks, with its socket and one topic."""
+    return user_kb(__file__, count)
 
 
 def visits(rate: int, duration_s: float = 10.0) -> dict[str, Any]:

@@ -10,14 +10,10 @@ where a target is missed.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
 import os
 import statistics
-import subprocess
 import sys
-from collections.abc import Iterator
 
 import aiohttp
 import uvloop
@@ -28,16 +24,16 @@ from fastphx.load.journeys.user import User
 from fastphx.load.journeys.visit import Visit
 from fastphx.testing import ServerProcess
 from interleave import Ratio, ratio
-from journey import IN_FLIGHT, TIMEOUT_S, TOPIC, Push, cpu_and_wall_us, measure_users, new_run
+from journey import IN_FLIGHT, TIMEOUT_S, TOPIC, Push, in_turns, new_run, user_kb
+from web_process import is_done, parser, web_process
 
 REQUESTS, USERS = 4000, 1000
 USER_TARGET_KB = 32.0
 COOKIE = "SFMyNTY.g3QAAAABbQAAAAtfY3NyZl90b2tlbm0AAAAYd0pRbUxGSXdoTjVpb2VPY3B2dTBQZ3Zp.Zm9yIG5vdGhpbmc"
-SOCKET_URL = "SOCKET_URL"
 
 
-async def serve() -> None:
-    """Serve a page and a login, and print the URL."""
+def application() -> web.Application:
+    """A page and a login."""
 
     async def page(_: web.Request) -> web.Response:
         response = web.Response(text="<p>hi</p>" * 20, content_type="text/html")
@@ -46,25 +42,13 @@ async def serve() -> None:
 
     application = web.Application()
     application.router.add_route("*", "/", page)
-    runner = web.AppRunner(application, keepalive_timeout=TIMEOUT_S)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(f"http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    return application
 
 
-@contextlib.contextmanager
-def web_server() -> Iterator[str]:
-    """The URL of one in a process of its own."""
-    command = [sys.executable, __file__, "--serve"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
-
-
-async def measure_requests(url: str, in_flight: int, count: int, rounds: int) -> dict[str, list[float]]:
-    """CPU microseconds a request, of each round of each side."""
+async def measure_requests(
+    url: str, in_flight: int, count: int, rounds: int
+) -> dict[str, list[tuple[float, float]]]:
+    """CPU and wall microseconds a request, of each round of each side."""
     run = new_run(url)
     users = [http_of(Visit(run, number, number, {})) for number in range(in_flight)]
     connector = aiohttp.TCPConnector(limit=0)
@@ -83,13 +67,7 @@ async def measure_requests(url: str, in_flight: int, count: int, rounds: int) ->
         "aiohttp": [lambda session=session: get(session) for session in sessions],  # type: ignore[misc]
         "journey": [lambda user=user: user.get("/") for user in users],  # type: ignore[misc]
     }
-    samples: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(rounds + 1):
-        for name in list(sides) if number % 2 == 0 else reversed(list(sides)):
-            cpu_us, _ = await cpu_and_wall_us(sides[name], count)
-            if number:
-                # The first round warms up.
-                samples[name].append(cpu_us)
+    samples = await in_turns(sides, count, rounds)
     for each in sessions:
         each.detach()
     for user in users:
@@ -101,11 +79,12 @@ async def measure_requests(url: str, in_flight: int, count: int, rounds: int) ->
 
 def requests(in_flight: int, count: int, rounds: int) -> tuple[Ratio, str]:
     """CPU time of a journey's request as a part of aiohttp's, and both."""
-    with web_server() as url:
+    with web_process(__file__) as url:
         measuring = measure_requests(url, in_flight, count, rounds)
         samples = uvloop.run(asyncio.wait_for(measuring, TIMEOUT_S))
-    said = ", ".join(f"{name} {statistics.median(cpu):.0f} µs" for name, cpu in samples.items())
-    return ratio(samples["journey"], samples["aiohttp"]), said
+    cpu = {name: [figures[0] for figures in found] for name, found in samples.items()}
+    said = ", ".join(f"{name} {statistics.median(figures):.0f} µs" for name, figures in cpu.items())
+    return ratio(cpu["journey"], cpu["aiohttp"]), said
 
 
 class Shopper(User):
@@ -113,34 +92,22 @@ class Shopper(User):
 
     async def run(self) -> None:
         await self.http.post("/", data={"name": f"user {self.number}"})
-        async with self.socket(os.environ[SOCKET_URL]) as socket:
+        async with self.socket(os.environ["SOCKET_URL"]) as socket:
             await socket.join(TOPIC.replace("lobby", str(self.number)))
             await self.think(TIMEOUT_S)
 
 
 def users(count: int) -> float:
     """Kilobytes of a user with an HTTP session, a socket and one topic."""
-    with ServerProcess() as server, web_server() as url:
-        command = [sys.executable, __file__, "--only-users", str(count), "--url", url]
-        environment = {**os.environ, SOCKET_URL: server.url.removesuffix("/websocket")}
-        ran = subprocess.run(command, capture_output=True, check=True, timeout=TIMEOUT_S, env=environment)
-    return float(ran.stdout) / 1e3
+    with ServerProcess() as server, web_process(__file__) as url:
+        return user_kb(__file__, count, "--url", url, SOCKET_URL=server.url.removesuffix("/websocket"))
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--requests", type=int, default=REQUESTS)
-    parser.add_argument("--users", type=int, default=USERS)
-    parser.add_argument("--serve", action="store_true", help="serve the pages")
-    parser.add_argument("--only-users", type=int, help="bytes of one of so many users")
-    parser.add_argument("--url", help="the pages, for --only-users")
-    options = parser.parse_args()
-    if options.serve:
-        asyncio.run(serve())
-        return 0
-    if options.only_users:
-        print(uvloop.run(measure_users(options.url, options.only_users, Shopper)))
+    asked = parser(__doc__, USERS)
+    asked.add_argument("--requests", type=int, default=REQUESTS)
+    options = asked.parse_args()
+    if is_done(options, application, Shopper):
         return 0
     for in_flight in IN_FLIGHT:
         found, said = requests(in_flight, options.requests, options.rounds)

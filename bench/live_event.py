@@ -10,14 +10,10 @@ mounted its view, and thinks. Exit code 1 where a target is missed.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
 import json
 import statistics
-import subprocess
 import sys
-from collections.abc import Iterator
 from random import Random
 
 import uvloop
@@ -28,7 +24,8 @@ from fastphx.liveview.http import HttpSession
 from fastphx.liveview.live_socket import SocketOptions
 from fastphx.load.journeys.user import User
 from interleave import Ratio, ratio
-from journey import TIMEOUT_S, Push, cpu_and_wall_us, measure_users
+from journey import TIMEOUT_S, Push, in_turns, user_kb
+from web_process import is_done, parser, web_process
 
 EVENTS, USERS = 4000, 400
 LEAN_TARGET = 2.0
@@ -43,8 +40,8 @@ RENDERED = {
 TOKEN = "SFMyNTY." + "g2gDaAJhBnQAAAAI" * 16
 
 
-async def serve() -> None:
-    """Serve the counter, and print the URL."""
+def application() -> web.Application:
+    """The counter."""
 
     async def page(_: web.Request) -> web.Response:
         tokens = f'data-phx-session="{TOKEN}" data-phx-static="{TOKEN}"'
@@ -70,21 +67,7 @@ async def serve() -> None:
     application = web.Application()
     application.router.add_get("/live/websocket", socket)
     application.router.add_get("/counter", page)
-    runner = web.AppRunner(application, keepalive_timeout=TIMEOUT_S, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-    print(f"http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-
-
-@contextlib.contextmanager
-def application() -> Iterator[str]:
-    """The URL of one in a process of its own."""
-    command = [sys.executable, __file__, "--serve"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
+    return application
 
 
 def browser(url: str, *, renders: bool) -> Browser:
@@ -100,35 +83,29 @@ def browser(url: str, *, renders: bool) -> Browser:
     )
 
 
-async def measure_events(url: str, count: int, rounds: int) -> dict[str, list[float]]:
-    """CPU microseconds an event, of each round of each side."""
+async def measure_events(url: str, count: int, rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """CPU and wall microseconds an event, of each round of each side."""
     async with browser(url, renders=False) as lean, browser(url, renders=True) as merging:
         lean_view, merged_view = await lean.open("/counter"), await merging.open("/counter")
         assert lean_view.living is not None
         channel = lean_view.living.channel
         assert channel is not None
         payload = {"type": "click", "event": "inc", "value": VALUE}
-        sides: dict[str, Push] = {
-            "push": lambda: channel.push("event", payload),
-            "lean": lambda: lean_view.event("inc", VALUE),
-            "merged": lambda: merged_view.event("inc", VALUE),
+        sides: dict[str, list[Push]] = {
+            "push": [lambda: channel.push("event", payload)],
+            "lean": [lambda: lean_view.event("inc", VALUE)],
+            "merged": [lambda: merged_view.event("inc", VALUE)],
         }
-        samples: dict[str, list[float]] = {name: [] for name in sides}
-        for number in range(rounds + 1):
-            for name in list(sides) if number % 2 == 0 else reversed(list(sides)):
-                cpu_us, _ = await cpu_and_wall_us([sides[name]], count)
-                if number:
-                    # The first round warms up.
-                    samples[name].append(cpu_us)
-        return samples
+        return await in_turns(sides, count, rounds)
 
 
 def events(count: int, rounds: int) -> tuple[dict[str, Ratio], str]:
     """CPU time of a lean and of a merged event as parts of a push's, and all three."""
-    with application() as url:
+    with web_process(__file__) as url:
         samples = uvloop.run(asyncio.wait_for(measure_events(url, count, rounds), TIMEOUT_S))
-    said = ", ".join(f"{name} {statistics.median(cpu):.1f} µs" for name, cpu in samples.items())
-    return {name: ratio(samples[name], samples["push"]) for name in ("lean", "merged")}, said
+    cpu = {name: [figures[0] for figures in found] for name, found in samples.items()}
+    said = ", ".join(f"{name} {statistics.median(figures):.1f} µs" for name, figures in cpu.items())
+    return {name: ratio(cpu[name], cpu["push"]) for name in ("lean", "merged")}, said
 
 
 class Reader(User):
@@ -141,26 +118,15 @@ class Reader(User):
 
 def users(count: int) -> float:
     """Kilobytes of a user with an HTTP session, a live socket and a mounted view."""
-    with application() as url:
-        command = [sys.executable, __file__, "--only-users", str(count), "--url", url]
-        ran = subprocess.run(command, capture_output=True, check=True, timeout=TIMEOUT_S)
-    return float(ran.stdout) / 1e3
+    with web_process(__file__) as url:
+        return user_kb(__file__, count, "--url", url)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--events", type=int, default=EVENTS)
-    parser.add_argument("--users", type=int, default=USERS)
-    parser.add_argument("--serve", action="store_true", help="serve the page")
-    parser.add_argument("--only-users", type=int, help="bytes of one of so many users")
-    parser.add_argument("--url", help="the application, for --only-users")
-    options = parser.parse_args()
-    if options.serve:
-        asyncio.run(serve())
-        return 0
-    if options.only_users:
-        print(uvloop.run(measure_users(options.url, options.only_users, Reader)))
+    asked = parser(__doc__, USERS)
+    asked.add_argument("--events", type=int, default=EVENTS)
+    options = asked.parse_args()
+    if is_done(options, application, Reader):
         return 0
     found, said = events(options.events, options.rounds)
     print(f"an event, lean: {found['lean']} of a push's CPU time (at most {LEAN_TARGET:g}); {said}")
