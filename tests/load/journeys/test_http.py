@@ -6,7 +6,6 @@ import asyncio
 import errno
 import socket
 import ssl
-import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,25 +17,9 @@ from aiohttp import web
 
 from fastphx.load.journeys import http, http_connector
 from fastphx.load.result.step_histogram import StepHistogram
-from tests.load.journeys.running import Ran, run_journey
+from tests.load.journeys.conftest import Visit
+from tests.load.journeys.running import run_journey
 from tests.load.journeys.web import Web
-
-Visit = Callable[..., Awaitable[Ran]]
-
-
-@pytest.fixture
-def visit(tmp_path: Path) -> Visit:
-    """Let one user, unless the plan says otherwise, do once what *does* says."""
-
-    async def visit(url: str, does: str, **plan: Any) -> Ran:
-        script = "from fastphx.load import User, HttpError\nclass Visitor(User):\n    async def run(self):\n"
-        script += textwrap.indent(textwrap.dedent(does), "        ")
-        given = {"users": 1, "iterations": 1}
-        ran = await run_journey(tmp_path, script, url, **given | plan)
-        ran.check_sums()
-        return ran
-
-    return visit
 
 
 async def said(request: web.Request) -> web.Response:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
-from pathlib import Path
-
 import pytest
 
 from tests.liveview.scripted_server import Push, Scripted
-from tests.load.journeys.running import Ran, run_journey
+from tests.load.journeys.conftest import Visit
 
 
-async def visit(folder: Path, server: Scripted, does: str) -> Ran:
-    """Let one user do once what *does* says."""
-    script = "from fastphx.load import User\nclass Visitor(User):\n    async def run(self):\n"
-    script += textwrap.indent(textwrap.dedent(does), "        ")
-    ran = await run_journey(folder, script, server.url, users=1, iterations=1)
-    ran.check_sums()
-    return ran
-
-
-async def test_what_is_done_on_a_page_is_a_step(tmp_path: Path) -> None:
+async def test_what_is_done_on_a_page_is_a_step(visit: Visit) -> None:
     async def counted(push: Push) -> None:
         await server.counted(push)
         if push.payload["event"] == "tell":
@@ -29,8 +17,7 @@ async def test_what_is_done_on_a_page_is_a_step(tmp_path: Path) -> None:
     async with Scripted() as server:
         server.on_event = counted
         ran = await visit(
-            tmp_path,
-            server,
+            server.url,
             """
             view = await self.live("/counter?a=1")
             view = await view.click("#inc")
@@ -65,15 +52,14 @@ async def test_what_is_done_on_a_page_is_a_step(tmp_path: Path) -> None:
     assert "left open" not in ran.reasons
 
 
-async def test_lean_pages_render_nothing(tmp_path: Path) -> None:
+async def test_lean_pages_render_nothing(visit: Visit) -> None:
     async def answered(push: Push) -> None:
         await push.reply({"diff": {"r": push.payload["value"]}})
 
     async with Scripted() as server:
         server.on_event = answered
         ran = await visit(
-            tmp_path,
-            server,
+            server.url,
             """
             view = await self.live("/counter", render=False)
             for _ in range(3):
@@ -92,7 +78,7 @@ async def test_lean_pages_render_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["crash", "cut"])
-async def test_a_crash_or_a_lost_connection_fails_the_visit(tmp_path: Path, how: str) -> None:
+async def test_a_crash_or_a_lost_connection_fails_the_visit(visit: Visit, how: str) -> None:
     async def fail(push: Push) -> None:
         if how == "crash":
             await push.send("phx_error", {}, push.join_ref)
@@ -102,8 +88,7 @@ async def test_a_crash_or_a_lost_connection_fails_the_visit(tmp_path: Path, how:
     async with Scripted() as server:
         server.on_event = fail
         ran = await visit(
-            tmp_path,
-            server,
+            server.url,
             """
             view = await self.live("/counter")
             try:
@@ -121,13 +106,13 @@ async def test_a_crash_or_a_lost_connection_fails_the_visit(tmp_path: Path, how:
     assert len(server.joins) == 1
 
 
-async def test_a_refused_mount_fails_its_step(tmp_path: Path) -> None:
+async def test_a_refused_mount_fails_its_step(visit: Visit) -> None:
     async def refuse(push: Push) -> None:
         await push.reply({"reason": "join crashed"}, "error")
 
     async with Scripted() as server:
         server.on_join = refuse
-        ran = await visit(tmp_path, server, 'await self.live("/counter")')
+        ran = await visit(server.url, 'await self.live("/counter")')
     assert ran.totals["visits_failed"] == 1
     assert (ran.totals["join_attempts"], ran.totals["join_errors"]) == (1, 1)
     refused = "the join of the view at /counter was refused: {'reason': 'join crashed'}"
