@@ -426,7 +426,7 @@ class Plan:
         elif values.get("iterations") and duration is None:
             duration = ITERATIONS_S
         if "rate" in given or duration is not None:
-            values["rate"] = rate_steps(given.get("rate", 1000.0), duration)
+            values["rate"] = rate_steps(given.get("rate", DEFAULT_RATE[0].rate), duration)
         return cls(**values)
 
     def to_mapping(self) -> dict[str, Any]:

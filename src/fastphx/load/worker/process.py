@@ -145,7 +145,7 @@ async def _obey(commands: asyncio.StreamReader, output: Output) -> None:
 
 def _runner(plan: Plan, share: Share, output: Output, shared: Any) -> Runner | JourneyRunner:
     """What runs the share: journeys have their own, and import the client for it."""
-    if scenario_class(plan.scenario).name != "journey":
+    if not scenario_class(plan.scenario).is_journey:
         return Runner(plan, share, output.write)
     from fastphx.load.worker.journey_runner import JourneyRunner
 
