@@ -174,6 +174,11 @@ def place_of(trace: TracebackType | None, path: str) -> str:
     return place_at(path, frames[-1].lineno if frames else None)
 
 
+def fault_of(error: BaseException, path: str) -> str:
+    """What a fault of the script's is counted under, like ``KeyError at shop.py:21``."""
+    return f"{type(error).__name__} at {place_of(error.__traceback__, path)}"
+
+
 def place_at(path: str, line: int | None) -> str:
     """The script and the line in it, like ``shop.py:21``; without a line the script alone."""
     name = os.path.basename(path)

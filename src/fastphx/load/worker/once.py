@@ -16,9 +16,9 @@ import orjson
 
 from fastphx.load.journeys.failure import (
     VisitFailed,
+    fault_of,
     first_cause,
     is_of_the_server,
-    place_of,
     reason_of,
     shown,
     step_of,
@@ -83,7 +83,7 @@ def _why(error: BaseException, script: str) -> str:
         step = step_of(error)
         return f"{step}: {reason_of(error)}" if step else reason_of(error)
     sys.stderr.write(user_traceback(error, script))
-    return f"{type(error).__name__} at {place_of(error.__traceback__, script)}: {shown(error)}"
+    return f"{fault_of(error, script)}: {shown(error)}"
 
 
 def main() -> None:

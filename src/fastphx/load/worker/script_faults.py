@@ -10,6 +10,7 @@ from typing import Any
 from fastphx.load.journeys.failure import (
     VisitFailed,
     VisitStopped,
+    fault_of,
     first_cause,
     is_of_the_server,
     place_at,
@@ -78,7 +79,7 @@ class ScriptFaults:
 
     def _count(self, error: BaseException) -> str:
         """Count a fault, and write its traceback once; returns its kind."""
-        kind = f"{type(error).__name__} at {place_of(error.__traceback__, self._script)}"
+        kind = fault_of(error, self._script)
         self._reasons.add("script", kind)
         if kind not in self._told and len(self._told) < MAX_REASONS:
             self._told.add(kind)
