@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastphx.load.plan.figures import named
-from fastphx.load.report.readable import count, lagged, per_second
+from fastphx.load.report.readable import count, first_reasons, lagged, per_second
 
 MAX_ROWS_SHOWN = 100
 MAX_REASONS_SHOWN = 3
+MAX_REASONS_CHARS = 400
+"""Of those of one step, in text."""
 STEP_COLUMNS = ("attempts", "ok/s", "errors", "p50", "p95", "p99", "max")
 CHECK_COLUMNS = ("passed", "failed", "rate")
 
@@ -41,10 +43,7 @@ def percent(part: float) -> str:
 
 def reasons_of(step: Mapping[str, Any]) -> str:
     """The most frequent reasons of a step's errors, in few words."""
-    reasons = list(step["reasons"].items())
-    shown = "; ".join(f"{reason} ({count(number)})" for reason, number in reasons[:MAX_REASONS_SHOWN])
-    more = len(reasons) - MAX_REASONS_SHOWN
-    return shown + (f"; {more} more" if more > 0 else "")
+    return first_reasons(step["reasons"], MAX_REASONS_SHOWN)
 
 
 def sums(mapping: Mapping[str, Any]) -> list[str]:

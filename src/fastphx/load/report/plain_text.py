@@ -10,6 +10,7 @@ from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import shown_value
 from fastphx.load.report.journey import (
     CHECK_COLUMNS,
+    MAX_REASONS_CHARS,
     MAX_ROWS_SHOWN,
     STEP_COLUMNS,
     check_cells,
@@ -19,8 +20,6 @@ from fastphx.load.report.journey import (
 from fastphx.load.report.limit import step_rows
 from fastphx.load.report.readable import STAR, count, starred
 from fastphx.load.report.server import metric_rows, process_rows
-
-MAX_REASONS_CHARS = 400
 
 
 def plain_text(mapping: Mapping[str, Any]) -> str:

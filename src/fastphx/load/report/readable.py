@@ -40,9 +40,14 @@ def starred(value: float | None, own_lag_s: float | None) -> str:
 
 def main_reasons(mapping: Mapping[str, Any], kind: str) -> str:
     """The most frequent reasons of a kind of failure, in few words."""
-    reasons = list(mapping["reasons"].get(kind, {}).items())
-    shown = "; ".join(f"{reason} ({count(number)})" for reason, number in reasons[:2])
-    return shown + (f"; {len(reasons) - 2} more" if len(reasons) > 2 else "")
+    return first_reasons(mapping["reasons"].get(kind, {}), 2)
+
+
+def first_reasons(reasons: Mapping[str, int], shown: int) -> str:
+    """The first *shown* of some reasons with their counts, and how many more there are."""
+    texts = [f"{reason} ({count(number)})" for reason, number in list(reasons.items())[:shown]]
+    more = len(reasons) - shown
+    return "; ".join([*texts, *([f"{more} more"] if more > 0 else [])])
 
 
 def size(value: float) -> str:

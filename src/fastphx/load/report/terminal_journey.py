@@ -12,6 +12,7 @@ from rich.table import Table
 from fastphx.foreign_text import visible
 from fastphx.load.report.journey import (
     CHECK_COLUMNS,
+    MAX_REASONS_CHARS,
     MAX_ROWS_SHOWN,
     STEP_COLUMNS,
     check_cells,
@@ -20,8 +21,6 @@ from fastphx.load.report.journey import (
     sums,
 )
 from fastphx.load.report.readable import count, main_reasons, per_second, starred
-
-MAX_REASONS_CHARS = 400
 
 
 def visit_rows(mapping: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -22,7 +22,6 @@ Verdict: TypeAlias = Literal[
     "no_limit",
     "interrupted",
 ]
-SAID = {"held": "held", "broke": "broke", "own": "this machine's own limit"}
 
 
 def load_text(figure: str, load: float) -> str:
