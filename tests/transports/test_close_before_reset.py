@@ -78,15 +78,20 @@ def send_until_it_fails(link: WebSocketLink) -> None:
             link.writer.write(b"a" * 1000, TEXT)
 
 
+async def closed_while_sending(server: ClosingServer) -> tuple[RecordingOwner, ConnectionClosed]:
+    owner = RecordingOwner()
+    link = await owner.connect(server.url)
+    server.close_while_nobody_reads()
+    send_until_it_fails(link)
+    reason = await owner.reason()
+    assert isinstance(reason, ConnectionClosed)
+    return owner, reason
+
+
 @pytest.mark.parametrize("end", [end_with_fin, end_with_reset])
 async def test_a_close_frame_is_read_where_sending_fails_before(end: Callable[[socket.socket], None]) -> None:
     with closing_server(close_frame(1009, "too big"), end) as server:
-        owner = RecordingOwner()
-        link = await owner.connect(server.url)
-        server.close_while_nobody_reads()
-        send_until_it_fails(link)
-        reason = await owner.reason()
-    assert isinstance(reason, ConnectionClosed)
+        owner, reason = await closed_while_sending(server)
     assert (reason.code, reason.reason) == (1009, "too big")
     assert owner.events == ["connected", "disconnected"]
 
@@ -95,24 +100,14 @@ async def test_messages_before_it_are_delivered() -> None:
     messages = [b"%d" % number * 2000 for number in range(8)]
     last = b"".join(frame(TEXT, message) for message in messages) + close_frame(1012)
     with closing_server(last, end_with_fin) as server:
-        owner = RecordingOwner()
-        link = await owner.connect(server.url)
-        server.close_while_nobody_reads()
-        send_until_it_fails(link)
-        reason = await owner.reason()
-    assert isinstance(reason, ConnectionClosed)
+        owner, reason = await closed_while_sending(server)
     assert reason.code == 1012
     assert [owner.messages.get_nowait() for _ in messages] == [(TEXT, message) for message in messages]
 
 
 async def test_without_a_close_frame_it_is_1006() -> None:
     with closing_server(b"", end_with_reset) as server:
-        owner = RecordingOwner()
-        link = await owner.connect(server.url)
-        server.close_while_nobody_reads()
-        send_until_it_fails(link)
-        reason = await owner.reason()
-    assert isinstance(reason, ConnectionClosed)
+        _, reason = await closed_while_sending(server)
     assert reason.code == 1006
 
 

@@ -65,6 +65,16 @@ def pausing(owner: RecordingOwner, link: WebSocketLink) -> list[bytes]:
     return seen
 
 
+async def take_one_by_one(link: WebSocketLink, seen: list[bytes], messages: list[bytes]) -> None:
+    """Resume after each message, before which no other comes."""
+    for count in range(1, len(messages) + 1):
+        await until(lambda count=count: len(seen) == count)
+        await some_turns()
+        assert len(seen) == count
+        link.resume_reading()
+    assert seen == messages
+
+
 async def some_turns() -> None:
     for _ in range(20):
         await asyncio.sleep(0)
@@ -86,13 +96,7 @@ async def test_one_message_arrives_a_pause_and_all_in_order(read_interval: float
         link = await owner.connect(server.url, read_interval=read_interval)
         seen = pausing(owner, link)
         link.writer.write(b"go", TEXT)
-        for count in range(1, len(messages) + 3):
-            await until(lambda: seen)
-            await some_turns()
-            assert len(seen) == count
-            link.resume_reading()
-            await until(lambda count=count: len(seen) > count or count == len(messages) + 2)
-        assert seen == [*messages, b"fragments", b"last"]
+        await take_one_by_one(link, seen, [*messages, b"fragments", b"last"])
         link.abort()
         await owner.reason()
 
@@ -187,12 +191,7 @@ async def test_messages_over_tls_are_held_too() -> None:
         link = await owner.connect(server.url, ssl_verify=False)
         seen = pausing(owner, link)
         link.writer.write(b"go", TEXT)
-        for count in range(1, len(messages) + 1):
-            await until(lambda count=count: len(seen) == count)
-            await some_turns()
-            assert len(seen) == count
-            link.resume_reading()
-        assert seen == messages
+        await take_one_by_one(link, seen, messages)
         link.abort()
         await owner.reason()
 
@@ -244,12 +243,7 @@ async def test_messages_larger_than_the_read_buffer_are_held_too() -> None:
         link = await owner.connect(server.url)
         seen = pausing(owner, link)
         link.writer.write(b"go", TEXT)
-        for count in range(1, 5):
-            await until(lambda count=count: len(seen) == count)
-            await some_turns()
-            assert len(seen) == count
-            link.resume_reading()
-        assert seen == messages
+        await take_one_by_one(link, seen, messages)
         link.abort()
         await owner.reason()
 

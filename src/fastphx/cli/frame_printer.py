@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastphx.errors import DisconnectReason
+from fastphx.foreign_text import visible
 from fastphx.protocol.sink import CallbackWriter, FrameSink, FrameWriter
 from fastphx.transports.base import BINARY, Transport, TransportOwner
 from fastphx.transports.named import transport_named
@@ -60,6 +61,5 @@ class FramePrinter:
 def show(direction: str, data: bytes, opcode: int) -> None:
     clipped = data[:SHOWN_BYTES]
     text = f"({len(data)} bytes) {clipped.hex()}" if opcode == BINARY else clipped.decode("utf-8", "replace")
-    # A line end in a frame, or an escape code, must not look like something else on a terminal.
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-    sys.stderr.write(f"{direction} {shown}{'…' if len(data) > SHOWN_BYTES else ''}\n")
+    more = "…" if len(data) > SHOWN_BYTES else ""
+    sys.stderr.write(f"{direction} {visible(text, len(text))}{more}\n")
