@@ -447,6 +447,25 @@ async def test_an_upload_that_cannot_be_is_refused(
     assert len(server.events) == 1
 
 
+async def test_chosen_files_are_sent_with_a_submit_and_with_nothing_else(
+    server: Scripted, browser: Browser
+) -> None:
+    async def join(push: Push) -> None:
+        fields = '<input type="checkbox" id="box" name="box"><input id="text" name="text">'
+        source = '<input type="file" name="doc" data-phx-upload-ref="up" data-phx-active-refs="0">'
+        form = f'<form id="f" phx-change="validate" phx-submit="save">{fields}{source}'
+        await push.reply({"rendered": {"0": "", "s": [form, "</form>"]}, "liveview_version": "1.1.33"})
+
+    server.on_join = join
+    server.allowed = {"errors": {"0": "too_large"}}
+    view = await browser.open("/")
+    view = await view.upload("#f", ("a.txt", b"content"))
+    view = await view.click("#box")
+    with pytest.raises(UploadError, match="too_large"):
+        await view.press("#text", "Enter")
+    assert [push.payload["event"] for push in server.events] == ["validate", "validate"]
+
+
 @pytest.mark.parametrize("content", [b"short", None])
 async def test_a_file_that_is_another_when_it_is_sent(
     server: Scripted, browser: Browser, tmp_path: Path, content: bytes | None

@@ -6,6 +6,7 @@ The form data of an event is one URL-encoded text. Where ``_target`` goes is a m
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from fastphx.errors import clip
@@ -105,7 +106,8 @@ class FormEvents:
                 # Where a push leads does not make it a component's: only the form's own phx-target does.
                 if not source.has("phx-target") and as_cid(asked) is None:
                     target = target._replace(cid=None)
-                yield self._push(target, source, text, arguments, encoded, {})
+                push = self._push(target, source, text, arguments, encoded, {})
+                yield replace(push, submitted=source)
 
         sent = run_binding(form, text, push)
         for each in self.forms.controls(form):

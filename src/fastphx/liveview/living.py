@@ -47,6 +47,7 @@ MAX_CHILD_JOIN_ATTEMPTS: Final = 3
 _VIEW_BYTES = VIEW.encode()
 _RANDOM_ID = "phx-"
 _MOUNTED = "phx-mounted"
+_MOUNTED_BYTES = _MOUNTED.encode()
 _TRIGGER_BYTES = b"phx-trigger-action"
 _TAG = re.compile(rf"<[a-zA-Z][^<>]*\s{VIEW}=[^<>]*>")
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+)))?""")
@@ -358,7 +359,7 @@ class Living:
         if not self.host.renders or self.tree is None:
             self.host.told(self, None, len(raw), asked)
             return None
-        has_mounted = _MOUNTED.encode() in raw
+        has_mounted = _MOUNTED_BYTES in raw
         before = self.host.forms_now() if has_mounted or self._has_mounted else None
         try:
             changed = self.tree.merge(diff)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fastphx.liveview.document import Element
@@ -15,6 +15,8 @@ class Push:
     view_id: str | None
     """The view that the element belongs to; None if the document has no container of a view."""
     payload: dict[str, Any]
+    submitted: Element | None = field(default=None, compare=False, repr=False)
+    """The form that it submits: its files go first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,11 +254,7 @@ class View:
         """Click the first element that matches: what it binds, then what it does by itself. A link is
         followed, a form submitted, a box checked."""
         return await self._act(
-            f"click {selector}",
-            name,
-            timeout,
-            lambda: self.events.click(self.find(selector)),
-            form_of=selector,
+            f"click {selector}", name, timeout, lambda: self.events.click(self.find(selector))
         )
 
     async def follow(self, selector: str, *, timeout: float | None = None, name: str | None = None) -> View:
@@ -320,7 +316,7 @@ class View:
             await self._until_joined()
             for each in given:
                 await self._change(selector, each, None)
-            await self._do(sent(), f"submit {selector}", name, self._form_of(self.find(selector)))
+            await self._do(sent(), f"submit {selector}", name)
 
         return await self._browser.act(self, work, timeout)
 
@@ -387,7 +383,7 @@ class View:
             if source is not None:
                 self._uploads.choose(source, chosen)
                 uploads = self._uploads.announced([source])
-            await self._do(self.events.files_chosen(control, uploads), f"upload {selector}", name, None)
+            await self._do(self.events.files_chosen(control, uploads), f"upload {selector}", name)
             if source is not None and source.is_auto:
                 current = self._upload_input(self._file_input(selector))
                 if current is not None:
@@ -512,19 +508,13 @@ class View:
         sent: Callable[[], list[Outgoing]],
         *,
         awaits_join: bool = True,
-        form_of: str | None = None,
     ) -> View:
-        """Send what *sent* returns. *form_of*: selects an element whose form's files go first, where its
-        event is of a form."""
+        """Send what *sent* returns."""
 
         async def work() -> None:
             if awaits_join:
                 await self._until_joined()
-            did = sent()
-            form = None
-            if form_of is not None and any(_is_of_a_form(each) for each in did):
-                form = self._form_of(self.find(form_of))
-            await self._do(did, what, name, form)
+            await self._do(sent(), what, name)
 
         return await self._browser.act(self, work, timeout)
 
@@ -544,14 +534,14 @@ class View:
         element = self.find(selector)
         what = f"change {selector}" if field is None else f"change {field}"
         sent = self.events.change(element, value if field is None else {field: value})
-        await self._do(sent, what, name, None)
+        await self._do(sent, what, name)
 
-    async def _do(self, sent: list[Outgoing], what: str, name: str | None, submitted: Element | None) -> None:
+    async def _do(self, sent: list[Outgoing], what: str, name: str | None) -> None:
         """Send it. That is a step where the server answers; a navigation has steps of its own."""
-        if submitted is not None:
-            await self._send_files(submitted)
-        asks = any(isinstance(each, Push) for each in sent)
-        if asks:
+        pushes = [each for each in sent if isinstance(each, Push)]
+        for form in dict.fromkeys(each.submitted for each in pushes if each.submitted is not None):
+            await self._send_files(form)
+        if pushes:
             await self._browser.done(lambda: self._send(sent), clipped(what, 100), name)
         else:
             await self._send(sent, name)
@@ -654,9 +644,6 @@ class View:
         cid = None if form is None else targets(form)[0].cid
         return UploadInput.of(control.attributes, cid)
 
-    def _form_of(self, element: Element) -> Element | None:
-        return element if element.tag == "form" else owner(element)
-
     async def _send_files(self, form: Element) -> None:
         for control in controls_of(form):
             source = self._upload_input(control) if control.get("type") == "file" else None
@@ -678,10 +665,6 @@ class View:
 def _is_ignored(control: Element) -> bool:
     """Whether a patch leaves it as it is."""
     return any(each.get("phx-update") == "ignore" for each in control.lineage())
-
-
-def _is_of_a_form(sent: Outgoing) -> bool:
-    return isinstance(sent, Push) and sent.payload.get("type") == "form"
 
 
 def _pairs(values: Values | str | float | None) -> list[tuple[str | None, FieldValue]]:
