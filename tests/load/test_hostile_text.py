@@ -14,6 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
+from fastphx.load.control.worker_process import why_it_died
 from fastphx.load.plan.plan import Plan
 from fastphx.load.report import write_reports
 from fastphx.load.report.html import write_html
@@ -94,6 +95,14 @@ def test_each_report_holds_it_as_text(text: str, plain_page: str, tmp_path: Path
     assert samples == expected
     assert all(each.isprintable() for each in figures.splitlines())
     assert len(figures) < len(plain) + MAX_GROWTH_BYTES
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_a_worker_printed_last_is_text(text: str) -> None:
+    why = why_it_died(1, text.encode("utf-8", "replace"))
+    assert why.isprintable()
+    assert why.startswith("left with code 1")
+    assert len(why) < 2000
 
 
 def test_a_report_that_cannot_be_made_does_not_take_the_others_with_it(

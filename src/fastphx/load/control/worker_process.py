@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import orjson
 
+from fastphx.foreign_text import visible
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.result.line import MAX_LINE_BYTES
@@ -24,7 +25,7 @@ def why_it_died(code: int | None, stderr: bytes) -> str:
     """One clause: a worker's exit code or signal, and the last line of its stderr."""
     how = f"was killed by signal {-code}" if code is not None and code < 0 else f"left with code {code}"
     last = stderr.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
-    return f"{how} ({last[:200]})" if last else how
+    return f"{how} ({visible(last)})" if last else how
 
 
 class OutputLines:
