@@ -62,6 +62,15 @@ def test_a_failed_threshold_is_exit_99_with_every_report_written(run: Run, folde
         assert (folder / name).stat().st_size > 100
 
 
+@pytest.mark.parametrize(("received", "shown"), [(100_000, "100 %"), (99_999, "99.999 %"), (0, "0 %")])
+def test_all_was_received_only_if_it_was(tmp_path: Path, received: int, shown: str) -> None:
+    result = Result(Plan(scenario="fanout"))
+    result.counts.update({"casts": 1000, "deliveries": received})
+    result.topics["room:lobby"] = [1000, received, 100]
+    write_html(result, result.to_mapping(), tmp_path / "r.html")
+    assert f"<b>{shown}</b><span>received of expected" in (tmp_path / "r.html").read_text()
+
+
 def test_the_json_keeps_to_its_schema(run: Run) -> None:
     jsonschema.Draft202012Validator.check_schema(schema())
     jsonschema.validate(run.result, schema())

@@ -103,9 +103,9 @@ def _tiles(mapping: Mapping[str, Any]) -> str:
             tiles.append((f"{LATENCIES[name]} p99", seconds(mapping["latency"][name]["p99"])))
             break
     if totals["casts"]:
-        tiles.append(
-            ("received of expected", f"{_percent(totals['deliveries'], totals['expected_deliveries'])}")
-        )
+        expected = totals["expected_deliveries"]
+        received = percent(totals["deliveries"] / expected) if expected else "-"
+        tiles.append(("received of expected", received))
         tiles.append(("deliveries", per_second(throughput["deliveries_per_s"])))
     else:
         tiles.append(("replies", per_second(throughput["replies_per_s"])))
@@ -135,10 +135,6 @@ def _shown_tiles(tiles: list[tuple[str, str]]) -> str:
     return "".join(
         f"<div><b>{html_text(value)}</b><span>{html_text(name)}</span></div>" for name, value in tiles
     )
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2f} %" if whole else "-"
 
 
 def _latencies(mapping: Mapping[str, Any]) -> str:
