@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -38,13 +39,23 @@ def test_a_page_is_printed_after_what_is_done_on_it(application: Scripted) -> No
 def test_what_comes_is_watched(application: Scripted) -> None:
     async def join(push: Push) -> None:
         await application.joined(push)
-        for number in range(1, 4):
-            await push.send("diff", {"0": str(number)})
+        count_on(push)
+
+    def count_on(push: Push) -> None:
+        application.count += 1
+        loop = asyncio.get_running_loop()
+        telling = loop.create_task(push.send("diff", {"0": str(application.count)}))
+        telling.add_done_callback(
+            lambda told: told.cancelled() or told.exception() or loop.call_later(0.01, count_on, push)
+        )
 
     application.on_join = join
-    code, out, _ = sentence("live", application.url, "--watch", "--for", "300ms")
+    code, out, _ = sentence("live", application.url, "--watch", "--for", "500ms")
     assert code == 0
-    assert out.splitlines()[-1] in ("+ 3", "-")
+    number, *others, gone, come = out.splitlines()[:5]
+    assert others == ["+", "-"]
+    assert gone == f"- {number}"
+    assert int(come.removeprefix("+ ")) > int(number)
 
 
 @pytest.mark.parametrize(
