@@ -198,9 +198,8 @@ class Living:
         assert isinstance(channel, LiveChannel)
         self.channel = channel
         channel.on("diff", self._on_diff)
-        channel.on("live_patch", self._on_live_patch)
-        channel.on("live_redirect", self._on_live_redirect)
-        channel.on("redirect", self._on_redirect)
+        for event in ("live_patch", "live_redirect", "redirect"):
+            channel.on(event, self._on_navigation)
         channel.on_error(self._on_error)
         channel.on_close(self._on_close)
         channel.on_outage(lambda _: self._take_join())
@@ -307,20 +306,10 @@ class Living:
         if diff is not None:
             self._merge(diff, message.raw, asked=False)
 
-    def _on_live_patch(self, message: Message) -> None:
+    def _on_navigation(self, message: Message) -> None:
         self._take_join()
         if (payload := self._payload(message)) is not None:
-            self._follow({"live_patch": payload})
-
-    def _on_live_redirect(self, message: Message) -> None:
-        self._take_join()
-        if (payload := self._payload(message)) is not None:
-            self._follow({"live_redirect": payload})
-
-    def _on_redirect(self, message: Message) -> None:
-        self._take_join()
-        if (payload := self._payload(message)) is not None:
-            self._follow({"redirect": payload})
+            self._follow({message.event: payload})
 
     def _on_error(self, message: Message) -> None:
         """It has crashed, or a rejoin was refused; the channel joins it again."""
