@@ -17,6 +17,7 @@ from fastphx.client.socket import ClientSocket
 from fastphx.errors import OverloadedError, clip
 from fastphx.protocol.joins import Join
 from fastphx.protocol.message import Message
+from fastphx.timing.wheel import CallbackTimer, wheel_for
 
 BACKLOG = 64
 """How many messages are kept at least, after the first join, until a handler or an iterator takes them. If
@@ -80,7 +81,7 @@ class Delivery:
         self._handlers: dict[str, tuple[Handler, ...]] = {}
         self._backlog: list[Message] | None = None
         self._backlog_bytes = 0
-        self._backlog_timer: asyncio.TimerHandle | None = None
+        self._backlog_timer: CallbackTimer | None = None
         self._flush_handle: asyncio.Handle | None = None
         self._holding = False
         self._queue: MessageQueue | None = None
@@ -104,7 +105,8 @@ class Delivery:
     def joined(self) -> None:
         """The user knows that the channel is joined, and may set handlers or iterate."""
         if self._backlog is not None:
-            self._backlog_timer = asyncio.get_running_loop().call_later(BACKLOG_S, self._close_backlog)
+            self._backlog_timer = CallbackTimer(self._close_backlog)
+            self._backlog_timer.schedule(wheel_for(asyncio.get_running_loop()), BACKLOG_S)
             self.take_backlog()
 
     def attach(self, entry: Join, socket: ClientSocket) -> None:

@@ -33,6 +33,7 @@ from fastphx.errors import (
 )
 from fastphx.protocol.joins import Join, JoinState
 from fastphx.protocol.message import Message
+from fastphx.timing.wheel import CallbackTimer, wheel_for
 
 TOO_MANY_CHANNELS = "too many channels joined"
 """Phoenix's reason if a socket already has max_channels_per_transport channels (from 1.8.9)."""
@@ -155,13 +156,12 @@ class Membership:
             raise AlreadyJoinedError(f"{clip(self.topic)} is already joined, or being joined, on this client")
         self._reset()
         waiter = self._join_waiter = loop.create_future()
-        timer = None
+        timer = CallbackTimer(self._first_join_expired)
         try:
             # What still comes of the earlier join is told by the socket that it was on.
             socket = self._pool.place() if left is None else left
             self._attach(socket)
-            if timeout_s != math.inf:
-                timer = loop.call_later(timeout_s, self._first_join_expired)
+            timer.schedule(wheel_for(loop), timeout_s)
             if socket.is_open:
                 self._send_join()
             outcome = await waiter
@@ -175,8 +175,7 @@ class Membership:
         finally:
             if self._join_waiter is waiter:
                 self._join_waiter = None
-            if timer is not None:
-                timer.cancel()
+            timer.cancel()
         self._delivery.joined()
         return self.response
 
