@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, Self, TypeVar
 
 from fastphx.liveview.browser import browse
 from fastphx.liveview.document import Element
 from fastphx.liveview.uploads import FileLike
-from fastphx.liveview.view import View
+from fastphx.liveview.view import Values, View
 from fastphx.testing.loop_thread import LoopThread
 
 TIMEOUT_S = 10.0
@@ -16,7 +16,6 @@ _SLACK_S = 5.0
 """The browser's own timeout comes first: it says what was waited for."""
 
 T = TypeVar("T")
-Values = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 
 class TestLive:
@@ -152,7 +151,9 @@ class TestView:
     def click(self, selector: str, *, timeout: float | None = None) -> TestView:
         return self._live.act(lambda: self._view.click(selector, timeout=timeout), timeout)
 
-    def change(self, selector: str, values: Values = (), *, timeout: float | None = None) -> TestView:
+    def change(
+        self, selector: str, values: Values | str | float | None = (), *, timeout: float | None = None
+    ) -> TestView:
         return self._live.act(lambda: self._view.change(selector, values, timeout=timeout), timeout)
 
     def submit(
