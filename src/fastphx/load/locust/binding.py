@@ -24,6 +24,7 @@ from fastphx.load.control.open_files import raise_open_files
 from fastphx.load.locust.asked_process import MAX_OUTPUT_CHARS
 from fastphx.load.locust.failures import EXIT_USAGE, Failure, Failures
 from fastphx.load.locust.gauges import Gauges
+from fastphx.load.locust.interrupt import interrupt_the_main_greenlet
 from fastphx.load.locust.journey_rows import journey_rows
 from fastphx.load.locust.once_a_run import OnceARun
 from fastphx.load.locust.part import Part
@@ -88,6 +89,7 @@ class Binding:
         """Listen to the environment's events. Raises PlanError for a user class whose plan is not valid."""
         environment = self.environment
         runner = environment.runner
+        interrupt_the_main_greenlet()
         starts_at_once = isinstance(runner, LocalRunner) and self.failures.is_headless
         for user_class in self.user_classes:
             # Elsewhere the host may still come from the page or from the master.
