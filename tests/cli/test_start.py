@@ -35,6 +35,7 @@ sys.meta_path.insert(0, Missing)
         ("click", ("serve",)),
         ("rich", ("load",)),
         ("rich", ("compare",)),
+        ("hdrh", ("load", "--quiet", "--json", "report")),
         ("hdrh", ("load", "--quiet", "--hgrm", "report")),
         ("hdrh", ("load", "--quiet", "--html", "report")),
         ("plotly", ("load", "--quiet", "--html", "report")),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+import zlib
+from base64 import b64decode, b64encode
 
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -11,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastphx.load.result.abstract_histogram import HIGHEST_NS, LOWEST_NS
-from fastphx.load.result.hdr import to_hdr
+from fastphx.load.result.hdr import decode, encode, to_hdr
 from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.latency import latency_mapping
 from fastphx.load.result.step_histogram import StepHistogram
 
 Kind = type[Histogram | StepHistogram]
@@ -131,3 +134,38 @@ def test_the_package_writes_the_percentile_distribution() -> None:
     out = io.BytesIO()
     to_hdr(recorded([1_000_000] * 99 + [5_000_000])).output_percentile_distribution(out, 1e6)
     assert b"#[Max     =        5.001, TotalCount     =      100.000]" in out.getvalue()
+
+
+def encoded(body: bytes) -> str:
+    """*body* as the package writes what it has compressed."""
+    packed = zlib.compress(body)
+    return b64encode(b"\x1c\x84\x93\x14" + len(packed).to_bytes(4, "big") + packed).decode()
+
+
+@FEWER
+@given(VALUES.filter(bool))
+def test_a_histogram_as_text_is_the_same(values: list[int]) -> None:
+    ours = recorded(values)
+    theirs, again = to_hdr(ours), decode(encode(ours), latency_mapping(ours))
+    assert list(again.counts) == list(theirs.counts)
+    assert (again.min_value, again.max_value) == (ours.min_ns, ours.max_ns)
+    outputs = [io.BytesIO(), io.BytesIO()]
+    for hdr, out in zip((theirs, again), outputs, strict=True):
+        hdr.output_percentile_distribution(out, 1e6)
+    assert outputs[0].getvalue() == outputs[1].getvalue()
+
+
+def test_what_is_no_histogram_is_a_value_error() -> None:
+    ours = recorded([1_000_000] * 3)
+    figures, text = latency_mapping(ours), encode(ours)
+    body = zlib.decompress(b64decode(text)[8:])
+    assert decode(encoded(body), figures).total_count == 3
+    bomb = encoded(body + bytes(100 << 20))
+    five_digits = encoded(body[:12] + (5).to_bytes(4, "big") + body[16:])
+    past_the_end = encoded(body + b"\x02" * 100_000)
+    for damaged in ("", "=", "é", text[:-8], text + "AAAA", bomb, five_digits, past_the_end):
+        with pytest.raises(ValueError, match="a histogram cannot be read"):
+            decode(damaged, figures)
+    for others in ({}, {**figures, "count": 4}, {"count": 3}, {**figures, "max": "x"}):
+        with pytest.raises(ValueError, match="a histogram cannot be read"):
+            decode(text, others)

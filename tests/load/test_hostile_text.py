@@ -60,7 +60,7 @@ def page_that_quotes(text: str) -> str:
     with TemporaryDirectory() as folder:
         path = Path(folder, "r.html")
         result = result_that_quotes(text)
-        write_html(result, result.to_mapping(), path)
+        write_html(result.to_mapping(), path)
         return path.read_text(encoding="utf-8")
 
 
@@ -68,7 +68,7 @@ def page_that_quotes(text: str) -> str:
 def test_each_report_holds_it_as_text(text: str, plain_page: str, tmp_path: Path) -> None:
     result = result_that_quotes(text)
     paths = {name: tmp_path / f"r.{name}" for name in ("json", "html", "junit", "markdown", "hgrm")}
-    assert write_reports(result, result.to_mapping(), paths) == []
+    assert write_reports(result.to_mapping(), paths) == []
 
     page = paths["html"].read_text(encoding="utf-8")
     assert len(page) < len(plain_page) + MAX_GROWTH_BYTES
@@ -114,7 +114,7 @@ def test_a_report_that_cannot_be_made_does_not_take_the_others_with_it(
     monkeypatch.setattr("fastphx.load.report.html.write_html", broken)
     result = result_that_quotes("plain")
     paths = {name: tmp_path / name for name in ("html", "junit")}
-    (problem,) = write_reports(result, result.to_mapping(), paths)
+    (problem,) = write_reports(result.to_mapping(), paths)
     assert "html" in problem
     assert "RecursionError: too deep" in problem
     assert paths["junit"].exists()

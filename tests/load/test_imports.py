@@ -32,6 +32,8 @@ COORDINATOR_NEVER = {
     "picows",
     "uvloop",
 }
+OF_THE_RESULT = {"hdrh"}
+"""When the run has ended, its result holds histograms as text."""
 WORKER_NEVER = {
     *NEVER,
     "click",
@@ -91,7 +93,7 @@ def test_a_run_imports_no_tables_charts_or_connections(tmp_path: Path) -> None:
             *("--json", str(tmp_path / "result.json")),
         )
     assert "fastphx.load.control.coordinator" in modules
-    assert not modules & COORDINATOR_NEVER
+    assert modules & COORDINATOR_NEVER == OF_THE_RESULT
 
 
 def test_before_it_runs_a_run_that_is_shown_has_imported_no_more() -> None:

@@ -126,9 +126,7 @@ def reports(folder: Path) -> Path:
     result = shop(threshold=['step["push echo"].max<20ms', 'check["echoed"].rate>90%'])
     names = ("json", "html", "junit", "markdown", "hgrm")
     if not (folder / "r.hgrm").exists():
-        assert (
-            write_reports(result, result.to_mapping(), {name: folder / f"r.{name}" for name in names}) == []
-        )
+        assert write_reports(result.to_mapping(), {name: folder / f"r.{name}" for name in names}) == []
     return folder
 
 
@@ -174,7 +172,7 @@ def test_the_page_draws_visits_without_a_console_error(reports: Path, tmp_path: 
 def test_a_journey_of_nothing_can_be_reported_on(tmp_path: Path) -> None:
     result = journey()
     names = ("json", "html", "junit", "markdown", "hgrm")
-    assert write_reports(result, result.to_mapping(), {name: tmp_path / f"r.{name}" for name in names}) == []
+    assert write_reports(result.to_mapping(), {name: tmp_path / f"r.{name}" for name in names}) == []
     assert result.exit_code == 3
     printed(result)
     exposition(result)

@@ -132,7 +132,7 @@ def test_the_reports_of_a_search(connections: Result, tmp_path: Path) -> None:
     mapping = connections.to_mapping()
     (sentence,) = limit_of(connections).sentences
     paths = {name: tmp_path / name for name in ("html", "markdown", "junit")}
-    assert write_reports(connections, mapping, paths) == []
+    assert write_reports(mapping, paths) == []
     page = paths["html"].read_text()
     assert "<h2>Limit</h2><p>the server holds " in page
     assert page.count(' r="4"') == 2 * len([step for step in limit_of(connections).steps if step.p99_s])

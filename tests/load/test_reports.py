@@ -17,11 +17,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.pushed_event import PushedEvent
+from fastphx.load.report import write_reports
 from fastphx.load.report.hgrm import write_hgrm
 from fastphx.load.report.html import write_html
 from fastphx.load.report.json import schema
 from fastphx.load.report.junit import write_junit
 from fastphx.load.report.markdown import markdown
+from fastphx.load.result.comparison import read_result
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
 
@@ -67,7 +69,7 @@ def test_all_was_received_only_if_it_was(tmp_path: Path, received: int, shown: s
     result = Result(Plan(scenario="fanout"))
     result.counts.update({"casts": 1000, "deliveries": received})
     result.topics["room:lobby"] = [1000, received, 100]
-    write_html(result, result.to_mapping(), tmp_path / "r.html")
+    write_html(result.to_mapping(), tmp_path / "r.html")
     assert f"<b>{shown}</b><span>received of expected" in (tmp_path / "r.html").read_text()
 
 
@@ -120,6 +122,33 @@ def test_markdown_and_hgrm_say_the_same(run: Run, folder: Path) -> None:
     assert deviation <= 32 * float(lines[-2].split("=")[1].split(",")[0])
 
 
+def test_each_report_of_the_kept_json_is_the_runs_own(run: Run, folder: Path, tmp_path: Path) -> None:
+    kept = read_result(folder / "result.json")
+    written = {
+        "json": "result.json",
+        "html": "r.html",
+        "junit": "r.xml",
+        "markdown": "r.md",
+        "hgrm": "r.hgrm",
+    }
+    assert write_reports(kept, {name: tmp_path / file for name, file in written.items()}) == []
+    for file in written.values():
+        assert (tmp_path / file).read_bytes() == (folder / file).read_bytes(), file
+
+
+def test_a_result_that_was_kept_before_histograms_has_all_else(tmp_path: Path) -> None:
+    _, mapping = hostile_result()
+    kept = {name: value for name, value in mapping.items() if name != "histograms"}
+    (problem,) = write_reports(
+        kept, {name: tmp_path / name for name in ("html", "junit", "markdown", "hgrm")}
+    )
+    assert problem.endswith(
+        "hgrm could not be made: the result was kept without histograms, by an older fastphx"
+    )
+    assert not (tmp_path / "hgrm").exists()
+    assert "RTT" in (tmp_path / "html").read_text()
+
+
 @pytest.mark.skipif(browser() is None, reason="no headless browser is installed")
 @pytest.mark.parametrize("width", [1200, 390])
 def test_the_html_shows_every_chart_offline_without_a_console_error(
@@ -141,7 +170,7 @@ def test_the_html_has_what_only_one_scenario_counts(tmp_path: Path) -> None:
     result = Result(Plan(scenario="storm"))
     result.topics["fan:<1>"] = [10, 39, 4]
     result.events["msg"] = [3, 90]
-    write_html(result, result.to_mapping(), tmp_path / "r.html")
+    write_html(result.to_mapping(), tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text().split("<script")[0]
     assert "<th>fan:&lt;1&gt;</th><td>10</td><td>4</td><td>40</td><td>39</td>" in page
     assert "<th>msg</th><td>3</td><td>90 B</td><td>30 B</td>" in page
@@ -161,24 +190,24 @@ def hostile_result() -> tuple[Result, dict[str, Any]]:
 
 
 def test_what_a_server_says_cannot_break_a_report(tmp_path: Path) -> None:
-    result, mapping = hostile_result()
-    write_html(result, mapping, tmp_path / "r.html")
+    _, mapping = hostile_result()
+    write_html(mapping, tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text()
     assert "<img src=x" not in page
     assert "<script>alert(1)" not in page
-    write_junit(result, mapping, tmp_path / "r.xml")
+    write_junit(mapping, tmp_path / "r.xml")
     assert ET.parse(tmp_path / "r.xml").getroot().attrib["failures"] == "1"
     assert "\\|" in markdown(mapping)
-    write_hgrm(result, mapping, tmp_path / "r.hgrm")
+    write_hgrm(mapping, tmp_path / "r.hgrm")
 
 
 def test_a_run_that_connected_nothing_can_be_reported_on(tmp_path: Path) -> None:
     result = Result(Plan())
     mapping = result.to_mapping()
     jsonschema.validate({**mapping, "client": {**mapping["client"], "workers": 1}}, schema())
-    write_html(result, mapping, tmp_path / "r.html")
-    write_hgrm(result, mapping, tmp_path / "r.hgrm")
-    write_junit(result, mapping, tmp_path / "r.xml")
+    write_html(mapping, tmp_path / "r.html")
+    write_hgrm(mapping, tmp_path / "r.hgrm")
+    write_junit(mapping, tmp_path / "r.xml")
     assert "failed" in markdown(mapping)
 
 

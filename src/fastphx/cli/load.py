@@ -280,7 +280,7 @@ def load(
         shown = {**plan.public_mapping(), "first_connection": first_connection(plan)}
         click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
         return
-    check_installed(*(() if quiet else ("rich",)))
+    check_installed("hdrh", *(() if quiet else ("rich",)))
     check_report_paths(paths)
     click.get_current_context().exit(asyncio.run(_run(plan, paths, prometheus, quiet)))
 
@@ -313,7 +313,7 @@ async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet
         if exporter is not None:
             exporter.close()
     mapping = result.to_mapping()
-    problems = write_reports(result, mapping, paths)
+    problems = write_reports(mapping, paths)
     if not quiet and result.was_answered:
         # The run itself needs no tables, and the worker processes have ended.
         from rich.console import Console

@@ -221,7 +221,7 @@ def test_every_report_has_the_servers_figures(tmp_path: Path) -> None:
     rows = metric_rows(mapping)
     assert rows["vm_memory_total_bytes"] == "mean 677 MiB, min 191 MiB, max 1.12 GiB, last 1.12 GiB"
     assert rows[HISTOGRAM].startswith("110 of mean 9 ms, p50 5.56 ms ± 10 ms,")
-    write_html(result, mapping, tmp_path / "r.html")
+    write_html(mapping, tmp_path / "r.html")
     page, script = (tmp_path / "r.html").read_text().split("<script", 1)
     assert 'id="server-cpu"' in page
     assert 'id="server-metric-3"' in page

@@ -10,10 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from fastphx.errors import FastphxError
 from fastphx.load.plan.error import PlanError
-from fastphx.load.result.result import Result
 
-Writer = Callable[[Result, Mapping[str, Any], Path], None]
+Writer = Callable[[Mapping[str, Any], Path], None]
+"""Writes a report of a result's mapping, whether the run has just ended or the mapping was kept."""
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "json": (),
@@ -60,14 +61,16 @@ def check_report_path(name: str, path: Path) -> None:
         raise PlanError(f"--{name}: {path} cannot be written ({why})") from None
 
 
-def write_reports(result: Result, mapping: Mapping[str, Any], paths: Mapping[str, Path]) -> list[str]:
+def write_reports(mapping: Mapping[str, Any], paths: Mapping[str, Path]) -> list[str]:
     """Write each report to its path; returns a sentence for each that could not be written."""
     problems = []
     for name, path in paths.items():
         try:
-            writer_of(name)(result, mapping, path)
+            writer_of(name)(mapping, path)
         except OSError as error:
             problems.append(f"the {name} report {path} could not be written ({error.strerror})")
+        except FastphxError as error:
+            problems.append(f"the {name} report {path} could not be made: {error}")
         except Exception as error:
             # The others are written all the same.
             problems.append(f"the {name} report {path} could not be made ({type(error).__name__}: {error})")

@@ -8,24 +8,30 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from fastphx.load.result.hdr import to_hdr
+from fastphx.load.plan.error import PlanError
+from fastphx.load.result.hdr import decode, to_hdr
 from fastphx.load.result.histogram import Histogram
-from fastphx.load.result.result import Result
 
 MILLISECOND_NS = 1e6
 PREFERRED = ("visit", "rtt", "delivery", "rejoin", "join")
 
 
-def main_latency(result: Result) -> str:
+def main_latency(mapping: Mapping[str, Any]) -> str:
     """The latency that the scenario is about."""
-    timed = [name for name in PREFERRED if result.histograms.get(name, Histogram()).count]
+    latency = mapping["latency"]
+    timed = [name for name in PREFERRED if latency.get(name, {}).get("count")]
     return timed[0] if timed else "connect"
 
 
-def write_hgrm(result: Result, _mapping: Mapping[str, Any], path: Path) -> None:
-    """Write the distribution of the main latency, in milliseconds. Raises OSError."""
-    histogram = result.histograms.get(main_latency(result), Histogram())
-    hdr = to_hdr(histogram)
+def write_hgrm(mapping: Mapping[str, Any], path: Path) -> None:
+    """Write the distribution of the main latency, in milliseconds. Raises OSError; PlanError where the result
+    was kept without histograms."""
+    name = main_latency(mapping)
+    figures = mapping["latency"][name]
+    encoded = mapping.get("histograms", {}).get(name)
+    if encoded is None and figures["count"]:
+        raise PlanError("the result was kept without histograms, by an older fastphx")
+    hdr = to_hdr(Histogram()) if encoded is None else decode(encoded, figures)
     text = BytesIO()
     hdr.output_percentile_distribution(text, MILLISECOND_NS)
     # The library scales every figure but this one.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, html_text
@@ -27,16 +28,14 @@ from fastphx.load.report.journey import (
 from fastphx.load.report.limit import MAX_WHY_CHARS, curve, step_rows, titles
 from fastphx.load.report.readable import OWN_LAG, count, latency, per_second, seconds, shown, size
 from fastphx.load.report.server import metric_rows, page_text, process_rows
-from fastphx.load.result.hdr import to_hdr
-from fastphx.load.result.histogram import Histogram
-from fastphx.load.result.result import Result
+from fastphx.load.result.hdr import decode
 
 TICKS_PER_HALF_DISTANCE = 5
 MAX_REASONS_CHARS = 700
 MAX_METRIC_CHARTS = 16
 
 
-def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
+def write_html(mapping: Mapping[str, Any], path: Path) -> None:
     """Write the report. Raises OSError."""
     page = files(__package__).joinpath("report.html").read_text(encoding="utf-8")
     data = {
@@ -44,9 +43,9 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
         "server": mapping.get("server", {}).get("series", []),
         "metrics": _charted(mapping),
         "distributions": {
-            title: distribution(result.histograms[name])
+            title: distribution(decode(mapping["histograms"][name], mapping["latency"][name]))
             for name, title in LATENCIES.items()
-            if name in result.histograms and result.histograms[name].count
+            if name in mapping.get("histograms", {})
         },
     }
     parts = {
@@ -82,14 +81,14 @@ def write_html(result: Result, mapping: Mapping[str, Any], path: Path) -> None:
     path.write_text(page, encoding="utf-8")
 
 
-def distribution(histogram: Histogram) -> list[list[float]]:
+def distribution(histogram: HdrHistogram) -> list[list[float]]:
     """Points of HdrHistogram's axis: 1/(1 - percentile), and the value in milliseconds."""
     points = []
-    for step in to_hdr(histogram).get_percentile_iterator(TICKS_PER_HALF_DISTANCE):
+    for step in histogram.get_percentile_iterator(TICKS_PER_HALF_DISTANCE):
         level = step.percentile_level_iterated_to
         if level < 100:
             points.append([1 / (1 - level / 100), step.value_iterated_to / 1e6])
-    points.append([max(10.0, float(histogram.count)), histogram.max_ns / 1e6])
+    points.append([max(10.0, float(histogram.total_count)), histogram.max_value / 1e6])
     return points
 
 

@@ -10,10 +10,8 @@ from typing import Any
 
 import orjson
 
-from fastphx.load.result.result import Result
 
-
-def write_json(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:
+def write_json(mapping: Mapping[str, Any], path: Path) -> None:
     """Write ``fastphx.load/2``. Raises OSError."""
     try:
         text = orjson.dumps(dict(mapping), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

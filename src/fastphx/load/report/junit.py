@@ -8,12 +8,11 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
-from fastphx.load.result.result import Result
 
 SUITE = "fastphx load"
 
 
-def write_junit(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:
+def write_junit(mapping: Mapping[str, Any], path: Path) -> None:
     """Write a suite whose first case is the run itself. Raises OSError."""
     suite = ET.Element("testsuite", name=SUITE)
     duration = f"{mapping['throughput']['duration_s']:.3f}"

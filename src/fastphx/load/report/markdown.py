@@ -21,7 +21,6 @@ from fastphx.load.report.journey import (
 from fastphx.load.report.limit import MAX_WHY_CHARS, step_rows, titles
 from fastphx.load.report.readable import count, latency, per_second, seconds, size
 from fastphx.load.report.server import metric_rows, page_text, process_rows
-from fastphx.load.result.result import Result
 
 
 def markdown(mapping: Mapping[str, Any]) -> str:
@@ -136,7 +135,7 @@ def _named(what: str, columns: tuple[str, ...], rows: Mapping[str, list[str]]) -
     return lines
 
 
-def write_markdown(_result: Result, mapping: Mapping[str, Any], path: Path) -> None:
+def write_markdown(mapping: Mapping[str, Any], path: Path) -> None:
     """Append the summary to *path*, as CI systems want it. Raises OSError."""
     with path.open("a", encoding="utf-8") as file:
         file.write(markdown(mapping))

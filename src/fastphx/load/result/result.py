@@ -269,7 +269,7 @@ class Result(Counted):
         return reasons.most_common(1)[0][0] if reasons else "no attempt has ended"
 
     def to_mapping(self) -> dict[str, Any]:
-        """The result as ``fastphx.load/2``."""
+        """The result as ``fastphx.load/2``. Raises ModuleNotFoundError without the extra ``load``."""
         figures = self.figures()
         if "server" in figures:
             figures["server"]["series"] = self.server.series
@@ -289,5 +289,12 @@ class Result(Counted):
             },
             "reasons": {kind: dict(reasons.most_common()) for kind, reasons in self.reasons.items()},
             "thresholds": self.thresholds,
+            "histograms": self._encoded_histograms(),
             "series": self.series,
         }
+
+    def _encoded_histograms(self) -> dict[str, str]:
+        # The package of HdrHistogram has no place in a process that runs a load, and this one has done that.
+        from fastphx.load.result.hdr import encode
+
+        return {name: encode(histogram) for name, histogram in self.latencies.items() if histogram.count}
