@@ -58,7 +58,7 @@ class Phases:
         self.told: list[str] = []
         self.changed = asyncio.Event()
 
-    def phase(self, text: str) -> None:
+    def phase(self, text: str, lasts_s: float | None = None) -> None:
         self.told.append(text)
         self.changed.set()
 

@@ -58,7 +58,7 @@ class Following(QuietProgress):
         self._begin = begin
         self._between = between
 
-    def phase(self, text: str) -> None:
+    def phase(self, text: str, lasts_s: float | None = None) -> None:
         match = re.match(r"step \d+, to (\w+): ([\d,.]+) ", text)
         if match:
             self._begin(float(match[2].replace(",", "")), match[1])

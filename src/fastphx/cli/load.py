@@ -22,6 +22,7 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.report import check_installed, check_report_path, write_reports
 from fastphx.load.report.progress import progress_for
+from fastphx.load.report.unwaiting_stream import UnwaitingStream
 
 DEMO: dict[str, object] = {"connections": 200, "rate": 15000.0}
 """The plan of a run that is given nothing at all: real traffic from the first command."""
@@ -296,7 +297,8 @@ def check_report_paths(paths: Mapping[str, Path]) -> None:
 
 
 async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet: bool) -> int:
-    coordinator = Coordinator(plan, progress_for(plan, quiet))
+    output = None if quiet else UnwaitingStream.stdout()
+    coordinator = Coordinator(plan, progress_for(plan, output))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, coordinator.interrupt)
@@ -321,6 +323,8 @@ async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet
         from fastphx.load.report.terminal import summary
 
         summary(mapping, Console())
-    for sentence in result.sentences + problems:
+    dropped = 0 if output is None else output.dropped_lines
+    unread = [f"{dropped:,} lines of the progress were dropped: nobody read this output"] if dropped else []
+    for sentence in [*result.sentences, *problems, *unread]:
         click.echo(f"fastphx: {visible(sentence, MAX_SENTENCE_CHARS)}", err=True)
     return result.exit_code or (2 if problems else 0)

@@ -189,10 +189,10 @@ class Coordinator:
             self.result.opening_lag.add(self.result.histograms["loop_lag"])
         at_most = "at most " if plan.iterations else ""
         if plan.find_limit is not None:
-            self._limit_steps = LimitSteps(plan, self.result, self, self._progress.phase, self._is_over)
+            self._limit_steps = LimitSteps(plan, self.result, self, self._progress, self._is_over)
             await self._limit_steps.run()
             return
-        self._progress.phase(f"running {plan.scenario} for {at_most}{plan.duration_s:g}s")
+        self._progress.phase(f"running {plan.scenario} for {at_most}{plan.duration_s:g}s", plan.duration_s)
         self._expect("scheduled")
         await self._server_watch.run_begins()
         start_ns = time.monotonic_ns() + LEAD_NS

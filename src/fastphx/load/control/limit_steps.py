@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from fastphx.load.control.collected_step import PARTS, CollectedStep
 from fastphx.load.control.limit_search import LimitSearch, Try
 from fastphx.load.control.open_files import max_connections
+from fastphx.load.control.progress import Progress
 from fastphx.load.control.step_verdict import (
     StepVerdict,
     break_counts,
@@ -65,14 +66,14 @@ class LimitSteps:
         plan: Plan,
         result: Result,
         crew: Crew,
-        phase: Callable[[str], object],
+        progress: Progress,
         is_over: Callable[[], bool],
     ) -> None:
         assert plan.find_limit is not None
         self._plan = plan
         self._result = result
         self._crew = crew
-        self._phase = phase
+        self._progress = progress
         self._is_over = is_over
         self._figure = plan.find_limit
         self._latency = main_latency(plan)
@@ -150,7 +151,7 @@ class LimitSteps:
             f"step {len(self._limit.steps) + 1}, to {tried.purpose}: {load_text(self._figure, tried.load)}"
         )
         if self._figure == "connections":
-            self._phase(title)
+            self._progress.phase(title)
             self._crew.send({"command": "resize", "connections": plan.connections, "at_ns": _soon_ns()})
             opening_s = plan.connections / plan.connect_rate + plan.connect_timeout_s + plan.join_timeout_s
             if not await self._crew.reached("ready", 2 * opening_s + GRACE_S):
@@ -158,7 +159,7 @@ class LimitSteps:
         needed_s = self._needed_s(tried.load)
         duration_s = min(plan.step_max_s, max(LEAST_STEP_S, needed_s))
         self._limit.short_steps += needed_s > plan.step_max_s
-        self._phase(f"{title}, for {duration_s:.3g}s")
+        self._progress.phase(f"{title}, for {duration_s:.3g}s", duration_s)
         began_ns = time.monotonic_ns()
         if not await self._run_schedule(self._asked(tried.load), duration_s, PARTS):
             return None
@@ -248,7 +249,7 @@ class LimitSteps:
         load = self._asked(self._usual_load)
         per_s = self._samples_per_load * load if self._figure == "users" else load
         probe_s = min(max(PROBE_SAMPLES / per_s, PROBE_S[0]), PROBE_S[1]) if per_s else PROBE_S[0]
-        self._phase(f"waiting until the server is as before, at most {self._plan.recover_s:g}s")
+        self._progress.phase(f"waiting until the server is as before, at most {self._plan.recover_s:g}s")
         while not self._is_over():
             collected = self._collected = CollectedStep(self._plan, has_opening=False)
             if not await self._run_schedule(load, probe_s, 1):

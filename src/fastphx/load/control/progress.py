@@ -10,8 +10,8 @@ from fastphx.load.result.result import Result
 class Progress(Protocol):
     """Shows how a run goes."""
 
-    def phase(self, text: str) -> object:
-        """A new part of the run begins."""
+    def phase(self, text: str, lasts_s: float | None = None) -> object:
+        """A new part of the run begins. *lasts_s*: how long it lasts, where that is known."""
 
     def row(self, row: dict[str, Any], result: Result) -> object:
         """One more second of the run is merged."""
@@ -26,7 +26,7 @@ class Progress(Protocol):
 class QuietProgress:
     """Shows nothing."""
 
-    def phase(self, text: str) -> None:
+    def phase(self, text: str, lasts_s: float | None = None) -> None:
         pass
 
     def row(self, row: dict[str, Any], result: Result) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Protocol, Unpack
 
 import pytest
@@ -30,10 +31,11 @@ def phoenix_load() -> PhoenixLoad:
     """
     from fastphx.load.library.run import run_sync
     from fastphx.load.report.plain_progress import PlainProgress
+    from fastphx.load.report.unwaiting_stream import UnwaitingStream
 
     def load(what: What = None, /, *, check: bool = True, **keys: Unpack[PlanKeys]) -> Result:
         __tracebackhide__ = True
-        result = run_sync(what, progress=PlainProgress(), **keys)
+        result = run_sync(what, progress=PlainProgress(UnwaitingStream(sys.stdout)), **keys)
         if check and result.exit_code != 0:
             from fastphx.load.report.plain_text import plain_text
 

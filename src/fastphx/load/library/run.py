@@ -17,6 +17,7 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.plan_file import read_plan
 from fastphx.load.plan.plan_keys import PlanKeys
 from fastphx.load.report.progress import progress_for
+from fastphx.load.report.unwaiting_stream import UnwaitingStream
 from fastphx.load.result.result import Result
 
 What: TypeAlias = Plan | str | os.PathLike[str] | None
@@ -48,7 +49,7 @@ async def run(what: What = None, /, *, progress: bool | Progress = False, **keys
     plan = plan_of(what, keys)
     warnings = preflight(plan)
     if isinstance(progress, bool):
-        progress = progress_for(plan, quiet=not progress)
+        progress = progress_for(plan, UnwaitingStream.stdout() if progress else None)
     for sentence in warnings:
         progress.output(sentence)
     running = asyncio.create_task(Coordinator(plan, progress).run())

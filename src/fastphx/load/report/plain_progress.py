@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from fastphx.load.report.readable import count, per_second, seconds
 from fastphx.load.report.server import server_text
+from fastphx.load.report.unwaiting_stream import UnwaitingStream
 from fastphx.load.result.result import Result
 
 
@@ -58,13 +58,15 @@ def _journey_text(row: dict[str, Any]) -> str:
 
 
 class PlainProgress:
-    """A line a second."""
+    """A line a second on *output*."""
+
+    def __init__(self, output: UnwaitingStream) -> None:
+        self._output = output
 
     def _print(self, text: str) -> None:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+        self._output.write(f"{text}\n")
 
-    def phase(self, text: str) -> None:
+    def phase(self, text: str, lasts_s: float | None = None) -> None:
         self._print(text)
 
     def row(self, row: dict[str, Any], result: Result) -> None:
@@ -75,4 +77,4 @@ class PlainProgress:
         self._print(text)
 
     def close(self) -> None:
-        pass
+        self._output.end()
