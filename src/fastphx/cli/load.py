@@ -22,6 +22,8 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.report import check_installed, check_report_path, write_reports
 from fastphx.load.report.progress import progress_for
+from fastphx.load.report.save import check_folder
+from fastphx.load.report.save import save as save_result
 from fastphx.load.report.unwaiting_stream import UnwaitingStream
 
 DEMO: dict[str, object] = {"connections": 200, "rate": 15000.0}
@@ -57,6 +59,11 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     "--scenario",
     metavar="NAME",
     help="echo, fanout, idle, churn, listen, storm, or FILE.py.  [default: echo]",
+)
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="What the run is called where results are kept.  [default: as the plan's file, or the scenario]",
 )
 @click.option(
     "--connections",
@@ -235,6 +242,12 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 @_file("markdown", "Append a summary for a CI step's page.")
 @_file("hgrm", "Write the RTT's (fanout: the delivery's) percentile distribution; of a journey the visit's.")
 @click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep the result in this folder, as JSON under its time and name.",
+)
+@click.option(
     "--prometheus",
     type=click.IntRange(0, 65535),
     metavar="PORT",
@@ -245,7 +258,12 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 )
 @click.option("--quiet", "-q", is_flag=True, help="Show nothing but errors.")
 def load(
-    arguments: tuple[str, ...], prometheus: int | None, dry_run: bool, quiet: bool, **flags: Any
+    arguments: tuple[str, ...],
+    save: Path | None,
+    prometheus: int | None,
+    dry_run: bool,
+    quiet: bool,
+    **flags: Any,
 ) -> None:
     """Load a Phoenix server: hold sockets, push on a schedule, and report latencies that can be trusted.
 
@@ -283,7 +301,9 @@ def load(
         return
     check_installed("hdrh", *(() if quiet else ("rich",)))
     check_report_paths(paths)
-    click.get_current_context().exit(asyncio.run(_run(plan, paths, prometheus, quiet)))
+    if save is not None:
+        check_folder(save)
+    click.get_current_context().exit(asyncio.run(_run(plan, paths, save, prometheus, quiet)))
 
 
 def check_report_paths(paths: Mapping[str, Path]) -> None:
@@ -296,7 +316,9 @@ def check_report_paths(paths: Mapping[str, Path]) -> None:
             raise PlanError(f"--{other} and --{name} would both be written to {path}")
 
 
-async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet: bool) -> int:
+async def _run(
+    plan: Plan, paths: dict[str, Path], folder: Path | None, prometheus: int | None, quiet: bool
+) -> int:
     output = None if quiet else UnwaitingStream.stdout()
     coordinator = Coordinator(plan, progress_for(plan, output))
     loop = asyncio.get_running_loop()
@@ -316,6 +338,12 @@ async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet
             exporter.close()
     mapping = result.to_mapping()
     problems = write_reports(mapping, paths)
+    kept = None
+    if folder is not None:
+        try:
+            kept = save_result(mapping, folder)
+        except OSError as error:
+            problems.append(f"the result could not be kept in {folder} ({error.strerror})")
     if not quiet and result.was_answered:
         # The run itself needs no tables, and the worker processes have ended.
         from rich.console import Console
@@ -323,6 +351,8 @@ async def _run(plan: Plan, paths: dict[str, Path], prometheus: int | None, quiet
         from fastphx.load.report.terminal import summary
 
         summary(mapping, Console())
+    if kept is not None and not quiet:
+        click.echo(f"kept as {kept}")
     dropped = 0 if output is None else output.dropped_lines
     unread = [f"{dropped:,} lines of the progress were dropped: nobody read this output"] if dropped else []
     for sentence in [*result.sentences, *problems, *unread]:

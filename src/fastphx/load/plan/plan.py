@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import PurePath
 from typing import Any, Self
 
 from fastphx.errors import clip
@@ -33,6 +34,7 @@ LEAST_STEP_S = 0.1
 ITERATIONS_S = 600.0
 """How long users have for their iterations, unless the plan says it."""
 MAX_SERVER_METRICS = 32
+MAX_NAME_CHARS = 100
 CLOSE_TIMEOUT_S = 5.0
 """What leaving a topic and closing a socket may take each, at the end."""
 
@@ -127,6 +129,8 @@ class Plan:
     url: str | None = _key(_optional_text, None)
     """The socket's URL; None: the embedded server, in a process of its own."""
     scenario: str = _key(_text, "echo")
+    name: str = _key(_text, "")
+    """What the run is called where results are kept, see `run_name`."""
     connections: int = _key(_number, 100)
     topics: tuple[str, ...] = _key(_texts, ("room:{i}",), "topic")
     """The topics that each connection joins; ``{i}`` is the connection's number, from 0."""
@@ -261,6 +265,11 @@ class Plan:
         if self.arrivals and self.rate == DEFAULT_RATE:
             # Visits arrive, and pushes do not: the rate only says how long.
             object.__setattr__(self, "rate", tuple(replace(step, rate=0.0) for step in self.arrivals))
+        if len(self.name) > MAX_NAME_CHARS or not self.name.isprintable():
+            raise PlanError(
+                f"the name {clip(self.name)} is no name: give up to {MAX_NAME_CHARS} characters that can be "
+                "printed"
+            )
         self._between("connections", 1, MAX_CONNECTIONS)
         self._between("workers", 0, 1024)
         self._between("in_flight", 0, 65536)
@@ -366,6 +375,12 @@ class Plan:
         if not low <= getattr(self, name) <= high:
             shown = key or name.replace("_", "-")
             raise PlanError(f"{shown} is {str(getattr(self, name))[:40]}: give {low} to {high}")
+
+    @property
+    def run_name(self) -> str:
+        """What the run is called: by its name, else as its scenario, a script's without its folder and
+        ``.py``."""
+        return self.name or PurePath(self.scenario).stem
 
     @property
     def duration_s(self) -> float:

@@ -6,7 +6,9 @@ import os
 from typing import Any
 
 from fastphx.errors import clip
+from fastphx.foreign_text import visible
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import MAX_NAME_CHARS
 from fastphx.load.plan.secret import FILE
 
 _FILES = ("data", "ca", "cert", "key")
@@ -16,7 +18,7 @@ _PAIRS = ("param", "header", "event_payload")
 
 def read_plan(path: str) -> dict[str, Any]:
     """The mapping of a TOML plan, its keys as Plan has them, and its relative paths from the plan's folder.
-    Raises PlanError."""
+    Without a name it is called as its file. Raises PlanError."""
     import tomllib
 
     try:
@@ -26,8 +28,9 @@ def read_plan(path: str) -> dict[str, Any]:
         raise PlanError(f"the plan {clip(path)} cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
         raise PlanError(f"the plan {clip(path)} is not TOML ({clip(str(error), 160)})") from None
-    folder = os.path.dirname(path)
-    return {key: _beside(folder, key, value) for key, value in plan.items()}
+    folder, file_name = os.path.split(path)
+    name = visible(os.path.splitext(file_name)[0])[:MAX_NAME_CHARS]
+    return {"name": name, **{key: _beside(folder, key, value) for key, value in plan.items()}}
 
 
 def _beside(folder: str, key: str, value: Any) -> Any:

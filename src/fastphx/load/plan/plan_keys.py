@@ -24,6 +24,7 @@ class PlanKeys(TypedDict, total=False):
 
     url: str | None
     scenario: File
+    name: str
     connections: int
     topic: Texts
     push_topic: Texts

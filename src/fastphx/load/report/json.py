@@ -11,14 +11,18 @@ from typing import Any
 import orjson
 
 
-def write_json(mapping: Mapping[str, Any], path: Path) -> None:
-    """Write ``fastphx.load/2``. Raises OSError."""
+def encoded(mapping: Mapping[str, Any]) -> bytes:
+    """The result as ``fastphx.load/2``."""
     try:
-        text = orjson.dumps(dict(mapping), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(dict(mapping), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     except TypeError:
         # A lone surrogate, which UTF-8 has no bytes for: as JSON's own escape.
-        text = f"{json.dumps(mapping, indent=2)}\n".encode("ascii")
-    path.write_bytes(text)
+        return f"{json.dumps(mapping, indent=2)}\n".encode("ascii")
+
+
+def write_json(mapping: Mapping[str, Any], path: Path) -> None:
+    """Write ``fastphx.load/2``. Raises OSError."""
+    path.write_bytes(encoded(mapping))
 
 
 def schema() -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from fastphx.load.plan.figures import (
@@ -85,6 +86,7 @@ class Counted:
     """Of the run's own process, with all joined."""
     rss_empty_bytes: int = 0
     """Before the first connection."""
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     interrupted: bool = False
     failures: list[str] = field(default_factory=list)
     """Why the run failed, a sentence each."""

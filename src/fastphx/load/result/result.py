@@ -275,6 +275,8 @@ class Result(Counted):
             figures["server"]["series"] = self.server.series
         return {
             "schema": SCHEMA,
+            "name": self.plan.run_name,
+            "started_at": self.started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "outcome": self.outcome,
             "exit_code": self.exit_code,
             "sentences": self.sentences,

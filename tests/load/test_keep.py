@@ -1,0 +1,97 @@
+"""Results that are kept: ``--save``, and what is made of them."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import jsonschema
+import orjson
+import pytest
+
+from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.plan_file import read_plan
+from fastphx.load.report.json import schema
+from fastphx.load.report.save import file_stem, save
+from fastphx.load.result.result import Result
+from tests.cli.command import sentence
+
+from .processes import end, kill, load, start_load, wait_for_line
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_run_is_kept_under_its_time_and_name(tmp_path: Path) -> None:
+    folder = tmp_path / "kept" / "results"
+    run = load(tmp_path, "-c", "2", "--rate", "50", "--duration", "300ms", "--save", str(folder))
+    (name,) = files_in(folder)
+    assert run.result is not None
+    at = run.result["started_at"].replace("-", "").replace(":", "")
+    assert name == f"{at}-echo.json"
+    assert run.out.splitlines()[-1] == f"kept as {folder / name}"
+    assert (folder / name).read_bytes() == (tmp_path / "result.json").read_bytes()
+    jsonschema.validate(run.result, schema())
+
+
+def test_an_interrupted_run_is_kept_too(tmp_path: Path) -> None:
+    process = start_load("-c", "2", "--rate", "50", "--duration", "60s", "--save", str(tmp_path))
+    wait_for_line(process, "  1s ")
+    kill(process, signal.SIGINT)
+    assert end(process, None).code == 130
+    (path,) = tmp_path.iterdir()
+    assert orjson.loads(path.read_bytes())["outcome"] == "interrupted"
+
+
+def test_no_result_is_written_over_another(tmp_path: Path) -> None:
+    mapping = Result(Plan(name="a plan")).to_mapping()
+    stem = file_stem(mapping)
+    # As another run has it that is being kept at this moment.
+    (tmp_path / f".{stem}-2.json.part").touch()
+    paths = [save(mapping, tmp_path) for _ in range(3)]
+    assert stem.endswith("Z-a-plan")
+    assert [path.name for path in paths] == [f"{stem}.json", f"{stem}-3.json", f"{stem}-4.json"]
+    assert files_in(tmp_path)[0] == f".{stem}-2.json.part"
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_path: Path, _target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    folder = tmp_path / "kept"
+    run = load(tmp_path, "-c", "1", "--duration", "100ms", "--rate", "10", "--save", str(folder))
+    assert run.code == 2
+    assert run.err.strip() == f"fastphx: the result could not be kept in {folder} (No space left on device)"
+    assert files_in(folder) == []
+
+
+@pytest.mark.parametrize("where", ["file", "file/below", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_run(where: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, _, err = sentence("load", "-c", "1", "--save", str(tmp_path / where))
+    assert code == 2
+    assert err.startswith("fastphx: --save: no result can be kept in ")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_run_is_called_as_its_plan_its_file_or_its_scenario(tmp_path: Path) -> None:
+    plan = tmp_path / "night\nly.toml"
+    plan.write_text("rate = 5\n")
+    assert Plan.from_mapping(read_plan(str(plan))).run_name == "night\\nly"
+    plan.write_text('name = "checkout"\n')
+    assert Plan.from_mapping(read_plan(str(plan))).run_name == "checkout"
+    assert Plan(scenario="scripts/shop.py").run_name == "shop"
+    for name in ("a\nb", "x" * 101):
+        with pytest.raises(PlanError, match="is no name"):
+            Plan(name=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("../../etc/passwd", "etc-passwd"), ("größe 1", "gr-e-1"), ("…", "run"), ("x" * 300, "x" * 100)],
+)
+def test_a_name_is_no_path(name: str, part: str) -> None:
+    assert file_stem({"started_at": "2026-11-26T18:19:54Z", "name": name}) == f"20261126T181954Z-{part}"
