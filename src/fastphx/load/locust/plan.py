@@ -17,6 +17,8 @@ from fastphx.load.plan.units import MAX_DURATION_S, MAX_RATE_PER_S
 
 NOT_JUDGED = "whether the client kept up is not judged here: Locust warns of its own CPU"
 FAILED_BY_LOCUST = "what fails a run is Locust's: see --exit-code-on-error and environment.process_exit_code"
+NO_SEARCH = "how many users there are is Locust's, and so is how it grows: see LoadTestShape"
+NO_SERVER = "its figures are not shown in Locust: watch it beside the run"
 NOT_HERE = {
     "connections": "the users are the sockets: their number is Locust's",
     "ramp": "the spawn rate is Locust's",
@@ -45,6 +47,8 @@ NOT_HERE = {
         FAILED_BY_LOCUST,
     ),
     "threshold": FAILED_BY_LOCUST,
+    **dict.fromkeys(("find_limit", "limit_precision", "recover", "step_max"), NO_SEARCH),
+    **dict.fromkeys(("server_pid", "server_metrics", "server_metric"), NO_SERVER),
 }
 ANY_HOST = "ws://localhost/socket"
 """For what does not depend on the host."""
