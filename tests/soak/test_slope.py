@@ -1,0 +1,43 @@
+"""The soak's judgement: a slow leak is told from noise, and a warm-up is no leak."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.soak.slope import slope_of
+
+STEP_S = 5.0
+SAMPLES = 720  # an hour
+
+
+def noisy(an_hour: float, noise: float, warm_up: float = 0.0) -> list[tuple[float, float]]:
+    """An hour of samples around 1,000, whose noise lasts longer than a sample does."""
+    dice, drift, samples = random.Random(5), 0.0, []
+    for number in range(SAMPLES):
+        drift = 0.9 * drift + dice.gauss(0, noise)
+        at_s = number * STEP_S
+        samples.append((at_s, 1000 + an_hour * at_s / 3600 + drift - warm_up * max(0, 1 - at_s / 500)))
+    return samples
+
+
+def test_noise_does_not_grow() -> None:
+    slope = slope_of(noisy(0, 3))
+    assert not slope.grows
+    assert slope.low < 0 < slope.high
+
+
+def test_a_leak_is_seen_through_noise() -> None:
+    slope = slope_of(noisy(30, 3))
+    assert slope.grows
+    assert slope.low < 30 < slope.high
+
+
+def test_what_fills_in_the_first_minutes_is_no_growth() -> None:
+    assert not slope_of(noisy(0, 3, warm_up=500)).grows
+
+
+def test_a_short_run_tells_nothing() -> None:
+    with pytest.raises(ValueError, match="too few"):
+        slope_of(noisy(0, 3)[:40])
