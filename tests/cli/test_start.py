@@ -38,7 +38,6 @@ sys.meta_path.insert(0, Missing)
         ("hdrh", ("load", "--quiet", "--json", "report")),
         ("hdrh", ("load", "--quiet", "--hgrm", "report")),
         ("hdrh", ("load", "--quiet", "--html", "report")),
-        ("plotly", ("load", "--quiet", "--html", "report")),
     ],
 )
 def test_without_a_module_it_says_what_to_install(

@@ -14,6 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
+from fastphx.foreign_text import html_text
 from fastphx.load.control.worker_process import why_it_died
 from fastphx.load.plan.plan import Plan
 from fastphx.load.report import write_reports
@@ -24,7 +25,9 @@ from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
 from tests.test_foreign_text import HOSTILE
 
+from .browser import browser, open_page
 from .journey_lines import step
+from .shown_page import document_in, texts_in
 
 MAX_GROWTH_BYTES = 20_000
 
@@ -72,10 +75,10 @@ def test_each_report_holds_it_as_text(text: str, plain_page: str, tmp_path: Path
 
     page = paths["html"].read_text(encoding="utf-8")
     assert len(page) < len(plain_page) + MAX_GROWTH_BYTES
-    shown = page.split("<script")[0]
-    assert "<img" not in shown
-    assert page.count("<script") == plain_page.count("<script")
-    assert all(line.isprintable() for line in shown.splitlines())
+    assert "<img" not in page
+    assert page.count("<script") == plain_page.count("<script") == 2
+    assert all(line.isprintable() for line in page.split("<script")[0].splitlines())
+    assert all(shown.isprintable() for shown in texts_in(document_in(paths["html"])))
 
     assert ET.parse(paths["junit"]).getroot().get("failures")
     for line in paths["markdown"].read_text(encoding="utf-8").splitlines():
@@ -95,6 +98,16 @@ def test_each_report_holds_it_as_text(text: str, plain_page: str, tmp_path: Path
     assert samples == expected
     assert all(each.isprintable() for each in figures.splitlines())
     assert len(figures) < len(plain) + MAX_GROWTH_BYTES
+
+
+@pytest.mark.skipif(browser() is None, reason="no headless browser is installed")
+def test_a_page_shows_it_as_text(tmp_path: Path) -> None:
+    (text,) = (each for each in HOSTILE if "<img" in each)
+    (tmp_path / "r.html").write_text(page_that_quotes(text), encoding="utf-8")
+    document, console = open_page(tmp_path / "r.html", tmp_path)
+    assert console == []
+    assert "<img" not in document
+    assert f">{html_text(text)}</th>".replace("&quot;", '"').replace("&#x27;", "'") in document
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

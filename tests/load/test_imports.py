@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .processes import serve
 
-OF_REPORTS = {"hdrh", "jinja2", "numpy", "plotly", "rich", "xml"}
+OF_REPORTS = {"hdrh", "jinja2", "numpy", "rich", "xml"}
 NEVER = {
     *OF_REPORTS,
     "aiohttp",

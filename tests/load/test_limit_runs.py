@@ -35,6 +35,8 @@ from fastphx.load.result.limit import Limit
 from fastphx.load.result.limit_cause import server_sentences
 from fastphx.testing import Server, demo_server
 
+from .shown_page import document_in, part_in, section_in
+
 PATIENT: PlanKeys = {"max_schedule_lag": "30s", "max_loop_lag": "30s", "max_cpu": "100%"}
 SHORT: PlanKeys = {"step_max": "150ms", "limit_precision": "100%", "workers": 1, "recover": "20s"}
 VISITOR = """
@@ -136,9 +138,14 @@ def test_the_reports_of_a_search(connections: Result, tmp_path: Path) -> None:
     (sentence,) = limit_of(connections).sentences
     paths = {name: tmp_path / name for name in ("html", "markdown", "junit")}
     assert write_reports(mapping, paths) == []
-    page = paths["html"].read_text()
-    assert "<h2>Limit</h2><p>the server holds " in page
-    assert page.count(' r="4"') == 2 * len([step for step in limit_of(connections).steps if step.p99_s])
+    document = document_in(paths["html"])
+    assert section_in(document, "limit")["parts"][0]["text"] == sentence
+    timed = [step for step in limit_of(connections).steps if step.p99_s]
+    for chart in ("limit-throughput", "limit-latency"):
+        (line,) = part_in(document, chart, "chart")["lines"]
+        assert [(load, held) for load, _, held, _ in line["dots"]] == [
+            (step.load, step.outcome == "held") for step in timed
+        ]
     assert "| 40 | grow | broke | 25 |" in paths["markdown"].read_text()
     cases = ET.parse(paths["junit"]).getroot()
     assert cases.findtext("testcase/system-out") == sentence

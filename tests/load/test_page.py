@@ -12,6 +12,8 @@ from fastphx.load.report.page_document import MAX_POINTS, page_document
 from fastphx.load.report.page_files import kept_page, live_page, page_file
 from fastphx.load.result.result import Result
 
+from .shown_page import part_in
+
 
 def seconds_of(number: int) -> list[dict[str, Any]]:
     """A series of *number* rows: one push a second, but none in second 500, and a peak in second 700."""
@@ -20,14 +22,9 @@ def seconds_of(number: int) -> list[dict[str, Any]]:
     return [{"t": t, **dict.fromkeys(names, 0), "pushes": pushes.get(t, 1)} for t in range(1, number + 1)]
 
 
-def part_of(document: dict[str, Any], section: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(each for each in document["sections"] if each["id"] == section)["parts"][0]
-    return found
-
-
 def test_a_long_series_keeps_its_peaks_and_dips() -> None:
     mapping = {**Result(Plan()).to_mapping(), "series": seconds_of(86_400)}
-    chart = part_of(page_document(mapping), "rate")
+    chart = part_in(page_document(mapping), "rate", "chart")
     (pushes,) = (line for line in chart["lines"] if line["name"] == "pushes")
     assert len(chart["x"]) == len(pushes["y"]) <= MAX_POINTS + 2
     assert chart["x"] == sorted(chart["x"])
@@ -39,7 +36,7 @@ def test_an_update_is_of_the_rows_that_are_new() -> None:
     mapping = Result(Plan()).to_mapping()
     whole = page_document({**mapping, "series": seconds_of(9)})
     update = page_document({**mapping, "series": seconds_of(9)[-2:]})
-    assert part_of(update, "rate")["x"] == [8, 9]
+    assert part_in(update, "rate", "chart")["x"] == [8, 9]
     assert [each["id"] for each in update["sections"]] == [each["id"] for each in whole["sections"]]
     orjson.dumps(whole)
 

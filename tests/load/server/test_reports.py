@@ -27,6 +27,7 @@ from fastphx.load.result.result import Result
 from fastphx.load.server.figures import ProcessReading, ServerFigures
 from fastphx.load.server.page import read_page
 from fastphx.load.server.rates import Rates
+from tests.load.shown_page import document_in, part_in
 
 HISTOGRAM = "phoenix_channel_joined_duration_milliseconds"
 HOSTILE = 'hits_total{path="</script><b>|"}'
@@ -222,11 +223,12 @@ def test_every_report_has_the_servers_figures(tmp_path: Path) -> None:
     assert rows["vm_memory_total_bytes"] == "mean 677 MiB, min 191 MiB, max 1.12 GiB, last 1.12 GiB"
     assert rows[HISTOGRAM].startswith("110 of mean 9 ms, p50 5.56 ms ± 10 ms,")
     write_html(mapping, tmp_path / "r.html")
-    page, script = (tmp_path / "r.html").read_text().split("<script", 1)
-    assert 'id="server-cpu"' in page
-    assert 'id="server-metric-3"' in page
-    assert "<b>|" not in page
-    assert "</script><b>" not in script
+    document = document_in(tmp_path / "r.html")
+    assert part_in(document, "server-cpu", "chart")["y_axis"]["title"] == "cores"
+    charts = {each["title"]: each["parts"][0] for each in document["sections"]}
+    assert len(charts[f"Server: {HOSTILE}"]["marks"]) == 1
+    assert [line["name"] for line in charts[f"Server: {HISTOGRAM}"]["lines"]] == ["p50", "p95", "p99"]
+    assert "<b>|" not in (tmp_path / "r.html").read_text()
     for text in (markdown(mapping), plain_text(mapping)):
         assert "1.50 of 2 cores" in text
         assert rows[HISTOGRAM] in text

@@ -18,7 +18,7 @@ Writer = Callable[[Mapping[str, Any], Path], None]
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "json": (),
-    "html": ("hdrh", "plotly"),
+    "html": ("hdrh",),
     "junit": (),
     "markdown": (),
     "hgrm": ("hdrh",),

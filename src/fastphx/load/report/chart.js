@@ -1,7 +1,7 @@
 "use strict";
 // A chart of a page's document, drawn as SVG. Its colours are the style sheet's, so a dark page needs no other drawing.
 
-const CHART_HEIGHT = 230, CHART_TOP = 22, CHART_RIGHT = 14, CHART_BOTTOM = 24, CHARACTER = 6.7, COLORS = 8;
+const CHART_HEIGHT = 236, CHART_TOP = 28, CHART_RIGHT = 14, CHART_BOTTOM = 24, CHARACTER = 6.7, COLORS = 8;
 const UNITS = {
   s: [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]],
   bytes: [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"], [1, "B"]],
@@ -37,10 +37,10 @@ function shownX(axis, x) {
   return `${shownNumber(x)} ${axis.title}`;
 }
 
-// The step that makes about *count* of *span*: 1, 2 or 5 times a power of ten.
+// The step that makes about *count* of *span*.
 function niceStep(span, count) {
   const raw = span / count, power = 10 ** Math.floor(Math.log10(raw));
-  return power * [1, 2, 5, 10].find(each => each * power >= raw * 0.999);
+  return power * [1, 2, 2.5, 5, 10].find(each => each * power >= raw * 0.999);
 }
 
 // A scale: where a value is, from 0 to 1, and its ticks as [value, label].

@@ -10,8 +10,9 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 
 from fastphx.foreign_text import visible
 from fastphx.load.plan.figures import LATENCIES, LIMIT_TITLES, SERVER_QUANTILES
-from fastphx.load.report.limit import load_cell
+from fastphx.load.report.limit import OUTCOMES, load_cell
 from fastphx.load.report.readable import per_second, seconds
+from fastphx.load.result.hdr import decode
 
 MAX_POINTS = 1000
 """Of one line. Of more rows each two points are the least and the greatest of a stretch of them."""
@@ -73,8 +74,7 @@ def limit_charts(mapping: Mapping[str, Any]) -> list[Section]:
 
 
 def _told(limit: Mapping[str, Any], step: Row, value: str) -> str:
-    outcome = {"held": "held", "broke": "broke", "own": "this machine"}[step["outcome"]]
-    return f"{load_cell(limit, step['load'])} {outcome}: {value}"
+    return f"{load_cell(limit, step['load'])} {OUTCOMES[step['outcome']]}: {value}"
 
 
 def _client_charts(mapping: Mapping[str, Any]) -> list[Section]:
@@ -220,7 +220,7 @@ def _distribution(mapping: Mapping[str, Any]) -> list[Section]:
         return []
     histograms = mapping["histograms"]
     lines = [
-        {"name": title, **_percentiles(HdrHistogram.decode(histograms[name]))}
+        {"name": title, **_percentiles(decode(histograms[name], mapping["latency"][name]))}
         for name, title in LATENCIES.items()
         if name in histograms
     ]
