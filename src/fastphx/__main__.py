@@ -6,7 +6,7 @@ import sys
 
 # Nothing else is imported here: what is interrupted before main() runs ends in Python's own traceback.
 
-OF_THE_EXTRA = frozenset({"click", "hdrh", "rich"})
+OF_THE_EXTRA = frozenset({"click", "fastjsonschema", "hdrh", "rich"})
 """The modules that the extra ``load`` brings."""
 
 EXIT_USAGE = 2

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from fastphx.load.control.server_comparison import ratios
-from fastphx.load.plan.error import PlanError
-from fastphx.load.result.comparison import read_result
+from fastphx.load.result.error import ResultError
+from fastphx.load.result.kept import read_result
 from tests.cli.command import sentence
 from tests.cli.test_warnings import STRICT, told
 from tests.free_port import free_port
@@ -82,7 +82,7 @@ def test_what_is_no_result_is_exit_2(base: Path, tmp_path: Path) -> None:
 
 
 def test_a_result_without_an_end_is_one_sentence() -> None:
-    with pytest.raises(PlanError, match="has more than"):
+    with pytest.raises(ResultError, match="has more than"):
         read_result(Path("/dev/zero"))
 
 

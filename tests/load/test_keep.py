@@ -12,8 +12,9 @@ import pytest
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.plan_file import read_plan
-from fastphx.load.report.json import schema
+from fastphx.load.report.json import read_json, schema
 from fastphx.load.report.save import file_stem, save
+from fastphx.load.result.error import ResultError
 from fastphx.load.result.result import Result
 from tests.cli.command import sentence
 
@@ -95,3 +96,47 @@ def test_a_run_is_called_as_its_plan_its_file_or_its_scenario(tmp_path: Path) ->
 )
 def test_a_name_is_no_path(name: str, part: str) -> None:
     assert file_stem({"started_at": "2026-11-26T18:19:54Z", "name": name}) == f"20261126T181954Z-{part}"
+
+
+def written(tmp_path: Path, result: object) -> Path:
+    path = tmp_path / "kept.json"
+    path.write_bytes(orjson.dumps(result))
+    return path
+
+
+def test_a_result_of_before_has_what_came_later_empty(tmp_path: Path) -> None:
+    mapping = Result(Plan()).to_mapping()
+    old = {name: value for name, value in mapping.items() if name in schema()["required"]}
+    assert read_json(written(tmp_path, old)) == {**old, "notes": [], "own_lag": {}, "pushed_events": {}}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"series": [{"t": "one"}]}, "is damaged: series[0] must contain ['arrivals', "),
+        ({"sentences": ["\x1b[2J", 1]}, "is damaged: sentences[1] must be string"),
+        ({"totals": {"lost\x1b\n": -1}}, "is damaged: totals must contain ["),
+        ({"plan": {}}, "is damaged: plan must contain ['scenario'] properties"),
+        ({"outcome": ["ok"]}, "is damaged: outcome must be one of "),
+        ({"schema": "fastphx.load/1"}, "is of fastphx.load/1: reports are made of fastphx.load/2"),
+        ({"schema": "fastphx.load/3"}, "(fastphx.load/2): its schema is 'fastphx.load/3'"),
+        ({"schema": ["fastphx.load/2"]}, "is not a result of `fastphx load --json` (fastphx.load/2)"),
+    ],
+)
+def test_what_does_not_keep_to_the_schema_is_one_sentence(
+    change: dict[str, object], why: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path, {**Result(Plan()).to_mapping(), **change})
+    with pytest.raises(ResultError) as raised:
+        read_json(path)
+    assert str(raised.value).startswith(repr(str(path)))
+    assert why in str(raised.value)
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"null", b"\xff", b"{" * 100_000, b'{"schema": 1e999}'])
+def test_what_is_no_json_object_is_one_sentence(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    path.write_bytes(data)
+    with pytest.raises(ResultError, match="is not"):
+        read_json(path)

@@ -23,8 +23,8 @@ from fastphx.load.report.html import write_html
 from fastphx.load.report.json import schema
 from fastphx.load.report.junit import write_junit
 from fastphx.load.report.markdown import markdown
-from fastphx.load.result.comparison import read_result
 from fastphx.load.result.histogram import Histogram
+from fastphx.load.result.kept import read_result
 from fastphx.load.result.result import Result
 
 from .browser import browser, open_page
@@ -209,7 +209,7 @@ def test_what_a_server_says_cannot_break_a_report(tmp_path: Path) -> None:
 def test_a_run_that_connected_nothing_can_be_reported_on(tmp_path: Path) -> None:
     result = Result(Plan())
     mapping = result.to_mapping()
-    jsonschema.validate({**mapping, "client": {**mapping["client"], "workers": 1}}, schema())
+    jsonschema.validate(mapping, schema())
     write_html(mapping, tmp_path / "r.html")
     write_hgrm(mapping, tmp_path / "r.hgrm")
     write_junit(mapping, tmp_path / "r.xml")

@@ -15,7 +15,7 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.units import tolerance as parse_tolerance
 from fastphx.load.report.readable import shown
 from fastphx.load.result.comparison import compare as compare_results
-from fastphx.load.result.comparison import read_result
+from fastphx.load.result.kept import read_result
 
 EXIT_WORSE = 99
 

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from fastphx.load.plan.error import PlanError
+from fastphx.load.result.error import ResultError
 from fastphx.load.result.hdr import decode, to_hdr
 from fastphx.load.result.histogram import Histogram
 
@@ -24,13 +24,13 @@ def main_latency(mapping: Mapping[str, Any]) -> str:
 
 
 def write_hgrm(mapping: Mapping[str, Any], path: Path) -> None:
-    """Write the distribution of the main latency, in milliseconds. Raises OSError; PlanError where the result
-    was kept without histograms."""
+    """Write the distribution of the main latency, in milliseconds. Raises OSError; ResultError where the
+    result was kept without histograms."""
     name = main_latency(mapping)
     figures = mapping["latency"][name]
     encoded = mapping.get("histograms", {}).get(name)
     if encoded is None and figures["count"]:
-        raise PlanError("the result was kept without histograms, by an older fastphx")
+        raise ResultError("the result was kept without histograms, by an older fastphx")
     hdr = to_hdr(Histogram()) if encoded is None else decode(encoded, figures)
     text = BytesIO()
     hdr.output_percentile_distribution(text, MILLISECOND_NS)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from fastphx.foreign_text import quoted, visible
+from fastphx.load.result.error import ResultError
+from fastphx.load.result.kept import read_result
+from fastphx.load.result.line import encodable
+from fastphx.load.result.result import SCHEMA
+
+ADDED: Mapping[str, list[Any] | dict[str, Any]] = {"notes": [], "own_lag": {}, "pushed_events": {}}
+"""What the schema has got since it was new, and reports show."""
 
 
 def encoded(mapping: Mapping[str, Any]) -> bytes:
@@ -16,13 +25,39 @@ def encoded(mapping: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(dict(mapping), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     except TypeError:
-        # A lone surrogate, which UTF-8 has no bytes for: as JSON's own escape.
-        return f"{json.dumps(mapping, indent=2)}\n".encode("ascii")
+        # Half of a surrogate pair, which UTF-8 has no bytes for.
+        return orjson.dumps(encodable(mapping), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def write_json(mapping: Mapping[str, Any], path: Path) -> None:
     """Write ``fastphx.load/2``. Raises OSError."""
     path.write_bytes(encoded(mapping))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A kept result of which reports can be made. What an older fastphx did not write yet is empty. Raises
+    ResultError where it does not keep to the schema."""
+    from fastjsonschema import JsonSchemaValueException
+
+    result = read_result(path)
+    if result["schema"] != SCHEMA:
+        raise ResultError(f"{quoted(str(path))} is of {result['schema']}: reports are made of {SCHEMA}")
+    try:
+        _validator()(result)
+    except JsonSchemaValueException as error:
+        why = visible(error.message.removeprefix("data."))
+        raise ResultError(f"{quoted(str(path))} is damaged: {why}") from None
+    for name, empty in ADDED.items():
+        result.setdefault(name, empty.copy())
+    return result
+
+
+@cache
+def _validator() -> Callable[[object], object]:
+    import fastjsonschema
+
+    made: Callable[[object], object] = fastjsonschema.compile(schema())
+    return made
 
 
 def schema() -> dict[str, Any]:

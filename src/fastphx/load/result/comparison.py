@@ -5,13 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import orjson
-
-from fastphx.errors import clip
-from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.figures import (
     HIGHER_IS_BETTER,
     LOWER_IS_BETTER,
@@ -19,12 +14,6 @@ from fastphx.load.plan.figures import (
     figure_of,
     named,
 )
-from fastphx.load.result.result import SCHEMA
-
-SCHEMAS = ("fastphx.load/1", SCHEMA)
-"""What can be compared; the older has no journeys."""
-
-MAX_RESULT_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +31,6 @@ class Compared:
         if self.base == 0:
             return 1.0 if self.new == 0 else math.inf
         return self.new / self.base
-
-
-def read_result(path: Path) -> dict[str, Any]:
-    """A result that ``--json`` wrote. Raises PlanError if it is none."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_RESULT_BYTES + 1)
-    except OSError as error:
-        raise PlanError(f"{clip(str(path))} cannot be read ({error.strerror})") from None
-    if len(data) > MAX_RESULT_BYTES:
-        raise PlanError(f"{clip(str(path))} has more than {MAX_RESULT_BYTES} bytes")
-    try:
-        result = orjson.loads(data)
-    except ValueError:
-        raise PlanError(f"{clip(str(path))} is not JSON") from None
-    if not isinstance(result, dict) or result.get("schema") not in SCHEMAS:
-        raise PlanError(f"{clip(str(path))} is not a result of `fastphx load --json` ({SCHEMA})")
-    return result
 
 
 def compare(base: Mapping[str, Any], new: Mapping[str, Any], tolerance: float) -> list[Compared]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 
 from fastphx.load.result.abstract_histogram import HIGHEST_NS, LOWEST_NS, AbstractHistogram
+from fastphx.load.result.error import ResultError
 
 DIGITS = 3
 """Of a latency of the whole run."""
@@ -45,7 +46,7 @@ def encode(histogram: AbstractHistogram) -> str:
 
 def decode(text: str, figures: Mapping[str, float]) -> HdrHistogram:
     """The histogram of nanoseconds whose :func:`encode` gave *text*; *figures* is its `latency_mapping`,
-    which has the exact least and greatest value. Raises ValueError where the two are not of the same
+    which has the exact least and greatest value. Raises ResultError where the two are not of the same
     histogram, or the text is none of a latency of a run."""
     try:
         packed = b64decode(text, validate=True)
@@ -65,5 +66,5 @@ def decode(text: str, figures: Mapping[str, float]) -> HdrHistogram:
         hdr.min_value, hdr.max_value = (round(1e9 * figures[name]) for name in ("min", "max"))
     except Exception as error:
         # What the package raises has no class in common.
-        raise ValueError(f"a histogram cannot be read ({error})") from None
+        raise ResultError(f"a histogram cannot be read ({error})") from None
     return hdr

@@ -19,7 +19,7 @@ def encode_line(line: Mapping[str, Any]) -> bytes:
     try:
         encoded = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
-        line = _encodable(line)
+        line = encodable(line)
         encoded = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
     left_out: dict[str, int] = {}
     while len(encoded) > MAX_LINE_BYTES and (tables := [name for name in _TABLES if line.get(name)]):
@@ -30,10 +30,10 @@ def encode_line(line: Mapping[str, Any]) -> bytes:
     return encoded
 
 
-def _encodable(value: Any) -> Any:
+def encodable(value: Any) -> Any:
     """*value*, in whose texts the halves of surrogate pairs, which no UTF-8 has, are escapes."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Mapping):
-        return {_encodable(key): _encodable(each) for key, each in value.items()}
-    return [_encodable(each) for each in value] if isinstance(value, list | tuple) else value
+        return {encodable(key): encodable(each) for key, each in value.items()}
+    return [encodable(each) for each in value] if isinstance(value, list | tuple) else value

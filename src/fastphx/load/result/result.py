@@ -13,6 +13,8 @@ from fastphx.load.result.reasons import LOCAL
 from fastphx.load.result.steps import main_failure, nearest
 
 SCHEMA = "fastphx.load/2"
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+"""In UTC."""
 EXIT_CODES = {"ok": 0, "thresholds_failed": 99, "invalid": 4, "failed": 5, "interrupted": 130}
 EXIT_NO_CONNECTION = 3
 MAX_UNSENT_VISITS = 0.01
@@ -276,7 +278,7 @@ class Result(Counted):
         return {
             "schema": SCHEMA,
             "name": self.plan.run_name,
-            "started_at": self.started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "started_at": self.started_at.strftime(TIME),
             "outcome": self.outcome,
             "exit_code": self.exit_code,
             "sentences": self.sentences,
