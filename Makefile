@@ -25,7 +25,7 @@ pytest: build
 lint: build
 	@$(BIN)/ruff check --quiet --output-format concise $(CHECKED)
 	@$(BIN)/ruff format --check --quiet $(CHECKED)
-	@PATH=$(BIN):$$PATH cython-lint src ci/exact_frames.pyx
+	@PATH=$(BIN):$$PATH cython-lint src tests/fuzz/exact_frames.pyx
 
 types: build
 	@$(BIN)/mypy --strict --no-error-summary src/fastphx ci/imports.py ci/picture.py ci/rooms.py $(wildcard examples)
@@ -41,9 +41,10 @@ build/annotations/checked: ci/check_annotations ci/hot_functions.toml $(COMPILED
 	@$(BIN)/python ci/check_annotations
 	@touch $@
 
-# Slow: damaged frames into the core, compiled with AddressSanitizer.
+# Whatever reads what a peer wrote, under sanitizers, for FUZZ_TIME seconds over all targets.
+FUZZ_TIME ?= 600
 fuzz: build
-	@ci/fuzz $(FUZZ_ARGS)
+	@ci/fuzz $(FUZZ_TIME) $(FUZZ_TARGETS)
 
 # The client's WebSocket under Autobahn's test suite; tests/compliance/autobahn.py says how to install it.
 autobahn: build

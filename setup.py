@@ -1,8 +1,8 @@
 """Compile fastphx's Cython modules; everything else about the build stands in pyproject.toml.
 
-FASTPHX_DEBUG=1 builds with Cython's line tracing and without optimisation, FASTPHX_SANITIZE=1 with
-AddressSanitizer. Each kind of build keeps its own folder under build/, so that changing between them costs
-one compilation and never mixes objects.
+FASTPHX_DEBUG=1 builds with Cython's line tracing and without optimisation, FASTPHX_SANITIZE=1 with clang's
+sanitizers and the counters that guide a fuzzer (see ci/fuzz). Each kind of build keeps its own folder under
+build/, so that changing between them costs one compilation and never mixes objects.
 """
 
 import multiprocessing
@@ -23,9 +23,17 @@ from setuptools.errors import CCompilerError, CompileError, PlatformError
 SOURCE = Path("src")
 DEBUG = os.environ.get("FASTPHX_DEBUG") == "1"
 SANITIZE = os.environ.get("FASTPHX_SANITIZE") == "1"
+EXACT_FRAMES = Path("tests", "fuzz", "exact_frames.pyx")
 FLAVOUR = "debug" if DEBUG else "sanitize" if SANITIZE else "release"
 BUILD = Path("build", FLAVOUR)
 CPUS = os.cpu_count() or 1
+# For clang. Python's own flags let a signed overflow wrap: here it is an error. CPython casts its functions.
+SANITIZERS = [
+    "-fno-wrapv",
+    "-fsanitize=address,undefined,float-cast-overflow,fuzzer-no-link",
+    "-fno-sanitize=function",
+    "-fno-sanitize-recover=all",
+]
 DIRECTIVES = {
     "language_level": "3",
     "embedsignature": True,
@@ -89,6 +97,7 @@ class BuildExt(build_ext):
             self.extensions,
             nthreads=CPUS if fork else 0,
             build_dir=str(BUILD / "c"),
+            include_path=[str(SOURCE)],
             compiler_directives=DIRECTIVES,
             force=self.outdated(),
             quiet=self.verbose < 1,
@@ -107,17 +116,20 @@ def extensions() -> list[Extension]:
     compile_args = ["-O0", "-g"] if DEBUG else ["-O3", "-g0"]
     link_args = []
     if SANITIZE:
-        compile_args = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address"]
-        link_args = ["-fsanitize=address"]
+        compile_args = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS]
+        link_args = SANITIZERS
+    paths = {path: path.relative_to(SOURCE) for path in sorted(SOURCE.glob("fastphx/**/*.pyx"))}
+    if SANITIZE:
+        paths[EXACT_FRAMES] = Path(EXACT_FRAMES.name)
     return [
         Extension(
-            ".".join(path.relative_to(SOURCE).with_suffix("").parts),
+            ".".join(name.with_suffix("").parts),
             [str(path)],
             extra_compile_args=compile_args,
             extra_link_args=link_args,
             define_macros=[("CYTHON_TRACE_NOGIL", "1")] if DEBUG else [],
         )
-        for path in sorted(SOURCE.glob("fastphx/**/*.pyx"))
+        for path, name in paths.items()
     ]
 
 

@@ -150,6 +150,12 @@ def check_any(data: bytes) -> None:
         assert seen == expected
 
 
+def test_a_message_is_shown_on_one_short_line_whatever_it_is_called() -> None:
+    frame = frame_write.encode("\x1b[2J", "\r\n", "t" * 10_000, "\u202e", b"{}")
+    assert repr(decode(frame)).isprintable()
+    assert len(repr(decode(frame))) < 300
+
+
 VALID = b'["1","2","room:\\u00e9","new\\"msg",{"a":[1,{"b":null}],"c":"]"}]'
 
 

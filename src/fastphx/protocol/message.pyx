@@ -22,6 +22,7 @@ import sys
 import orjson
 
 from fastphx.errors import DecodeError, clip
+from fastphx.foreign_text import visible
 from fastphx.protocol.json_value import loads as _exact_loads
 from fastphx.protocol.payload_size import payload_bytes as _payload_bytes
 
@@ -195,8 +196,8 @@ cdef class Message:
         return DecodeError("this is not a reply", excerpt=clip(self.raw), topic=self.topic, event=self.event)
 
     def __repr__(self):
-        refs = f"join_ref={self.join_ref} ref={self.ref}"
-        return f"<Message {self.event} on {self.topic} {refs} {clip(self.raw)}>"
+        refs = f"join_ref={visible(str(self.join_ref))} ref={visible(str(self.ref))}"
+        return f"<Message {visible(self.event)} on {visible(self.topic)} {refs} {clip(self.raw)}>"
 
 
 cdef object other_ref(const Ref* ref, int kind):

@@ -9,10 +9,6 @@ from fastphx.protocol.message cimport Message, message_from_header
 from fastphx.protocol.reply_status cimport reply_status
 from fastphx.protocol.sink cimport FrameSink
 from fastphx.transports.websocket.frame_head cimport FrameHead, read_head
-from fastphx.transports.websocket.link_hooks cimport LinkHooks
-from fastphx.transports.websocket.reader cimport READ_CLOSE, MessageReader
-
-from fastphx.protocol.sink import CallbackSink
 
 
 cdef char* exact(bytes frame) except NULL:
@@ -24,10 +20,10 @@ cdef char* exact(bytes frame) except NULL:
     return memory
 
 
-def receive(FrameSink sink not None, bytes frame not None, int opcode):
+def receive(FrameSink sink not None, bytes frame not None, int opcode, int64_t now_ns):
     cdef char* memory = exact(frame)
     try:
-        sink.on_frame(memory + 1, len(frame), opcode, 0)
+        sink.on_frame(memory + 1, len(frame), opcode, now_ns)
     finally:
         free(memory)
 
@@ -51,48 +47,6 @@ def decode(bytes frame not None, int opcode, bint from_client):
     finally:
         free(memory)
     return message
-
-
-cdef class RecordingLink(LinkHooks):
-    """Keeps what its reader tells."""
-    cdef object code
-
-    cdef int on_violation(self, int code, str text) except -1:
-        self.code = code
-        return 0
-
-    cdef int on_failure(self, object exc) except -1:
-        raise exc
-
-
-cdef class RecordingReader(MessageReader):
-    """One that keeps each frame as it was cut, and that reads each chunk through its own buffers."""
-    cdef list frames
-
-    def __init__(self, handshake, loop, Py_ssize_t max_frame_size):
-        MessageReader.__init__(self, RecordingLink(), CallbackSink(print), handshake, loop, max_frame_size)
-        self.frames = []
-
-    cdef bint is_connected(self) noexcept:
-        # Nothing is a message, so that every frame comes to on_other_frame.
-        self._mode = READ_CLOSE
-        return True
-
-    cdef int on_other_frame(self, const FrameHead* head, const char* payload, int64_t now_ns) except -1:
-        # A copy of exact size would be no use: that the payload lies within what was read is what is checked.
-        self.frames.append((head.fin, head.rsv, head.opcode, payload[:head.payload_size]))
-        return 0
-
-    def read(self, bytes chunk not None):
-        view = self.get_buffer(-1)
-        count = min(len(view), len(chunk))
-        view[:count] = chunk[:count]
-        self.buffer_updated(count)
-        return count
-
-    @property
-    def outcome(self):
-        return self.frames, (<RecordingLink>self._link).code
 
 
 def head(bytes data not None):
