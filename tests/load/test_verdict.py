@@ -18,9 +18,9 @@ import orjson
 import pytest
 
 from fastphx.errors import ConnectError
+from fastphx.load.plan.figures import LOCAL
 from fastphx.load.plan.plan import Plan
 from fastphx.load.result.histogram import Histogram
-from fastphx.load.result.reasons import LOCAL
 from fastphx.load.result.result import Result
 from fastphx.testing.demo import demo_server
 from fastphx.transports.own_limits import ran_out

@@ -270,7 +270,7 @@ def load(
     URL is the socket's, like ws://127.0.0.1:4000/socket. Without one, the embedded server is started in a
     process of its own and loaded. FILE.py is a scenario of your own, as with --scenario. A plan is a TOML
     file with these flags as keys; flags override it, and its files are found beside it. The three may come
-    in any order. TIME is like 500ms, 30s, 2m or 1h.
+    in any order. TIME is like 500ms, 30s, 2m or 1h; a number alone is seconds.
 
     --find-limit searches for the load that the server can take: the other thresholds are looked at in each
     step, and limit.FIGURE is a threshold on what is found.

@@ -17,6 +17,7 @@ from fastphx.serializers import Serializer
 from fastphx.timing.backoff import DEFAULT_BASE_S, DEFAULT_CAP_S, full_jitter
 from fastphx.transports.endpoint import Params
 from fastphx.transports.options import ConnectOptions, repeatable
+from fastphx.transports.pairs import pairs_of
 from fastphx.transports.withheld import withheld
 
 Backoff = Callable[[int], float]
@@ -196,7 +197,7 @@ def _pairs(name: str, given: Any) -> tuple[Any, ...]:
     if given is None:
         return ()
     try:
-        pairs = tuple(given.items() if isinstance(given, Mapping) else given)
+        pairs = tuple(pairs_of(given))
         dict(pairs)
     except (TypeError, ValueError):
         raise ValueError(f"{name} is a {type(given).__name__}: give a mapping, or pairs") from None

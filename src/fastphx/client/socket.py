@@ -33,6 +33,7 @@ from fastphx.transports.connection import CLOSE_TIMEOUT_S, Connection
 from fastphx.transports.endpoint import endpoint_url
 from fastphx.transports.named import transport_named
 from fastphx.transports.options import ConnectOptions
+from fastphx.transports.pairs import pairs_of
 from fastphx.transports.redaction import Redaction, connection_secrets
 
 logger = logging.getLogger("fastphx.client")
@@ -357,7 +358,7 @@ class ClientSocket:
         opts = dict(options.transport_opts)
         headers = await resolve(options.headers)
         if headers:
-            opts["extra_headers"] = [*_pairs(opts.get("extra_headers", ())), *_pairs(headers)]
+            opts["extra_headers"] = [*pairs_of(opts.get("extra_headers", ())), *pairs_of(headers)]
         token = await resolve(options.auth_token)
         if token is not None:
             opts["auth_token"] = token
@@ -554,10 +555,6 @@ class ClientSocket:
 
     def _extra(self, **more: Any) -> dict[str, Any]:
         return {"endpoint": shown_host(self._options.url), "shard": self.number, **more}
-
-
-def _pairs(headers: Any) -> Any:
-    return headers.items() if isinstance(headers, Mapping) else headers
 
 
 def _forget_frames(error: BaseException | None) -> None:

@@ -14,6 +14,7 @@ from fastphx.timing.wheel import CallbackTimer, TimerWheel
 from fastphx.transports.base import Transport
 from fastphx.transports.connection import Connection
 from fastphx.transports.endpoint import Params, endpoint_url
+from fastphx.transports.pairs import pairs_of
 
 
 class Attempts:
@@ -54,10 +55,7 @@ class Attempts:
     def remember(self, url: str, params: Params | None) -> None:
         """Remember where to connect. Raises ValueError for an invalid URL or parameter."""
         try:
-            pairs = [
-                (key, value)
-                for key, value in (params.items() if isinstance(params, Mapping) else params or ())
-            ]
+            pairs = [(key, value) for key, value in pairs_of(params or ())]
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"params is a {type(params).__name__}: give a mapping, or (name, value) pairs"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from random import Random
 from types import TracebackType
@@ -27,6 +27,7 @@ from fastphx.liveview.living import Living
 from fastphx.liveview.page import Page
 from fastphx.liveview.view import View
 from fastphx.transports.endpoint import Params, param_pairs, shown_url
+from fastphx.transports.pairs import pairs_of
 
 logger = logging.getLogger("fastphx.liveview")
 
@@ -72,12 +73,11 @@ def browse(
     checked_timeout(timeout, 0.0)
     if not isinstance(connect_timeout, int | float) or not connect_timeout > 0:
         raise ValueError(f"connect_timeout is {clip_repr(connect_timeout)}: give seconds, above 0")
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
     options = SocketOptions(
         live_path=live_path,
         transport=transport,
         params=params,
-        headers=list(pairs),
+        headers=list(pairs_of(headers)),
         heartbeat_interval=heartbeat_interval,
         connect_timeout=connect_timeout,
         keeps_up=keep_up,

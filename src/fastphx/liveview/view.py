@@ -27,6 +27,7 @@ from fastphx.liveview.living import Answer, Living
 from fastphx.liveview.outgoing import Follow, Lasting, Outgoing, Push, Request
 from fastphx.liveview.page_text import page_text
 from fastphx.liveview.uploads import File, FileLike, UploadInput, Uploads
+from fastphx.transports.pairs import pairs_of
 
 logger = logging.getLogger("fastphx.liveview")
 
@@ -671,4 +672,5 @@ def _pairs(values: Values | str | float | None) -> list[tuple[str | None, FieldV
     """Field by field; a name of None for the element's own value."""
     if values is None or isinstance(values, str | int | float):
         return [(None, values)]
-    return list(values.items() if isinstance(values, Mapping) else values)
+    fields = pairs_of(values)
+    return list(fields)

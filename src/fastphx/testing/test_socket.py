@@ -38,6 +38,7 @@ from fastphx.testing.loop_thread import LoopThread
 from fastphx.transports import WebSocketTransport
 from fastphx.transports.base import Transport
 from fastphx.transports.endpoint import Params, endpoint_url
+from fastphx.transports.pairs import pairs_of
 from fastphx.transports.redaction import Redaction
 
 TIMEOUT_S = 5.0
@@ -106,7 +107,7 @@ class TestSocket:
         """Connect to *url* with *params*; by default, to those of the last time. Does not wait: see
         ``wait_connect_status``. Raises FastphxError if it is connected or connecting, and ValueError for an
         invalid URL or parameter."""
-        pairs = () if params is None else list(params.items() if isinstance(params, Mapping) else params)
+        pairs = () if params is None else list(pairs_of(params))
         endpoint_url("ws://host/" if url is None else url, pairs)
         connect = Connect(url, None if params is None else pairs)
         self._thread.call(lambda: self._client.connect(connect), self.timeout_s)

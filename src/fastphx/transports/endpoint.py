@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlencode, urlsplit
 
+from fastphx.transports.pairs import pairs_of
+
 Param: TypeAlias = "str | int | float | bool | Mapping[str, Param] | list[Param] | tuple[Param, ...]"
 Params: TypeAlias = Mapping[str, Param] | Iterable[tuple[str, Param]]
 
@@ -57,11 +59,7 @@ def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
 def param_pairs(params: Params) -> list[tuple[str, str]]:
     """*params* as Plug reads them: ``a[b]`` for what is in a mapping, ``a[]`` for what is in a list. Raises
     ``ValueError`` for what is no parameter."""
-    return [
-        pair
-        for key, value in (params.items() if isinstance(params, Mapping) else params)
-        for pair in _pairs(_checked_key(key), value)
-    ]
+    return [pair for key, value in pairs_of(params) for pair in _pairs(_checked_key(key), value)]
 
 
 # Many sockets have the same URL, and checking it takes a tenth of the time to connect. Only a few are kept,

@@ -17,6 +17,7 @@ from fastphx.transports.limits import (
     DEFAULT_MAX_PAUSE_S,
     DEFAULT_MAX_WRITE_BUFFER,
 )
+from fastphx.transports.pairs import pairs_of
 from fastphx.transports.proxy import checked_proxy, environment_proxy
 from fastphx.transports.websocket.deflate import DeflateOptions
 
@@ -206,7 +207,7 @@ def repeatable(transport_opts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _headers(given: Any) -> tuple[Header, ...]:
-    pairs = given.items() if isinstance(given, Mapping) else _iterable("extra_headers", given)
+    pairs = pairs_of(_iterable("extra_headers", given))
     headers = []
     for pair in pairs:
         try:

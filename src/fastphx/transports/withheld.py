@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastphx.errors import clip
+from fastphx.transports.pairs import pairs_of
 
 MAX_DEPTH = 4
 MAX_SHOWN = 20
@@ -32,7 +33,7 @@ def withheld(value: object, depth: int = 0) -> str:
     shown: list[str] = []
     each: Any
     is_named = isinstance(value, Mapping) or (len(value) > 0 and all(_is_pair(each) for each in value))
-    for each in value.items() if isinstance(value, Mapping) else value:
+    for each in pairs_of(value):
         if len(shown) == MAX_SHOWN:
             shown.append("…")
             break

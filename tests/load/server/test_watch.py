@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from fastphx.load.control.server_watch import ServerWatch
 from fastphx.load.plan.plan import Plan
+from fastphx.load.result.reasons import MAX_REASONS, OTHER
 from fastphx.load.server import scrape
 from fastphx.load.server.figures import ServerFigures
 from fastphx.load.server.scrape import ScrapeError, Scraper
@@ -212,3 +214,34 @@ async def test_a_process_is_read_by_the_second_and_its_end_is_noted() -> None:
                 each.kill()
             await each.wait()
     assert any(re.search(r"process was gone from second \d+ to \d+$", note) for note in figures.notes)
+
+
+async def test_a_fault_that_ends_the_watching_is_warned_of_and_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such\x1b[2J thing")
+
+    warnings: list[str] = []
+    figures = ServerFigures()
+    monkeypatch.setattr(ServerFigures, "add_row", fail)
+    watch = ServerWatch(
+        Plan(url="ws://127.0.0.1:1", server_pid=str(os.getpid())), figures, warnings.append, every_s=0.01
+    )
+    await watch.begin(time.monotonic_ns())
+    try:
+        await until(lambda: warnings)
+    finally:
+        await watch.end()
+    why = "RuntimeError: no such\\x1b[2J thing"
+    assert warnings == [f"the server is not watched any more: {why}"]
+    assert f"the server was not watched as asked from second 0 on: {why}" in figures.notes
+
+
+async def test_the_different_reasons_of_failed_readings_are_bounded() -> None:
+    warnings: list[str] = []
+    figures = ServerFigures()
+    watch = ServerWatch(Plan(url="ws://127.0.0.1:1"), figures, warnings.append)
+    for number in range(1000):
+        watch._count_failure(f"reason {number}")
+    assert len(figures.failures) == len(warnings) == MAX_REASONS + 1
+    assert figures.failures[OTHER] == 1000 - MAX_REASONS
+    assert figures.failures.total() == 1000

@@ -24,11 +24,12 @@ from fastphx.load.control.progress import Progress
 from fastphx.load.control.server_watch import ServerWatch
 from fastphx.load.control.worker_process import WorkerProcess
 from fastphx.load.control.workers import Workers, workers_for
+from fastphx.load.plan.figures import LOCAL
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.result.goals import why_channels_ended
 from fastphx.load.result.memory import rss_bytes
-from fastphx.load.result.reasons import LOCAL, SCRIPT
+from fastphx.load.result.reasons import SCRIPT
 from fastphx.load.result.result import Result
 from fastphx.load.scenarios import scenario_of
 from fastphx.load.worker.timeouts import GRACE_S, HELLO_TIMEOUT_S

@@ -14,6 +14,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from fastphx.errors import FastphxError
+from fastphx.load.control.module_process import start_module
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
@@ -29,15 +30,7 @@ class EmbeddedServer:
     @classmethod
     async def start(cls, port: int = 0) -> Self:
         """Start it and wait until it listens. Raises FastphxError if it does not."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "fastphx.load.control.embedded_server",
-            str(port),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        process = await start_module("fastphx.load.control.embedded_server", str(port), has_stderr=False)
         assert process.stdout is not None
         server = cls(process, "")
         try:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable
 from typing import Any, Literal
 
 import orjson
 
 from fastphx.errors import FastphxError
+from fastphx.load.control.module_process import start_module
 from fastphx.load.control.worker_process import OutputLines, why_it_died
 from fastphx.load.plan.plan import Plan
-from fastphx.load.result.line import MAX_LINE_BYTES
 
 What = Literal["before", "after"]
 ONCE = "fastphx.load.worker.once"
@@ -44,16 +43,7 @@ def value_of(what: What, raw: bytes, why_it_died: str) -> Any:
 async def run_once(plan: Plan, what: What, shared: Any, on_output: Callable[[str], object]) -> Any:
     """Call the file's function in a process of its own, and return what it returns. *on_output* gets what it
     prints, line by line. Raises FastphxError if it fails, or takes longer than TIMEOUTS_S allows."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        ONCE,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=MAX_LINE_BYTES,
-        start_new_session=True,
-    )
+    process = await start_module(ONCE)
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None

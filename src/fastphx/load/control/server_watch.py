@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
+from fastphx.foreign_text import visible
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
+from fastphx.load.result.reasons import MAX_REASONS, OTHER
 from fastphx.load.server.figures import ServerFigures
 
 if TYPE_CHECKING:
     from fastphx.load.server.process import ServerProcesses
     from fastphx.load.server.scrape import Scraper
 
-MAX_REASONS = 100
-"""Different reasons of failed readings; what comes beyond them counts as the first."""
 MIN_PAUSE_S = 0.05
 """Between the end of a slow reading of the page and the next one."""
 
@@ -63,9 +63,22 @@ class ServerWatch:
 
             self._figures.is_scraped = True
             scraper = Scraper(self._plan.server_metrics, self._plan.asked_metrics)
-            self._tasks.append(asyncio.create_task(self._scrape(scraper)))
+            self._start(self._scrape(scraper))
         if self._figures.is_scraped or self._processes is not None:
-            self._tasks.append(asyncio.create_task(self._tick()))
+            self._start(self._tick())
+
+    def _start(self, watching: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(watching)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Watching goes on until it is cancelled: what ends it otherwise is a fault, and the run goes on."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            why = f"{type(error).__name__}: {visible(str(error))}"
+            self._figures.ended_early.append((self._now_s(), why))
+            self._warn(f"the server is not watched any more: {why}")
 
     async def run_begins(self) -> None:
         """The schedule begins: what is told of the whole run counts from here."""
@@ -104,12 +117,10 @@ class ServerWatch:
 
     def _count_failure(self, why: str) -> None:
         failures = self._figures.failures
-        if why not in failures:
-            if len(failures) >= MAX_REASONS:
-                why = next(iter(failures))
-            else:
-                self._warn(f"the metrics page could not be read: {why}")
-        failures[why] += 1
+        known = why if why in failures or len(failures) < MAX_REASONS else OTHER
+        if known not in failures:
+            self._warn(f"the metrics page could not be read: {known}")
+        failures[known] += 1
 
     async def _tick(self) -> None:
         number = 1

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable
 from typing import Any, Self
 
 import orjson
 
 from fastphx.foreign_text import visible
+from fastphx.load.control.module_process import start_module
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
-from fastphx.load.result.line import MAX_LINE_BYTES
 
 STDERR_LIMIT_BYTES = 4096
 MAX_OUTPUT_LINE_BYTES = 4096
@@ -89,17 +88,7 @@ class WorkerProcess:
     ) -> Self:
         """Start a worker and give it its plan, and what a journey's ``before`` has returned; *on_output* gets
         what its script prints, line by line."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "fastphx.load.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=MAX_LINE_BYTES,
-            # Ctrl-C in a terminal goes to the parent alone.
-            start_new_session=True,
-        )
+        process = await start_module("fastphx.load.worker")
         worker = cls(share, process)
         worker._task = asyncio.create_task(worker._read(on_line, on_output))
         worker.send({"plan": plan.to_mapping(), "share": share.to_mapping(), "shared": shared})

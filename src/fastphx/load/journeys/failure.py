@@ -147,6 +147,21 @@ def is_of_the_server(error: BaseException) -> bool:
     return step_of(error) is not None or _is_expected(error)
 
 
+def why_it_failed(error: BaseException, path: str) -> str | None:
+    """Why a visit, or what is called once a run, has failed, in few words; None where it is a fault of the
+    script's."""
+    if isinstance(error, VisitFailed):
+        return shown(error)
+    where = place_of(error.__traceback__, path)
+    if isinstance(error, AssertionError):
+        why = shown(error)
+        return f"assertion at {where}: {why}" if why else f"assertion at {where}"
+    if not is_of_the_server(error):
+        return None
+    step = step_of(error)
+    return f"{step}: {reason_of(error)}" if step else f"{reason_of(error)} at {where}"
+
+
 def user_frames(trace: TracebackType | None, path: str) -> list[traceback.FrameSummary]:
     """The frames of *trace* that are the script's own."""
     return [frame for frame in traceback.extract_tb(trace) if frame.filename == path]

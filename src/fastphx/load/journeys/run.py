@@ -10,12 +10,11 @@ from fastphx.load.journeys.failure import RequestError
 from fastphx.load.journeys.run_data import RunData
 from fastphx.load.journeys.step import StepCounter
 from fastphx.load.plan.app import App
+from fastphx.load.plan.figures import LOCAL
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.target import Target
 from fastphx.serializers import JsonV1
 from fastphx.timing.wheel import TimerWheel, wheel_for
-
-LOCAL = "local"
 
 
 class Latency(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import monotonic_ns
 from typing import Any, Literal, Self, cast
 
@@ -18,6 +18,7 @@ from fastphx.load.plan.plan import Plan
 from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.transports.endpoint import Params
 from fastphx.transports.options import ConnectOptions
+from fastphx.transports.pairs import pairs_of
 
 NEVER_S = 86400.0
 """A channel that has crashed is not joined again while its socket is not to reconnect."""
@@ -165,14 +166,14 @@ def open_socket(
     run = visit.run
     plan, number, row = run.plan, visit.index, visit.row
     own = run.target.options(number, row)
-    given = params.items() if isinstance(params, Mapping) else params
+    given = list(pairs_of(params))
     replaced = {key for key, _ in given}
     url = run.app.socket_url(path)
     opts = plan_transport_opts(plan, own, url) | {"cookies": UserCookies(visit)}
     options = Options(
         url=url,
         params=[*(pair for pair in run.target.params(number, row) if pair[0] not in replaced), *given],
-        headers=[*own.extra_headers, *(headers.items() if isinstance(headers, Mapping) else headers)],
+        headers=[*own.extra_headers, *pairs_of(headers)],
         auth_token=own.auth_token if auth_token is None else auth_token,
         transport=transport,
         serializer=serializer or run.serializer,

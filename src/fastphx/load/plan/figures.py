@@ -83,6 +83,9 @@ ODD = {
 """The counts that get a line only if they are not 0, with their titles."""
 MESSAGES = ("pushes", "casts", "replies", "error_replies", "deliveries")
 """The counts that are messages."""
+LOCAL = "local"
+"""The kind of those connect errors that are this machine's own: it ran out of ports, open files or memory."""
+
 GAUGES = ("connected", "joined", "in_flight", "rss_bytes")
 """How things stand in a worker at one time."""
 

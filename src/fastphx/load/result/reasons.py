@@ -10,8 +10,6 @@ MAX_REASONS = 50
 """Different reasons that are kept for each kind of failure; the rest is counted as "other"."""
 MAX_REASON_CHARS = 200
 OTHER = "other"
-LOCAL = "local"
-"""The kind of those connect errors that are this machine's own: it ran out of ports, open files or memory."""
 ANSWERED = ("status ", "HTTP ", "too many redirects", "a redirect ", "the answer is ")
 """How the reasons begin of steps that the server has answered: with a reply's status, or over HTTP."""
 SCRIPT = "script"

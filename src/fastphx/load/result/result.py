@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from fastphx.load.plan.figures import LATENCIES, LOST
+from fastphx.load.plan.figures import LATENCIES, LOCAL, LOST
 from fastphx.load.plan.threshold import Threshold, shown_value
 from fastphx.load.result.counted import LARGE_PART, Counted
 from fastphx.load.result.goals import missed_goals, missed_visits
-from fastphx.load.result.reasons import LOCAL
 from fastphx.load.result.steps import main_failure, nearest
 
 SCHEMA = "fastphx.load/2"

@@ -48,6 +48,8 @@ class ServerFigures:
     """From when to when none was, and then one again."""
     failures: Counter[str] = field(default_factory=Counter)
     """Readings of the page that failed, by reason."""
+    ended_early: list[tuple[float, str]] = field(default_factory=list)
+    """When a part of the watching has ended before the run, and why."""
     missing: set[str] = field(default_factory=set)
     """Metrics that are asked for and were not on the page."""
     left_out: int = 0
@@ -179,6 +181,8 @@ class ServerFigures:
             throttled_s, cores = process.get("throttled_s", 0.0), process["cores_used"]
             if cores and throttled_s > THROTTLED * (process["cpu_s"] / cores):
                 notes.append(f"its CPU limit held the server's control group back for {throttled_s:.3g}s")
+        for at_s, why in self.ended_early:
+            notes.append(f"the server was not watched as asked from second {at_s:.0f} on: {why}")
         if self.absences:
             (from_s, to_s), number = self.absences[0], len(self.absences)
             more = f", and {number - 1} more times" if number > 1 else ""

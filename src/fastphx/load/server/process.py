@@ -50,7 +50,9 @@ def _listening(name: str, port: int) -> psutil.Process:
     named = {pid: each for pid, each in processes.items() if each.name().startswith(name)}
     if not named:
         found = ", ".join(f"{visible(each.name(), 40)} ({pid})" for pid, each in sorted(processes.items()))
-        raise PlanError(f"--server-pid {clip(f'{name}@{port}')}: on port {port} listens {found}")
+        raise PlanError(
+            f"--server-pid {clip(f'{name}@{port}')}: on port {port} listens {found}: give its name, or its id"
+        )
     # Of a server and its children, which have its socket too, the parent.
     first = [each for each in named.values() if each.ppid() not in named]
     if len(first) != 1:

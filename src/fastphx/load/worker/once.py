@@ -15,14 +15,11 @@ from typing import Any
 import orjson
 
 from fastphx.load.journeys.failure import (
-    VisitFailed,
     fault_of,
     first_cause,
-    is_of_the_server,
-    reason_of,
     shown,
-    step_of,
     user_traceback,
+    why_it_failed,
 )
 from fastphx.load.journeys.run import Run
 from fastphx.load.journeys.user import User
@@ -77,11 +74,9 @@ async def _told(what: str, plan: Plan, shared: Any) -> dict[str, Any]:
 
 
 def _why(error: BaseException, script: str) -> str:
-    if isinstance(error, VisitFailed):
-        return shown(error)
-    if is_of_the_server(error):
-        step = step_of(error)
-        return f"{step}: {reason_of(error)}" if step else reason_of(error)
+    why = why_it_failed(error, script)
+    if why is not None:
+        return why
     sys.stderr.write(user_traceback(error, script))
     return f"{fault_of(error, script)}: {shown(error)}"
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from fastphx.errors import ConnectError, ConnectionClosed, clip_repr
 from fastphx.load.plan.error import PlanError
+from fastphx.load.plan.figures import LOCAL
 from fastphx.load.plan.payload import read_payload
 from fastphx.load.plan.plan import CLOSE_TIMEOUT_S, Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.plan.target import Target
 from fastphx.load.plan.units import RateStep
-from fastphx.load.result.reasons import LOCAL, Reasons
+from fastphx.load.result.reasons import Reasons
 from fastphx.load.scenarios import scenario_of
 from fastphx.load.scenarios.custom import Custom
 from fastphx.load.scenarios.fanout import STAMP_KEY

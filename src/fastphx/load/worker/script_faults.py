@@ -8,19 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 from fastphx.load.journeys.failure import (
-    VisitFailed,
     VisitStopped,
     fault_of,
     first_cause,
     is_of_the_server,
     place_at,
-    place_of,
-    reason_of,
     shown,
     step_of,
     user_frames,
     user_traceback,
     where_it_waits,
+    why_it_failed,
 )
 from fastphx.load.journeys.user import User
 from fastphx.load.result.reasons import MAX_REASONS, Reasons
@@ -44,15 +42,9 @@ class ScriptFaults:
     def why(self, user_class: type[User], error: BaseException) -> str:
         """Why a visit has failed, in few words. Where it is the first of its class, and the fault of the
         script, the run fails."""
-        where = place_of(error.__traceback__, self._script)
-        if isinstance(error, VisitFailed):
-            return shown(error)
-        if isinstance(error, AssertionError):
-            why = shown(error)
-            return f"assertion at {where}: {why}" if why else f"assertion at {where}"
-        if is_of_the_server(error):
-            step = step_of(error)
-            return f"{step}: {reason_of(error)}" if step else f"{reason_of(error)} at {where}"
+        why = why_it_failed(error, self._script)
+        if why is not None:
+            return why
         kind = self._count(error)
         if user_class not in self._proven:
             self._fail(f"the first visit of {user_class.__name__} fails: {kind}: {shown(error)}")
