@@ -48,7 +48,7 @@ fuzz: build
 
 # The client's WebSocket under Autobahn's test suite; tests/compliance/autobahn.py says how to install it.
 autobahn: build
-	@$(BIN)/python -m tests.compliance.autobahn '$(WSTEST)' $(CASES)
+	@$(BIN)/python -m tests.compliance.autobahn '$(WSTEST)' $(CASES) $(if $(FAST),--fast) $(AUTOBAHN_ARGS)
 
 # Slow: every part of fastphx for HOURS under churn and faults; fails where memory, files, tasks or timers grow.
 soak: build

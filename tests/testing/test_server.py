@@ -633,6 +633,13 @@ async def test_a_reserved_bit_that_has_no_meaning_closes_with_1002(
         assert server.stats["bad_frames"] == 1
 
 
+@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65535])
+async def test_a_close_code_that_may_not_be_sent_is_answered_with_1002(code: int) -> None:
+    async with demo_server() as server, RawSocket(server.websocket_url + VSN2) as socket:
+        socket.transport.underlying_transport.write(masked(0x88, code.to_bytes(2, "big")))
+        assert await socket.recv() == ("close", 1002)
+
+
 @pytest.mark.parametrize("vsn", ["1.0.0", "2.0.0"])
 @pytest.mark.parametrize("payload", [b"\xff", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"\xe2\x82"])
 @pytest.mark.parametrize("fragmented", [False, True])

@@ -10,6 +10,7 @@ from fastphx.testing.hub cimport Hub, to_ns
 from fastphx.testing.outlet cimport Outlet
 from fastphx.testing.pubsub cimport PubSub
 from fastphx.timing.wheel cimport monotonic_ns
+from fastphx.transports.websocket.frame_head cimport may_close_with
 
 import logging
 import socket
@@ -177,6 +178,8 @@ cdef class ServerSocket(Outlet):
         cdef int code = 1000
         if size >= 2:
             code = (<unsigned char>data[0] << 8) | <unsigned char>data[1]
+            if not may_close_with(code):
+                return self.protocol_error("a close frame has a code that may not be sent")
         self.on_end()
         self.flush_all()
         self.state = STATE_CLOSED

@@ -1,4 +1,4 @@
-"""A WebSocket frame's header (RFC 6455 section 5.2), as a client reads it."""
+"""What RFC 6455 says of a frame's header (section 5.2), as a client reads it, and of a close frame's code."""
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
@@ -53,3 +53,8 @@ cdef inline int read_head(const uint8_t* data, Py_ssize_t size, FrameHead* head)
         return HEAD_LENGTH
     head.payload_size = <int64_t>long_length
     return 10
+
+
+cdef inline bint may_close_with(int code) noexcept nogil:
+    """Whether a close frame may have *code* (section 7.4; 1012 to 1014 are registered with IANA)."""
+    return 1000 <= code < 5000 and not 1004 <= code <= 1006 and not 1014 < code < 3000

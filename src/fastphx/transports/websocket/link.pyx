@@ -7,6 +7,7 @@ cimport cython
 
 from fastphx.protocol.sink cimport FrameSink
 from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
+from fastphx.transports.websocket.frame_head cimport may_close_with
 from fastphx.transports.websocket.link_hooks cimport LinkHooks
 from fastphx.transports.websocket.reader cimport MessageReader
 from fastphx.transports.websocket.writer cimport WebSocketWriter
@@ -266,7 +267,7 @@ cdef class WebSocketLink(LinkHooks):
             return self._begin_close(1002, "a close frame has half a code", None)
         if size:
             code = (<uint8_t>payload[0] << 8) | <uint8_t>payload[1]
-            if code < 1000 or code > 4999 or code in (1004, 1005, 1006) or 1014 < code < 3000:
+            if not may_close_with(code):
                 return self._begin_close(1002, f"a close frame has the code {code}", None)
             try:
                 reason = payload[2:size].decode("utf-8")
