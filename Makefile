@@ -46,7 +46,7 @@ FUZZ_TIME ?= 600
 fuzz: build
 	@ci/fuzz $(FUZZ_TIME) $(FUZZ_TARGETS)
 
-# The client's WebSocket under Autobahn's test suite; tests/compliance/autobahn.py says how to install it.
+# Both WebSockets under Autobahn's test suite; tests/compliance/autobahn.py says how to install it.
 autobahn: build
 	@$(BIN)/python -m tests.compliance.autobahn '$(WSTEST)' $(CASES) $(if $(FAST),--fast) $(AUTOBAHN_ARGS)
 

@@ -6,12 +6,13 @@ The suite runs on Python 2.7 only, so it has an environment of its own, outside 
     autobahn/bin/pip install autobahntestsuite
     make autobahn WSTEST=autobahn/bin/wstest
 
-All its cases are run: frames, pings, reserved bits, opcodes, fragments, UTF-8, closes, limits, fragmented sends
-and permessage-deflate. ``CASES="6.* 7.*"`` runs some, ``FAST=1`` leaves out the slow ones, of large messages
-and of a thousand each: sections 9, 12 and 13. Exit code 0: each case passed, strictly or as the suite's
-"informational", or WSTEST does not say where the suite is. 1: some did not, and each is named. 2: there is
-no such program. A case that the suite calls unimplemented asks for what the agreement on permessage-deflate
-may leave out (RFC 7692 section 7.1), and is named.
+All its cases are run: frames, pings, reserved bits, opcodes, fragments, UTF-8, closes, limits, fragmented
+sends and permessage-deflate. ``CASES="6.* 7.*"`` runs some; ``FAST=1`` leaves out sections 9, 12 and 13, of
+large messages and of a thousand each.
+
+Exit code 0: each case passed, strictly or as the suite's "informational", or WSTEST does not say where the
+suite is. 1: some did not, and each is named. 2: there is no such program. A case that the suite calls
+unimplemented asks for what the agreement on permessage-deflate may leave out (RFC 7692 section 7.1).
 """
 
 from __future__ import annotations
