@@ -1,7 +1,7 @@
 "use strict";
 // A chart of a page's document, drawn as SVG. Its colours are the style sheet's, so a dark page needs no other drawing.
 
-const CHART_HEIGHT = 236, CHART_TOP = 28, CHART_RIGHT = 14, CHART_BOTTOM = 24, CHARACTER = 6.7, COLORS = 8;
+const CHART_HEIGHT = 220, CHART_TOP = 10, CHART_RIGHT = 14, CHART_BOTTOM = 24, CHARACTER = 6.7, COLORS = 8;
 const UNITS = {
   s: [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]],
   bytes: [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"], [1, "B"]],
@@ -72,7 +72,7 @@ function xScale(axis, values, width) {
   return { at: value => (value - low) / (high - low || 1), ticks };
 }
 
-// The y scale, and the title that says its unit.
+// The y scale, and its unit.
 function yScale(axis, values) {
   const high = Math.max(0, ...values), low = Math.min(0, ...values);
   if (axis.log) {
@@ -80,10 +80,10 @@ function yScale(axis, values) {
     const top = Math.max(10 ** Math.ceil(Math.log10(high) - 1e-9), bottom * 10);
     const ticks = [];
     for (let power = bottom; power <= top * 1.001; power *= 10) ticks.push([power, shownValue(axis, power)]);
-    return [logScale(bottom, top, ticks), `${axis.title}log scale`];
+    return [logScale(bottom, top, ticks), "log scale"];
   }
   const [scale, name] = unitOf(axis.unit, Math.max(high, -low));
-  const step = niceStep((high - low) / scale || 1, 4) * scale;
+  const step = high > low ? niceStep((high - low) / scale, 4) * scale : 1;
   return [linearScale(low, high, step, value => shownNumber(value / scale, 6)), name || axis.title];
 }
 
@@ -97,7 +97,10 @@ function svgNode(parent, name, attributes, text) {
 class Chart {
   constructor(parent, title) {
     this.hidden = new Set();
-    this.legend = parent.appendChild(document.createElement("div"));
+    const head = parent.appendChild(document.createElement("div"));
+    this.legend = head.appendChild(document.createElement("div"));
+    this.unit = head.appendChild(document.createElement("div"));
+    head.className = "head";
     this.legend.className = "legend";
     this.svg = svgNode(parent, "svg", { height: CHART_HEIGHT, role: "img", "aria-label": title });
     this.values = parent.appendChild(document.createElement("div"));
@@ -168,7 +171,7 @@ class Chart {
       svgNode(this.svg, "text", { x: this.width / 2, y: CHART_HEIGHT / 2, "text-anchor": "middle" }, "no values");
       return;
     }
-    const [y, title] = yScale(yAxis, [...ys, ...lines.flatMap(line => (line.dots ?? []).map(dot => dot[1]))]);
+    const [y, unit] = yScale(yAxis, [...ys, ...lines.flatMap(line => (line.dots ?? []).map(dot => dot[1]))]);
     const left = 8 + CHARACTER * Math.max(...y.ticks.map(([, label]) => label.length));
     const right = this.width - CHART_RIGHT, bottom = CHART_HEIGHT - CHART_BOTTOM;
     const x = xScale(xAxis, xs, right - left);
@@ -177,7 +180,7 @@ class Chart {
       svgNode(this.svg, "line", { class: "grid", x1: left, x2: right, y1: py(value), y2: py(value) });
       svgNode(this.svg, "text", { x: left - 6, y: py(value) + 4, "text-anchor": "end" }, label);
     }
-    svgNode(this.svg, "text", { x: 0, y: 12 }, title);
+    this.unit.textContent = unit;
     this.drawTicks(x.ticks, px, xAxis.title ?? "");
     for (const mark of marks) svgNode(this.svg, "line", { class: "mark", x1: px(mark), x2: px(mark), y1: CHART_TOP, y2: bottom });
     for (const line of lines) this.drawLine(line, px, py);

@@ -68,7 +68,7 @@ def limit_charts(mapping: Mapping[str, Any]) -> list[Section]:
     answered = line("answered", "throughput_per_s", per_second)
     p99 = line(f"{latency} p99", "p99_s", seconds)
     return [
-        _chart("limit-throughput", "Answered a second", x_axis, {"title": "a second"}, loads, [answered]),
+        _chart("limit-throughput", "Answered a second", x_axis, {}, loads, [answered]),
         _chart("limit-latency", f"{latency} p99", x_axis, {"unit": "s", "log": True}, loads, [p99]),
     ]
 

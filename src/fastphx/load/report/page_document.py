@@ -15,8 +15,8 @@ A section is as wide as the page, or shares its row with another that is ``half`
     {"kind": "chart", "x_axis": {"kind": "time"}, "y_axis": {"unit": "s", "title": "", "log": false},
      "x": [1, 2, 3], "lines": [{"name": "RTT p99", "y": [0.001, null, 0.002]}], "marks": [2]}
 
-A column is a ``name``, a ``figure``, a ``text`` or a ``verdict``, which has the colour of its row's kind:
-``held``, ``failed`` or none. A cell is a text, or two that stand one below the other.
+A column is a ``name``, a ``figure``, a ``word``, a ``text`` or a ``verdict``, which has the colour of its
+row's kind: ``held``, ``failed`` or none. A cell is a text, or two that stand one below the other.
 
 The x axis of a chart is ``time`` (seconds), ``percentile`` (HdrHistogram's 1/(1 - percentile), on a log
 scale) or ``number``, with a ``title``. The unit of its y axis is ``s``, ``bytes`` or none. A value that is
@@ -43,8 +43,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
-from fastphx.load.plan.figures import LATENCIES
+from fastphx.load.plan.figures import LATENCIES, LIMIT_TITLES
 from fastphx.load.report.journey import percent
+from fastphx.load.report.limit import load_cell
 from fastphx.load.report.page_charts import MAX_POINTS, limit_charts, run_charts
 from fastphx.load.report.page_tables import first_tables, last_tables, limit_table
 from fastphx.load.report.readable import count, per_second, seconds, size
@@ -54,14 +55,13 @@ __all__ = ["MAX_POINTS", "page_document"]
 
 def page_document(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a result's mapping, ``fastphx.load/2``."""
-    tiles = _journey_tiles(mapping) if "visits" in mapping else _tiles(mapping)
     return {
         "title": visible(f"fastphx load: {mapping['plan']['scenario']}"),
         "outcome": mapping["outcome"],
         "badge": mapping["outcome"].replace("_", " "),
         "sentences": [visible(each, MAX_SENTENCE_CHARS) for each in mapping["sentences"]],
         "notes": [visible(each, MAX_SENTENCE_CHARS) for each in mapping["notes"]],
-        "tiles": [[visible(name), visible(value)] for name, value in tiles],
+        "tiles": [[visible(name), visible(value)] for name, value in _tiles(mapping)],
         "sections": [
             *limit_table(mapping),
             *limit_charts(mapping),
@@ -73,6 +73,29 @@ def page_document(mapping: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tiles(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if mapping.get("limit", {}).get("steps"):
+        return _limit_tiles(mapping["limit"])
+    return _journey_tiles(mapping) if "visits" in mapping else _run_tiles(mapping)
+
+
+def _limit_tiles(limit: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The figures of a whole search are of all its steps, and say nothing by themselves."""
+    held, broke = (
+        "-" if limit[name] is None else load_cell(limit, limit[name]) for name in ("held", "broke")
+    )
+    there = [step for step in limit["steps"] if step["outcome"] == "held" and step["load"] == limit["held"]]
+    latency = LATENCIES[limit["steps"][0]["latency"]]
+    return [
+        (f"{LIMIT_TITLES[limit['figure']]} held", held),
+        ("not held", broke),
+        ("answered there", per_second(there[-1]["throughput_per_s"]) if there else "-"),
+        (f"{latency} p99 there", seconds(there[-1]["p99_s"]) if there else "-"),
+        ("steps", count(len(limit["steps"]))),
+        ("verdict", limit["verdict"].replace("_", " ")),
+    ]
+
+
+def _run_tiles(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
     totals, throughput, client = mapping["totals"], mapping["throughput"], mapping["client"]
     tiles = [("connections", count(totals["connections"]))]
     for name in ("rtt", "delivery", "rejoin", "connect"):

@@ -22,7 +22,7 @@ from fastphx.load.report.readable import OWN_LAG, count, latency, per_second, se
 from fastphx.load.report.server import metric_rows, page_text, process_rows
 
 MAX_REASONS_CHARS = 700
-LIMIT_KINDS = {"for": "text", "came of it": "verdict", "why": "text"}
+LIMIT_KINDS = {"for": "word", "came of it": "verdict", "why": "text"}
 """Of the columns of a search's steps that are no figures."""
 
 Section = dict[str, Any]
@@ -215,4 +215,8 @@ def _figure(text: str) -> str | list[str]:
 def _plan_value(value: object) -> str:
     if isinstance(value, list):
         return ", ".join("=".join(item) if isinstance(item, list) else str(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
     return "" if value is None else str(value)
