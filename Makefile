@@ -9,7 +9,7 @@ CHECKED := src tests ci ci/check_annotations setup.py $(wildcard bench examples)
 lacks = $(shell $(PYTHON) ci/check_machine.py 2>/dev/null || printf 'fastphx needs Python 3.11 or newer, and $(PYTHON) does not run: install one, or name it: make PYTHON=python3.11')
 check_machine = $(if $(strip $(lacks)),$(error $(strip $(lacks))))
 
-.PHONY: demo test build lint types stubs annotations pytest fuzz autobahn soak package-check bench-scale bench bench-e2e gate clean
+.PHONY: demo test build lint types stubs annotations pytest fuzz autobahn soak conformance package-check bench-scale bench bench-e2e gate clean
 .DELETE_ON_ERROR:
 
 demo: build
@@ -53,6 +53,10 @@ autobahn: build
 # Slow: every part of fastphx for HOURS under churn and faults; fails where memory, files, tasks or timers grow.
 soak: build
 	@$(BIN)/python -m tests.soak --hours '$(or $(HOURS),1)' $(SOAK_ARGS)
+
+# Against a real Phoenix: PHOENIX=ws://127.0.0.1:4000/socket, and PHOENIX_START="a command" for tests that stop it.
+conformance: build
+	@PHOENIX='$(PHOENIX)' PHOENIX_START='$(PHOENIX_START)' $(BIN)/python -m pytest -q -p no:benchmark tests/phoenix $(PYTEST_ARGS)
 
 # Slow: installs the last commit from the tree and from its sdist, into empty environments.
 package-check:

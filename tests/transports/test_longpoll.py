@@ -84,6 +84,8 @@ def test_an_endpoint_that_is_none(url: str) -> None:
     ("opts", "named"),
     [
         ({"longpoller_timeout": 0}, "longpoller_timeout"),
+        ({"max_batch_size": 0}, "max_batch_size"),
+        ({"max_batch_size": 101}, "max_batch_size"),
         ({"proxy": "socks5://127.0.0.1:1"}, "proxy"),
         ({"unheard_of": 1}, "unheard_of"),
     ],
@@ -256,6 +258,30 @@ async def test_how_a_post_ends_the_connection(post: Any, code: int) -> None:
         await owner.next("connected")
         assert (await owner.next("disconnected")).code == code
         assert [method for method, _, _ in server.requests].count("POST") == 1
+
+
+async def test_one_frame_a_post_for_a_phoenix_that_takes_no_batch() -> None:
+    owner = RecordingOwner()
+    async with ScriptedServer(scripted()) as server:
+        transport = await LongPollTransport.start(server.url, owner, {"max_batch_size": 1})
+        for number in range(3):
+            transport.push(b"[%d]" % number, TEXT)
+        transport.close()
+        await owner.next("connected")
+        await owner.next("disconnected")
+        assert [body for method, _, body in server.requests if method == "POST"] == ["[0]", "[1]", "[2]"]
+
+
+async def test_a_batch_that_an_older_phoenix_hung_on_says_what_to_do() -> None:
+    owner = RecordingOwner()
+    async with ScriptedServer(scripted(posts={"status": 408})) as server:
+        transport = await LongPollTransport.start(server.url, owner, {})
+        transport.push(b"[1]", TEXT)
+        transport.push(b"[2]", TEXT)
+        await owner.next("connected")
+        reason = await owner.next("disconnected")
+    assert reason.code == 1011
+    assert "2 frames: before 1.7, Phoenix needs max_batch_size=1" in reason.reason
 
 
 async def test_a_poll_and_a_post_have_their_time() -> None:

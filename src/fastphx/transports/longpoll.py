@@ -66,7 +66,7 @@ _BINARY_KINDS = ("\x00", "\x01", "\x02")
 
 @dataclass(frozen=True, kw_only=True)
 class LongPollOptions(ConnectOptions):
-    """The options of :class:`ConnectOptions`, and one more.
+    """The options of :class:`ConnectOptions`, and two more.
 
     ``keepalive``, ``socket_opts``, ``subprotocols``, ``compress`` and ``heartbeat_interval`` have no effect
     here. ``max_write_buffer`` bounds the frames that no POST has taken yet. A SOCKS proxy is refused.
@@ -76,8 +76,15 @@ class LongPollOptions(ConnectOptions):
     """Seconds that a poll or a POST may go unanswered before the connection ends (phoenix.js' name). The
     server answers a poll after its ``window_ms``, 10 s by default."""
 
+    max_batch_size: int = MAX_BATCH_SIZE
+    """How many frames one POST may hold, at most MAX_BATCH_SIZE. Phoenix before 1.7 takes 1, and no binary
+    frame: it answers a batch with the status 408, and forgets the session."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        batch = self.max_batch_size
+        if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= MAX_BATCH_SIZE:
+            raise ValueError(f"max_batch_size is a whole number from 1 to {MAX_BATCH_SIZE}, not {batch!r}")
         timeout = self.longpoller_timeout
         if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 1e-3 <= timeout <= 86400:
             raise ValueError(
@@ -90,9 +97,9 @@ class LongPollOptions(ConnectOptions):
 class LongPollTransport:
     """A :class:`~fastphx.transports.base.Transport` over HTTP (extra ``longpoll``: aiohttp).
 
-    Frames are sent in order, one POST at a time, at most MAX_BATCH_SIZE in each. None is sent twice: a POST
-    that fails ends the connection. Every wait is bounded by ``connect_timeout``, ``longpoller_timeout`` or
-    ``max_pause``. A session that the server no longer knows ends with
+    Frames are sent in order, one POST at a time, at most ``max_batch_size`` in each. None is sent twice: a
+    POST that fails ends the connection. Every wait is bounded by ``connect_timeout``, ``longpoller_timeout``
+    or ``max_pause``. A session that the server no longer knows ends with
     ``ConnectionClosed(3410, "session_gone")``: connect again, and join again.
     """
 
@@ -269,7 +276,7 @@ class LongPollTransport:
                 self._pushed.clear()
                 await self._pushed.wait()
                 continue
-            body, content_type, size = self._take_batch()
+            body, content_type, size, count = self._take_batch()
             try:
                 async with asyncio.timeout(timeout_s):
                     answer = await self._request("POST", body, content_type)
@@ -282,13 +289,16 @@ class LongPollTransport:
             if status == 410:
                 return ConnectionClosed(SESSION_GONE, "session_gone")
             if status != 200:
-                return ConnectionClosed(1011, f"a POST was answered with the status {clip_repr(status)}")
+                what = f"a POST was answered with the status {clip_repr(status)}"
+                if status == 408 and count > 1:
+                    what += f" ({count} frames: before 1.7, Phoenix needs max_batch_size=1)"
+                return ConnectionClosed(1011, what)
 
-    def _take_batch(self) -> tuple[bytes, str, int]:
-        """The next POST's body and content type, and how many bytes of frames are in it."""
+    def _take_batch(self) -> tuple[bytes, str, int, int]:
+        """The next POST's body and content type, and how many bytes and frames are in it."""
         lines: list[bytes] = []
         size = 0
-        while self._frames and len(lines) < MAX_BATCH_SIZE:
+        while self._frames and len(lines) < self._options.max_batch_size:
             data, opcode = self._frames[0]
             if lines and size + len(data) > MAX_BATCH_BYTES:
                 break
@@ -297,12 +307,12 @@ class LongPollTransport:
                 if lines:
                     break
                 self._frames.popleft()
-                return data, "application/json", len(data)
+                return data, "application/json", len(data), 1
             self._frames.popleft()
             size += len(data)
             # A line end can only stand between JSON's tokens, where a space is as good.
             lines.append(_one_line(data) if opcode == TEXT else base64.b64encode(data))
-        return b"\n".join(lines), "application/x-ndjson", size
+        return b"\n".join(lines), "application/x-ndjson", size, len(lines)
 
     # HTTP.
 

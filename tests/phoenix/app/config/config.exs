@@ -7,7 +7,13 @@ config :conformance, Conformance.Endpoint,
   # It signs nothing but the sessions of this test application.
   secret_key_base: String.duplicate("only for the conformance suite. ", 3),
   live_view: [signing_salt: "conformance"],
-  render_errors: [formats: [html: Conformance.ErrorPage], layout: false],
+  # `formats` is for Phoenix from 1.7 on, `view` and `accepts` for those before.
+  render_errors: [
+    formats: [html: Conformance.ErrorPage],
+    view: Conformance.ErrorPage,
+    accepts: ["html"],
+    layout: false
+  ],
   check_origin: false,
   server: true
 

@@ -4,20 +4,24 @@ defmodule Conformance.Endpoint do
   # Phoenix ignores what its version does not know: `auth_token` is of 1.8, `drainer` of 1.7.
   @shared [auth_token: true, drainer: [batch_size: 500, batch_interval: 100]]
 
-  socket "/socket",
-         Conformance.UserSocket,
-         @shared ++ [websocket: [compress: true, connect_info: [:peer_data]], longpoll: [connect_info: [:peer_data]]]
+  # Shorter waits than usual, so that a client soon learns that its session is gone.
+  @longpoll [window_ms: 1_000, pubsub_timeout_ms: 500]
+
+  socket "/socket", Conformance.UserSocket, @shared ++ [websocket: [compress: true], longpoll: @longpoll]
 
   # The same with an idle timeout that a test can wait for.
   socket "/short", Conformance.UserSocket, @shared ++ [websocket: [timeout: 1_000], longpoll: false]
 
+  plug Plug.Parsers, parsers: [:urlencoded, :json], json_decoder: Jason
+
+  # `live/` is compiled only where LiveView is there.
   if Code.ensure_loaded?(Phoenix.LiveView) do
     @session [store: :cookie, key: "_conformance", signing_salt: "conformance", same_site: "Lax"]
 
     socket "/live", Phoenix.LiveView.Socket, websocket: [connect_info: [session: @session]]
     plug Plug.Session, @session
+    plug Conformance.Live.Router
+  else
+    plug Conformance.Router
   end
-
-  plug Plug.Parsers, parsers: [:urlencoded, :json], json_decoder: Jason
-  plug Conformance.Router
 end

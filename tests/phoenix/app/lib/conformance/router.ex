@@ -10,28 +10,4 @@ defmodule Conformance.Router do
   post "/admin/drain", Conformance.Admin, :drain
   post "/admin/crash", Conformance.Admin, :crash
   post "/admin/stop", Conformance.Admin, :stop
-
-  if Code.ensure_loaded?(Phoenix.LiveView) do
-    import Phoenix.LiveView.Router
-
-    pipeline :browser do
-      plug :fetch_session
-      plug :fetch_live_flash
-      plug :put_root_layout, html: {Conformance.Live.Layout, :root}
-      plug :protect_from_forgery
-    end
-
-    scope "/pages", Conformance.Live do
-      pipe_through :browser
-
-      live_session :default do
-        live "/counter", CounterLive
-        live "/form", FormLive
-        live "/stream", StreamLive
-        live "/upload", UploadLive
-        live "/places", PlacesLive
-        live "/places/:place", PlacesLive
-      end
-    end
-  end
 end
