@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import click
+from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "load": "Load a Phoenix server and report latencies.",
@@ -15,6 +16,7 @@ COMMANDS = {
     "live": "Open a LiveView page, click, fill in forms, and print it.",
     "compare": "Compare two results of `fastphx load`.",
     "bench": "Compare two servers under one plan.",
+    "completion": "Print what a shell needs to complete commands and options.",
 }
 """Each command's name and summary. Command NAME is the attribute NAME of module ``fastphx.cli.NAME``."""
 
@@ -31,6 +33,15 @@ class LazyGroup(click.Group):
         command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        named = [
+            CompletionItem(name, help=COMMANDS[name])
+            for name in self.list_commands(ctx)
+            if name.startswith(incomplete)
+        ]
+        # The options, without the group's own way to list commands, which imports them all.
+        return named + super(click.Group, self).shell_complete(ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, COMMANDS[name]) for name in self.list_commands(ctx)]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from click.shell_completion import CompletionItem
+
 from fastphx.errors import clip
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan_file import read_plan
@@ -13,6 +15,12 @@ from fastphx.load.scenarios import SCENARIOS
 from fastphx.transports.endpoint import shown_url
 
 METAVAR = "[FILE.py] [PLAN.toml] [URL]"
+
+
+def complete_files(_context: object, _parameter: object, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete the names of files."""
+    return [CompletionItem(incomplete, type="file")]
+
 
 _SCRIPT, _PLAN, _URL = "script", "plan", "URL"
 _HOST_AND_PORT = re.compile(

@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from fastphx.cli.arguments import METAVAR, plan_mapping
+from fastphx.cli.arguments import METAVAR, complete_files, plan_mapping
 from fastphx.cli.compare import EXIT_WORSE
 from fastphx.cli.load import Command, check_report_paths
 from fastphx.load.control.preflight import preflight
@@ -22,7 +22,7 @@ from fastphx.load.report.readable import shown
 
 
 @click.command(cls=Command, short_help="Compare two servers under one plan.")
-@click.argument("arguments", nargs=-1, metavar=METAVAR)
+@click.argument("arguments", nargs=-1, metavar=METAVAR, shell_complete=complete_files)
 @click.option("--a", "command_a", required=True, metavar="COMMAND", help="Starts server A.")
 @click.option("--b", "command_b", required=True, metavar="COMMAND", help="Starts server B.")
 @click.option("--repeat", default=7, show_default=True, metavar="N", help="Rounds; each runs A and B once.")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 
-from fastphx.cli.arguments import METAVAR, plan_mapping
+from fastphx.cli.arguments import METAVAR, complete_files, plan_mapping
 from fastphx.cli.handshake_options import handshake_options
 from fastphx.errors import FastphxError
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
@@ -54,7 +54,7 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
 
 
 @click.command(cls=Command, short_help="Load a Phoenix server and report latencies.")
-@click.argument("arguments", nargs=-1, metavar=METAVAR)
+@click.argument("arguments", nargs=-1, metavar=METAVAR, shell_complete=complete_files)
 @click.option(
     "--scenario",
     metavar="NAME",
