@@ -28,14 +28,17 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_each_is_known_in_any_order_and_goes_over_the_plan() -> None:
     for arguments in permutations(("./shop.py", "./plan.toml", URL)):
         found = plan_mapping(arguments, {"connections": 9})
-        assert found == {"scenario": "./shop.py", "url": URL, "connections": 9}
+        assert found == {"name": "plan", "scenario": "./shop.py", "url": URL, "connections": 9}
 
 
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
         ((), {}),
-        (("plan.toml",), {"url": "ws://elsewhere/socket", "scenario": "idle", "connections": 7}),
+        (
+            ("plan.toml",),
+            {"name": "plan", "url": "ws://elsewhere/socket", "scenario": "idle", "connections": 7},
+        ),
         (("shop.py",), {"scenario": "shop.py"}),
         (("/no/such/shop.py",), {"scenario": "/no/such/shop.py"}),
         (("a:b/shop.py",), {"scenario": "a:b/shop.py"}),
