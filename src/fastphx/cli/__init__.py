@@ -14,6 +14,7 @@ COMMANDS = {
     "listen": "Join a topic and print what arrives.",
     "push": "Push one message and print its reply.",
     "live": "Open a LiveView page, click, fill in forms, and print it.",
+    "report": "Make reports of kept results of `fastphx load`.",
     "compare": "Compare two results of `fastphx load`.",
     "bench": "Compare two servers under one plan.",
     "completion": "Print what a shell needs to complete commands and options.",

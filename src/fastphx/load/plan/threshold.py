@@ -44,8 +44,8 @@ _TIMES = ("ns", "us", "µs", "ms", "s", "m", "h")
 _SIZES = ("KB", "MB", "GB", "KiB", "MiB", "GiB")
 
 
-def _units_of(figure: str) -> tuple[str, ...]:
-    """The units that a limit of *figure* may have; a count has none."""
+def units_of(figure: str) -> tuple[str, ...]:
+    """The units that *figure* may be told in; a count has none."""
     section, _, name = figure.rpartition(".")
     if figure.startswith("server["):
         return _units_of_metric(section, name)
@@ -83,7 +83,7 @@ def _is_timed(section: str, name: str) -> bool:
 def _check_unit(text: str, figure: str, number: str, unit: str | None) -> None:
     """Raises PlanError for a unit that the figure is not in, and for a number that needs one: figures that
     have their unit in their name (``client.cpu_s``) do not."""
-    units = _units_of(figure)
+    units = units_of(figure)
     if unit is not None and unit not in units:
         known = f"{', '.join(units)}" if units else "no unit: it is a count"
         raise PlanError(f"the threshold {clip(text)}: {figure} takes {known}")
@@ -119,7 +119,7 @@ class Threshold:
                 f'the threshold {clip(text)} is not like rtt.p99<50ms, lost==0 or step["push echo"].p95<50ms'
             )
         figure, comparison, number, unit = match.groups()
-        (_check_named if "[" in figure else _check_figure)(text, figure)
+        check_figure(figure, f"the threshold {clip(text)}")
         _check_unit(text, figure, number, unit)
         return cls(text.strip(), figure, comparison, float(number) * _UNITS[unit], unit)
 
@@ -169,31 +169,33 @@ class Threshold:
         return _COMPARE[self.comparison](value, self.limit)
 
 
-def _check_named(text: str, figure: str) -> None:
-    """Raises PlanError if *figure* is none of a step or a check."""
+def check_figure(figure: str, what: str) -> None:
+    """Raises PlanError, which begins with *what*, if no result can have such a figure."""
+    (_check_named if "[" in figure else _check_plain)(figure, what)
+
+
+def _check_named(figure: str, what: str) -> None:
     parts = parse_named(figure)
     if parts is None:
         raise PlanError(
-            f"the threshold {clip(text)}: the name is no JSON string: "
-            'write a quote in it as \\", a backslash as \\\\'
+            f'{what}: the name is no JSON string: write a quote in it as \\", a backslash as \\\\'
         )
     section, _, name = parts
     if name not in NAMED_SECTIONS[section]:
-        raise PlanError(f"the threshold {clip(text)}: a {section} has {', '.join(NAMED_SECTIONS[section])}")
+        raise PlanError(f"{what}: a {section} has {', '.join(NAMED_SECTIONS[section])}")
 
 
-def _check_figure(text: str, figure: str) -> None:
-    """Raises PlanError if there is no such latency, section or total."""
+def _check_plain(figure: str, what: str) -> None:
     section, dot, name = figure.partition(".")
     names = names_in(section)
     if dot and names is None:
         known = ", ".join((*LATENCIES, *SECTIONS, *(f'{each}["NAME"]' for each in NAMED_SECTIONS)))
-        raise PlanError(f"the threshold {clip(text)}: there are {known}, and totals by name")
+        raise PlanError(f"{what}: there are {known}, and totals by name")
     if dot and names is not None and name not in names:
-        raise PlanError(f"the threshold {clip(text)}: {section} has {', '.join(names)}")
+        raise PlanError(f"{what}: {section} has {', '.join(names)}")
     totals = SECTIONS["totals"]
     if not dot and figure not in totals:
-        raise PlanError(f"the threshold {clip(text)}: {figure} is no total: there are {', '.join(totals)}")
+        raise PlanError(f"{what}: {figure} is no total: there are {', '.join(totals)}")
 
 
 def shown_value(checked: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ const UNITS = {
   bytes: [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"], [1, "B"]],
 };
 const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+const DAY = 86400, DATE_STEPS = [...TIME_STEPS, ...[2, 3, 7, 14, 30, 91, 182, 365].map(days => days * DAY)];
 
 // The unit that suits a value, as its size and its name.
 function unitOf(unit, value) {
@@ -31,7 +32,17 @@ function shownTime(seconds) {
   return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
 }
 
+// Seconds since 1970, as ISO 8601 in UTC.
+function shownDate(seconds) {
+  return new Date(1000 * seconds).toISOString().slice(0, 16).replace("T", " ");
+}
+
+function shownDay(seconds) {
+  return new Date(1000 * seconds).toLocaleDateString("en", { timeZone: "UTC", month: "short", day: "numeric" });
+}
+
 function shownX(axis, x) {
+  if (axis.kind === "date") return `${shownDate(x)} UTC`;
   if (axis.kind === "time") return shownTime(x);
   if (axis.kind === "percentile") return `${shownNumber(100 - 100 / x, 8)} %`;
   return `${shownNumber(x)} ${axis.title}`;
@@ -41,6 +52,11 @@ function shownX(axis, x) {
 function niceStep(span, count) {
   const raw = span / count, power = 10 ** Math.floor(Math.log10(raw));
   return power * [1, 2, 2.5, 5, 10].find(each => each * power >= raw * 0.999);
+}
+
+// The first of some steps that makes at most *count* of *span*, or so many of the last.
+function stepOf(steps, span, count) {
+  return steps.find(each => span / each <= count) ?? Math.ceil(span / count / steps.at(-1)) * steps.at(-1);
 }
 
 // A scale: where a value is, from 0 to 1, and its ticks as [value, label].
@@ -66,10 +82,21 @@ function xScale(axis, values, width) {
     const step = niceStep(high || 1, Math.max(2, width / 110));
     return { at: value => value / (high || 1), ticks: linearScale(0, high, step, shownNumber).ticks.filter(([x]) => x <= high) };
   }
-  const room = Math.max(2, width / 70), step = TIME_STEPS.find(each => (high - low) / each <= room) ?? 86400;
+  if (axis.kind === "date") return dateScale(Math.min(...values), high, Math.max(2, width / 70));
+  const room = Math.max(2, width / 70), step = stepOf(TIME_STEPS, high - low, room);
   const ticks = [];
   for (let x = Math.ceil(low / step) * step; x <= high; x += step) ticks.push([x, shownTime(x)]);
   return { at: value => (value - low) / (high - low || 1), ticks };
+}
+
+// A tick is a time of day, or at midnight a day.
+function dateScale(low, high, room) {
+  if (low === high) return { at: () => 0.5, ticks: [[low, shownDate(low)]] };
+  const step = stepOf(DATE_STEPS, high - low, room), ticks = [];
+  for (let x = Math.ceil(low / step) * step; x <= high; x += step) {
+    ticks.push([x, x % DAY ? shownDate(x).slice(11) : shownDay(x)]);
+  }
+  return { at: value => (value - low) / (high - low), ticks };
 }
 
 // The y scale, and its unit.

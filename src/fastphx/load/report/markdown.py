@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fastphx.foreign_text import MAX_SENTENCE_CHARS, markdown_text, visible
+from fastphx.foreign_text import MAX_SENTENCE_CHARS, markdown_text
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import shown_value
 from fastphx.load.report.journey import (
@@ -26,7 +26,7 @@ from fastphx.load.report.server import metric_rows, page_text, process_rows
 def markdown(mapping: Mapping[str, Any]) -> str:
     """The summary of a result's mapping."""
     totals, client, throughput = mapping["totals"], mapping["client"], mapping["throughput"]
-    lines = [f"### fastphx load: {visible(mapping['plan']['scenario'])}, {mapping['outcome']}", ""]
+    lines = [f"### fastphx load: {markdown_text(mapping['plan']['scenario'])}, {mapping['outcome']}", ""]
     lines += [f"- {markdown_text(sentence, MAX_SENTENCE_CHARS)}" for sentence in mapping["sentences"]]
     lines += [f"- note: {markdown_text(note, MAX_SENTENCE_CHARS)}" for note in mapping["notes"]]
     lines += _limit(mapping["limit"]) if "limit" in mapping else []

@@ -31,12 +31,20 @@ function fillTiles(tiles) {
 
 function fillCell(node, cell, kind) {
   node.className = kind === "text" ? "text-cell" : kind;
+  if (cell.href !== undefined) return fillLink(node, cell);
   const [first, below] = Array.isArray(cell) ? cell : [cell];
   if (below === undefined) return setText(node, first);
   if (node.textContent === first + below) return;
   const small = document.createElement("small");
   small.textContent = below;
   node.replaceChildren(first, small);
+}
+
+function fillLink(node, { text, href }) {
+  const link = node.querySelector("a") ?? document.createElement("a");
+  link.href = href;
+  setText(link, text);
+  if (!link.parentNode) node.replaceChildren(link);
 }
 
 function fillTable(node, { columns, rows }) {

@@ -11,6 +11,7 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 from fastphx.foreign_text import visible
 from fastphx.load.plan.figures import LATENCIES, LIMIT_TITLES, SERVER_QUANTILES
 from fastphx.load.report.limit import OUTCOMES, load_cell
+from fastphx.load.report.page_parts import Section, chart_section, text_part
 from fastphx.load.report.readable import per_second, seconds
 from fastphx.load.result.hdr import decode
 
@@ -30,7 +31,6 @@ UNITS = (
 
 Row = Mapping[str, Any]
 Pick = Callable[[Row], "float | None"]
-Section = dict[str, Any]
 
 
 def run_charts(mapping: Mapping[str, Any]) -> list[Section]:
@@ -68,8 +68,8 @@ def limit_charts(mapping: Mapping[str, Any]) -> list[Section]:
     answered = line("answered", "throughput_per_s", per_second)
     p99 = line(f"{latency} p99", "p99_s", seconds)
     return [
-        _chart("limit-throughput", "Answered a second", x_axis, {}, loads, [answered]),
-        _chart("limit-latency", f"{latency} p99", x_axis, {"unit": "s", "log": True}, loads, [p99]),
+        chart_section("limit-throughput", "Answered a second", x_axis, {}, loads, [answered]),
+        chart_section("limit-latency", f"{latency} p99", x_axis, {"unit": "s", "log": True}, loads, [p99]),
     ]
 
 
@@ -174,11 +174,11 @@ class _Rows:
         values = {name: [_rounded(pick(row)) for row in self._rows] for name, pick in picks}
         x, thinned = _thinned(time, values)
         lines = [{"name": name, "y": y} for name, y in thinned.items()]
-        section = _chart(key, title, {"kind": "time"}, y_axis, x, lines, self._marks)
+        section = chart_section(key, title, {"kind": "time"}, y_axis, x, lines, self._marks)
         if len(x) < len(time):
             stretch_s = seconds(2 * _stretch(len(time)))
             text = f"Of each {stretch_s} the least and the greatest is shown."
-            section["parts"].append({"kind": "text", "text": text})
+            section["parts"].append(text_part(text))
         return section
 
 
@@ -225,7 +225,7 @@ def _distribution(mapping: Mapping[str, Any]) -> list[Section]:
         if name in histograms
     ]
     x_axis = {"kind": "percentile", "title": "percentile"}
-    return [_chart("distribution", "Latency by percentile", x_axis, {"unit": "s"}, [], lines)]
+    return [chart_section("distribution", "Latency by percentile", x_axis, {"unit": "s"}, [], lines)]
 
 
 def _percentiles(histogram: HdrHistogram) -> dict[str, list[float]]:
@@ -239,17 +239,3 @@ def _percentiles(histogram: HdrHistogram) -> dict[str, list[float]]:
     x.append(max(10.0, float(histogram.get_total_count())))
     y.append(float(f"{histogram.get_max_value() / 1e9:.{DIGITS}g}"))
     return {"x": x, "y": y}
-
-
-def _chart(
-    key: str,
-    title: str,
-    x_axis: Mapping[str, Any],
-    y_axis: Mapping[str, Any],
-    x: Sequence[float],
-    lines: Sequence[Mapping[str, Any]],
-    marks: Sequence[float] = (),
-) -> Section:
-    y_axis = {"unit": "", "title": "", "log": False, **y_axis}
-    part = {"kind": "chart", "x_axis": dict(x_axis), "y_axis": y_axis, "x": list(x), "lines": list(lines)}
-    return {"id": key, "title": title, "width": "half", "parts": [{**part, "marks": list(marks)}]}

@@ -16,13 +16,14 @@ A section is as wide as the page, or shares its row with another that is ``half`
      "x": [1, 2, 3], "lines": [{"name": "RTT p99", "y": [0.001, null, 0.002]}], "marks": [2]}
 
 A column is a ``name``, a ``figure``, a ``word``, a ``text`` or a ``verdict``, which has the colour of its
-row's kind: ``held``, ``failed`` or none. A cell is a text, or two that stand one below the other.
+row's kind: ``held``, ``failed`` or none. A cell is a text, two that stand one below the other,
+or a link: ``{"text": "…", "href": "…"}``.
 
-The x axis of a chart is ``time`` (seconds), ``percentile`` (HdrHistogram's 1/(1 - percentile), on a log
-scale) or ``number``, with a ``title``. The unit of its y axis is ``s``, ``bytes`` or none. A value that is
-null is a gap. A mark is a vertical line, where the server was started anew. A line may have an ``x`` of its
-own, and ``dots``: ``[x, y, whether it held, what it says]``. A line of nothing but zeros is not drawn, unless
-it is the first.
+The x axis of a chart is ``time`` (seconds), ``date`` (seconds since 1970), ``percentile`` (HdrHistogram's
+1/(1 - percentile), on a log scale) or ``number``, with a ``title``. The unit of its y axis is ``s``,
+``bytes`` or none. A value that is null is a gap. A mark is a vertical line, where the server was started
+anew. A line may have an ``x`` of its own, and ``dots``: ``[x, y, whether it held, what it says]``. A line of
+nothing but zeros is not drawn, unless it is the first.
 
 The live page is sent documents as well. They have one key more::
 

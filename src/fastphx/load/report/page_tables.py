@@ -18,14 +18,13 @@ from fastphx.load.report.journey import (
     sums,
 )
 from fastphx.load.report.limit import COLUMNS, MAX_WHY_CHARS, step_rows, titles
+from fastphx.load.report.page_parts import Section, section, table_part, text_part
 from fastphx.load.report.readable import OWN_LAG, count, latency, per_second, seconds, shown, size
 from fastphx.load.report.server import metric_rows, page_text, process_rows
 
 MAX_REASONS_CHARS = 700
 LIMIT_KINDS = {"for": "word", "came of it": "verdict", "why": "text"}
 """Of the columns of a search's steps that are no figures."""
-
-Section = dict[str, Any]
 
 
 def limit_table(mapping: Mapping[str, Any]) -> list[Section]:
@@ -38,9 +37,9 @@ def limit_table(mapping: Mapping[str, Any]) -> list[Section]:
         _row("held" if cells[1] == "held" else "failed", [load, *cells], MAX_WHY_CHARS)
         for load, cells in step_rows(limit)
     ]
-    parts = [_text(each, MAX_SENTENCE_CHARS) for each in limit["sentences"]]
-    steps = _table(zip(titles(limit), kinds, strict=True), rows)
-    return [_section("limit", "Limit", [*parts, steps])]
+    parts = [text_part(each, MAX_SENTENCE_CHARS) for each in limit["sentences"]]
+    steps = table_part(zip(titles(limit), kinds, strict=True), rows)
+    return [section("limit", "Limit", [*parts, steps])]
 
 
 def first_tables(mapping: Mapping[str, Any]) -> list[Section]:
@@ -62,8 +61,8 @@ def last_tables(mapping: Mapping[str, Any]) -> list[Section]:
         *_topics(mapping),
         *_events(mapping),
         *_reasons(mapping),
-        _section("totals", "Totals", [_pairs(totals)], "half"),
-        _section("plan", "Plan", [_pairs(plan)], "half"),
+        section("totals", "Totals", [_pairs(totals)], "half"),
+        section("plan", "Plan", [_pairs(plan)], "half"),
     ]
 
 
@@ -90,7 +89,7 @@ def _journey(mapping: Mapping[str, Any]) -> list[Section]:
         *_figures(
             "checks", "Checks", CHECK_COLUMNS, {name: check_cells(each) for name, each in checks.items()}
         ),
-        _section("sums", "Sums", [_text(line) for line in sums(mapping)]),
+        section("sums", "Sums", [text_part(line) for line in sums(mapping)]),
     ]
 
 
@@ -99,7 +98,9 @@ def _server(mapping: Mapping[str, Any]) -> list[Section]:
     rows |= metric_rows(mapping)
     text = page_text(mapping)
     parts = [_pairs(rows.items())] if rows else []
-    return [_section("server", "Server", [*parts, *([_text(text)] if text else [])])] if rows or text else []
+    return (
+        [section("server", "Server", [*parts, *([text_part(text)] if text else [])])] if rows or text else []
+    )
 
 
 def _thresholds(mapping: Mapping[str, Any]) -> list[Section]:
@@ -108,7 +109,7 @@ def _thresholds(mapping: Mapping[str, Any]) -> list[Section]:
         verdict = "held" if each["ok"] else "failed"
         rows.append(_row(verdict, [each["expr"], _threshold_value(each), verdict]))
     columns = [("", "name"), ("", "figure"), ("", "verdict")]
-    return [_section("thresholds", "Thresholds", [_table(columns, rows)])] if rows else []
+    return [section("thresholds", "Thresholds", [table_part(columns, rows)])] if rows else []
 
 
 def _threshold_value(each: Mapping[str, Any]) -> str:
@@ -127,7 +128,7 @@ def _storm(mapping: Mapping[str, Any]) -> list[Section]:
         ("90 % of the attempts from, to", f"{first}, {last}"),
         ("peak of the herd", per_second(storm["peak_attempts_per_s"])),
     ]
-    return [_section("storm", "Storm", [_pairs(pairs)])]
+    return [section("storm", "Storm", [_pairs(pairs)])]
 
 
 def _pushed_events(mapping: Mapping[str, Any]) -> list[Section]:
@@ -162,13 +163,13 @@ def _reasons(mapping: Mapping[str, Any]) -> list[Section]:
         return _reasoned("reasons", "What failed", rows)
     has_told = any(step["errors"] for step in mapping.get("steps", {}).values())
     nothing = "Nothing else" if has_told else "Nothing"
-    return [_section("reasons", "What failed", [_text(f"{nothing} failed.")])]
+    return [section("reasons", "What failed", [text_part(f"{nothing} failed.")])]
 
 
 def _reasoned(key: str, title: str, rows: list[tuple[str, str, str]]) -> list[Section]:
     columns = [("", "name"), ("", "text"), ("", "figure")]
     shown_rows = [_row("", each, MAX_REASONS_CHARS) for each in rows[:MAX_ROWS_SHOWN]]
-    return [_section(key, title, [_table(columns, shown_rows), *_more(len(rows))])] if rows else []
+    return [section(key, title, [table_part(columns, shown_rows), *_more(len(rows))])] if rows else []
 
 
 def _figures(key: str, title: str, names: tuple[str, ...], rows: Mapping[str, list[str]]) -> list[Section]:
@@ -179,27 +180,15 @@ def _figures(key: str, title: str, names: tuple[str, ...], rows: Mapping[str, li
     shown_rows = [
         ["", [visible(name), *map(_figure, cells)]] for name, cells in list(rows.items())[:MAX_ROWS_SHOWN]
     ]
-    return [_section(key, title, [_table(columns, shown_rows), *_more(len(rows))])]
+    return [section(key, title, [table_part(columns, shown_rows), *_more(len(rows))])]
 
 
 def _more(number: int) -> list[dict[str, Any]]:
-    return [_text(f"and {number - MAX_ROWS_SHOWN:,} more")] if number > MAX_ROWS_SHOWN else []
+    return [text_part(f"and {number - MAX_ROWS_SHOWN:,} more")] if number > MAX_ROWS_SHOWN else []
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    return _table([("", "name"), ("", "figure")], [_row("", pair) for pair in pairs])
-
-
-def _section(key: str, title: str, parts: list[dict[str, Any]], width: str = "full") -> Section:
-    return {"id": key, "title": title, "width": width, "parts": parts}
-
-
-def _text(text: str, limit: int = MAX_SHOWN_CHARS) -> dict[str, Any]:
-    return {"kind": "text", "text": visible(text, limit)}
-
-
-def _table(columns: Iterable[tuple[str, str]], rows: list[list[Any]]) -> dict[str, Any]:
-    return {"kind": "table", "columns": [list(each) for each in columns], "rows": rows}
+    return table_part([("", "name"), ("", "figure")], [_row("", pair) for pair in pairs])
 
 
 def _row(kind: str, cells: Iterable[str], limit: int = MAX_SHOWN_CHARS) -> list[Any]:
