@@ -35,6 +35,7 @@ ORDER_IN_LOAD = (
     "worker",
     "control",
     "report",
+    "live_page",
     "library",
     "locust",
 )

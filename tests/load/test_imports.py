@@ -25,6 +25,7 @@ NEVER = {
 COORDINATOR_NEVER = {
     *NEVER,
     "fastphx.client",
+    "fastphx.load.live_page.page",
     "fastphx.load.worker.meter",
     "fastphx.load.worker.process",
     "fastphx.testing",
@@ -40,6 +41,7 @@ WORKER_NEVER = {
     "fastphx.client",
     "fastphx.gen_socket_client",
     "fastphx.load.control",
+    "fastphx.load.live_page",
     "fastphx.load.report",
     "fastphx.testing",
 }
@@ -98,6 +100,12 @@ def test_a_run_imports_no_tables_charts_or_connections(tmp_path: Path) -> None:
 
 def test_before_it_runs_a_run_that_is_shown_has_imported_no_more() -> None:
     assert not modules_after("import fastphx.cli.load") & COORDINATOR_NEVER
+
+
+def test_a_page_brings_the_web_server_that_no_other_run_has() -> None:
+    modules = modules_after("import fastphx.load.live_page.page")
+    assert "aiohttp.web" in modules
+    assert not modules & {"fastphx.testing", "fastphx.client", "picows", "rich"}
 
 
 def test_a_worker_of_journeys_imports_what_they_use() -> None:

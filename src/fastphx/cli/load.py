@@ -18,6 +18,8 @@ from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
 from fastphx.load.control.coordinator import Coordinator
 from fastphx.load.control.first_connection import first_connection
 from fastphx.load.control.preflight import preflight
+from fastphx.load.control.progress import ManyProgresses, Progress
+from fastphx.load.live_page.address import PageAddress
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.report import check_installed, check_report_path, write_reports
@@ -41,6 +43,13 @@ class Command(click.Command):
             return super().invoke(ctx)
         except FastphxError as error:
             raise click.UsageError(str(error)) from error
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """``--ui`` may stand alone: what follows is its value only if it is written as one."""
+        for at, argument in enumerate(args):
+            if argument == "--ui" and not any(map(PageAddress.is_one, args[at + 1 : at + 2])):
+                args[at] = "--ui=0"
+        return super().parse_args(ctx, args)
 
 
 def _file(name: str, help_: str) -> Callable[[F], F]:
@@ -254,6 +263,13 @@ def _file(name: str, help_: str) -> Callable[[F], F]:
     help="Serve live figures on this port of 127.0.0.1; 0: a free port.",
 )
 @click.option(
+    "--ui",
+    metavar="[[HOST:]PORT]",
+    help="Show the report while it grows, on a page that only this command's address opens.  "
+    "[default: any free port of 127.0.0.1]",
+)
+@click.option("--ui-stay", is_flag=True, help="Serve the page after the run, too, until Ctrl-C.")
+@click.option(
     "--dry-run", is_flag=True, help="Print the resolved plan, and what connection 0 sends; do nothing."
 )
 @click.option("--quiet", "-q", is_flag=True, help="Show nothing but errors.")
@@ -261,6 +277,8 @@ def load(
     arguments: tuple[str, ...],
     save: Path | None,
     prometheus: int | None,
+    ui: str | None,
+    ui_stay: bool,
     dry_run: bool,
     quiet: bool,
     **flags: Any,
@@ -293,17 +311,21 @@ def load(
         else DEMO
     )
     plan = Plan.from_mapping(demo | given)
+    if ui_stay and ui is None:
+        raise PlanError("--ui-stay is of --ui: give both, or neither")
+    address = None if ui is None else PageAddress.parse(ui)
     for sentence in preflight(plan):
         click.echo(f"fastphx: {visible(sentence)}", err=True)
     if dry_run:
         shown = {**plan.public_mapping(), "first_connection": first_connection(plan)}
         click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
         return
-    check_installed("hdrh", *(() if quiet else ("rich",)))
+    check_installed("hdrh", *(() if quiet else ("rich",)), *(() if address is None else ("aiohttp",)))
     check_report_paths(paths)
     if save is not None:
         check_folder(save)
-    click.get_current_context().exit(asyncio.run(_run(plan, paths, save, prometheus, quiet)))
+    code = asyncio.run(_run(plan, paths, save, prometheus, address, stays=ui_stay, quiet=quiet))
+    click.get_current_context().exit(code)
 
 
 def check_report_paths(paths: Mapping[str, Path]) -> None:
@@ -317,13 +339,36 @@ def check_report_paths(paths: Mapping[str, Path]) -> None:
 
 
 async def _run(
-    plan: Plan, paths: dict[str, Path], folder: Path | None, prometheus: int | None, quiet: bool
+    plan: Plan,
+    paths: dict[str, Path],
+    folder: Path | None,
+    prometheus: int | None,
+    address: PageAddress | None,
+    *,
+    stays: bool,
+    quiet: bool,
 ) -> int:
+    page = None
+    if address is not None:
+        from fastphx.load.live_page.page import LivePage
+
+        page = await LivePage.listen(address)
+        # Without its token nobody sees the page: it is told also to who asked for quiet.
+        click.echo(f"live page on {page.url}")
     output = None if quiet else UnwaitingStream.stdout()
-    coordinator = Coordinator(plan, progress_for(plan, output))
+    progress: Progress = progress_for(plan, output)
+    if page is not None:
+        progress = ManyProgresses(progress, page.progress)
+    coordinator = Coordinator(plan, progress)
+    signalled = asyncio.Event()
+
+    def interrupt() -> None:
+        signalled.set()
+        coordinator.interrupt()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, coordinator.interrupt)
+        loop.add_signal_handler(number, interrupt)
     exporter = None
     if prometheus is not None:
         from fastphx.load.report.prometheus import Exporter
@@ -331,6 +376,8 @@ async def _run(
         exporter = await Exporter.start(coordinator.result, prometheus)
         if not quiet:
             click.echo(f"live figures on http://127.0.0.1:{exporter.port}/metrics")
+    if page is not None:
+        await page.show(coordinator.result, coordinator.interrupt, progress.output)
     try:
         result = await coordinator.run()
     finally:
@@ -344,6 +391,8 @@ async def _run(
             kept = save_result(mapping, folder)
         except OSError as error:
             problems.append(f"the result could not be kept in {folder} ({error.strerror})")
+    if page is not None:
+        page.end(mapping)
     if not quiet and result.was_answered:
         # The run itself needs no tables, and the worker processes have ended.
         from rich.console import Console
@@ -357,4 +406,11 @@ async def _run(
     unread = [f"{dropped:,} lines of the progress were dropped: nobody read this output"] if dropped else []
     for sentence in [*result.sentences, *problems, *unread]:
         click.echo(f"fastphx: {visible(sentence, MAX_SENTENCE_CHARS)}", err=True)
-    return result.exit_code or (2 if problems else 0)
+    code = result.exit_code or (2 if problems else 0)
+    if page is not None:
+        if stays and not quiet:
+            click.echo("the live page stays until Ctrl-C")
+        if stays:
+            await signalled.wait()
+        await page.close()
+    return code

@@ -37,3 +37,26 @@ class QuietProgress:
 
     def close(self) -> None:
         pass
+
+
+class ManyProgresses:
+    """Tells each of several."""
+
+    def __init__(self, *each: Progress) -> None:
+        self._each = each
+
+    def phase(self, text: str, lasts_s: float | None = None) -> None:
+        for progress in self._each:
+            progress.phase(text, lasts_s)
+
+    def row(self, row: dict[str, Any], result: Result) -> None:
+        for progress in self._each:
+            progress.row(row, result)
+
+    def output(self, text: str) -> None:
+        for progress in self._each:
+            progress.output(text)
+
+    def close(self) -> None:
+        for progress in self._each:
+            progress.close()

@@ -271,9 +271,6 @@ class Result(Counted):
 
     def to_mapping(self) -> dict[str, Any]:
         """The result as ``fastphx.load/2``. Raises ModuleNotFoundError without the extra ``load``."""
-        figures = self.figures()
-        if "server" in figures:
-            figures["server"]["series"] = self.server.series
         return {
             "schema": SCHEMA,
             "name": self.plan.run_name,
@@ -281,6 +278,18 @@ class Result(Counted):
             "outcome": self.outcome,
             "exit_code": self.exit_code,
             "sentences": self.sentences,
+            **self.counted_mapping(),
+            "thresholds": self.thresholds,
+            "histograms": self.encoded_histograms(),
+            "series": self.series,
+        }
+
+    def counted_mapping(self) -> dict[str, Any]:
+        """What the result of a run that goes on has, too: all but the verdict, and in a few milliseconds."""
+        figures = self.figures()
+        if "server" in figures:
+            figures["server"]["series"] = self.server.series
+        return {
             "notes": self.notes,
             "own_lag": self.own_lag,
             "plan": self.plan.public_mapping(),
@@ -291,12 +300,10 @@ class Result(Counted):
                 event: {"count": count, "bytes": size} for event, (count, size) in self.events.items()
             },
             "reasons": {kind: dict(reasons.most_common()) for kind, reasons in self.reasons.items()},
-            "thresholds": self.thresholds,
-            "histograms": self._encoded_histograms(),
-            "series": self.series,
         }
 
-    def _encoded_histograms(self) -> dict[str, str]:
+    def encoded_histograms(self) -> dict[str, str]:
+        """Every latency whole, as text. It takes some ten milliseconds for each."""
         # The package of HdrHistogram has no place in a process that runs a load, and this one has done that.
         from fastphx.load.result.hdr import encode
 
