@@ -9,7 +9,7 @@ CHECKED := src tests ci ci/check_annotations setup.py $(wildcard bench examples)
 lacks = $(shell $(PYTHON) ci/check_machine.py 2>/dev/null || printf 'fastphx needs Python 3.11 or newer, and $(PYTHON) does not run: install one, or name it: make PYTHON=python3.11')
 check_machine = $(if $(strip $(lacks)),$(error $(strip $(lacks))))
 
-.PHONY: demo test build lint types stubs annotations pytest fuzz autobahn soak conformance package-check bench-scale bench bench-e2e gate clean
+.PHONY: demo test build lint types stubs annotations pytest fuzz autobahn soak coverage conformance package-check bench-scale bench bench-e2e gate clean
 .DELETE_ON_ERROR:
 
 demo: build
@@ -49,6 +49,10 @@ fuzz: build
 # Both WebSockets under Autobahn's test suite; tests/compliance/autobahn.py says how to install it.
 autobahn: build
 	@$(BIN)/python -m tests.compliance.autobahn '$(WSTEST)' $(CASES) $(if $(FAST),--fast) $(AUTOBAHN_ARGS)
+
+# Slow: lines and branches that the tests reach, of Python and of compiled code.
+coverage: build
+	@ci/coverage $(TESTS)
 
 # Slow: every part of fastphx for HOURS under churn and faults; fails where memory, files, tasks or timers grow.
 soak: build
