@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from fastphx.load.control.server_comparison import ratios
 from fastphx.load.result.error import ResultError
 from fastphx.load.result.kept import read_result
-from tests.cli.command import sentence
+from tests.cli.command import COMMAND, TIMEOUT_S, sentence
 from tests.cli.test_warnings import STRICT, told
 from tests.free_port import free_port
 
@@ -84,6 +85,81 @@ def test_what_is_no_result_is_exit_2(base: Path, tmp_path: Path) -> None:
 def test_a_result_without_an_end_is_one_sentence() -> None:
     with pytest.raises(ResultError, match="has more than"):
         read_result(Path("/dev/zero"))
+
+
+def kept(folder: Path, base: Path, name: str, night: int, **changes: object) -> Path:
+    """The result *base* as a run of *name* in some night, in which p99 is as many milliseconds."""
+    folder.mkdir(exist_ok=True)
+    result = orjson.loads(base.read_bytes())
+    result["latency"]["rtt"]["p99"] = night / 1000
+    path = folder / f"{night}-{name}.json"
+    started_at = f"2026-11-{night:02}T02:00:00Z"
+    path.write_bytes(orjson.dumps({**result, "name": name, "started_at": started_at, **changes}))
+    return path
+
+
+@pytest.fixture
+def nights(base: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "nights"
+    for night in (1, 2, 3):
+        kept(folder, base, "shop", night)
+        kept(folder, base, "chat", night, started_at=f"2026-10-0{night}T02:00:00Z")
+    kept(folder, base, "shop", 4, outcome="invalid")
+    return folder
+
+
+def test_a_folder_is_its_newest_run_against_the_one_of_its_name_before_it(nights: Path) -> None:
+    code, out, err = sentence("compare", str(nights))
+    assert out.splitlines()[:2] == [f"base: {nights / '2-shop.json'}", f"new: {nights / '3-shop.json'}"]
+    assert err.splitlines() == [
+        "fastphx: passed over 1 of 7 runs, which were invalid or interrupted",
+        "fastphx: rtt.p99 is worse by more than 5%",
+    ]
+    assert code == 99
+    code, out, err = sentence("compare", str(nights), "--name", "chat", "--tolerance", "60%")
+    assert out.splitlines()[:2] == [f"base: {nights / '2-chat.json'}", f"new: {nights / '3-chat.json'}"]
+    assert (code, err) == (0, "")
+
+
+def test_a_folder_beside_a_file_is_its_newest_run_of_that_name(
+    nights: Path, base: Path, tmp_path: Path
+) -> None:
+    chat, shop = nights / "1-chat.json", nights / "3-shop.json"
+    for arguments, chosen in (
+        ((chat, nights), (chat, nights / "3-chat.json")),
+        ((nights, shop), (nights / "2-shop.json", shop)),
+        ((nights, nights), (nights / "2-shop.json", shop)),
+        ((base, nights, "--name", "chat"), (base, nights / "3-chat.json")),
+    ):
+        _, out, _ = sentence("compare", *map(str, arguments))
+        assert out.splitlines()[:2] == [f"base: {chosen[0]}", f"new: {chosen[1]}"]
+
+
+def test_a_file_that_can_be_read_once_is_read_once(nights: Path) -> None:
+    run = subprocess.run(
+        [*COMMAND, "compare", "/dev/stdin", str(nights), "--tolerance", "1000%"],
+        input=(nights / "1-chat.json").read_bytes(),
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
+def test_a_folder_that_has_no_two_is_one_sentence(nights: Path, base: Path, tmp_path: Path) -> None:
+    kept(tmp_path / "one", base, "a\x1b[2J", 1)
+    one = tmp_path / "one" / "1-a\x1b[2J.json"
+    for arguments, why in (
+        ((tmp_path / "one",), " has one result of 'a\\x1b[2J', and none before it"),
+        ((one, tmp_path / "one"), " has no other result than "),
+        ((nights, "--name", "\x1b"), "there is no result of a run called '\\x1b' in "),
+        ((one, nights), "there is no result of a run called 'a\\x1b[2J' in "),
+        ((nights / "1-shop.json",), "give two results, or a folder of them"),
+    ):
+        code, _, err = sentence("compare", *map(str, arguments))
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert why in err
+        assert err[:-1].isprintable()
 
 
 def test_ratios_say_worse_only_where_the_interval_does() -> None:

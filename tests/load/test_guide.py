@@ -1,21 +1,25 @@
-"""What docs/load.md and docs/from-k6.md show of journeys has been run, and what they name is there."""
+"""What the guides show of journeys and of kept results has been run, and what they name is there."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from fastphx.cli.load import load as load_command
 from fastphx.load import User
 from fastphx.testing import demo_server
 from tests.load.journeys.running import run_journey
 
-from .processes import load
+from .processes import TIMEOUT_S, load
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "load.md").read_text(encoding="utf-8")
@@ -23,6 +27,16 @@ CHAPTERS = GUIDE[GUIDE.index("## Journeys\n") : GUIDE.index("## Shape\n")]
 FROM_K6 = (ROOT / "docs" / "from-k6.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```\n", CHAPTERS, re.M | re.S)
 FILES = {code.split(maxsplit=2)[1].rstrip(":"): code for code in PYTHON if code.startswith("# ")}
+PLAN = """
+connections = 3
+rate = 100
+duration = "300ms"
+workers = 1
+max-schedule-lag = "30s"
+max-loop-lag = "30s"
+max-cpu = "100%"
+threshold = "lost==0"
+"""
 OUTPUT = re.findall(r"^```output\n(.*?)^```", CHAPTERS, re.M | re.S)
 
 
@@ -89,6 +103,36 @@ def test_what_corrects_coordinated_omission_is_told_in_three_sentences() -> None
     ]
     assert len(re.findall(r"\.(?:\s|$)", paragraph)) == 3
     assert "cannot be corrected" in paragraph
+
+
+def test_what_the_guide_says_of_kept_results_runs(tmp_path: Path) -> None:
+    chapter = GUIDE[GUIDE.index("## Keeping results\n") : GUIDE.index("## The server's own figures\n")]
+    # This machine may be busy.
+    chapter = chapter.replace("rtt.p99<50ms", "rtt.p99<50s")
+    chapter = chapter.replace("compare results", "compare results --tolerance 1000%")
+    shell = re.findall(r"^```sh\n(.*?)^```", chapter, re.M | re.S)
+    (job,) = re.findall(r"^```yaml\n(.*?)^```", chapter, re.M | re.S)
+    (tmp_path / "checkout.toml").write_text(PLAN)
+    with demo_server() as server:
+        steps = [step["run"] for step in yaml.safe_load(job) if "run" in step]
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "SERVER": server.websocket_url,
+            "GITHUB_STEP_SUMMARY": "summary.md",
+        }
+        for script in (shell[0], *steps, shell[1]):
+            command = ["bash", "-euc", script]
+            ran = subprocess.run(
+                command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S
+            )
+            assert (ran.returncode, ran.stderr) == (0, ""), script
+    kept = sorted((tmp_path / "results").glob("*-checkout*.json"))
+    assert len(kept) == 2
+    page = (tmp_path / "results" / "index.html").read_text()
+    assert all(path.with_suffix(".html").exists() and f"{path.stem}.html" in page for path in kept)
+    assert "fastphx load: kept results" in (tmp_path / "summary.md").read_text()
+    assert "throughput.replies_per_s" in (tmp_path / "trend.html").read_text()
 
 
 @pytest.mark.parametrize("text", [CHAPTERS, FROM_K6], ids=["load.md", "from-k6.md"])

@@ -31,7 +31,6 @@ USUAL = (
     "connect.p99",
     "visits.failed",
     "lost",
-    "client.cpu_s_per_message",
 )
 """The figures to show unless others are asked for: the first MAX_USUAL of them that a run has counted."""
 MAX_USUAL = 6

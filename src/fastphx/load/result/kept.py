@@ -105,6 +105,20 @@ def read_folder(folder: Path, problems: list[str]) -> Iterator[tuple[Kept, dict[
             problems.append(str(error))
 
 
+def newest_first(folder: Path, name: str | None, problems: list[str]) -> list[Kept]:
+    """The results below *folder* whose figures say something about the server, of one name or of all.
+    Raises ResultError where there are none; *problems* are as in `read_folder`."""
+    found = [kept for kept, _ in read_folder(folder, problems) if name in (None, kept.name)]
+    saying = sorted((kept for kept in found if kept.says_something), key=lambda kept: kept.started_at)
+    called = "" if name is None else f" called {clip(name)}"
+    if not saying:
+        raise ResultError(f"there is no result of a run{called} in {quoted(str(folder))}")
+    if len(saying) < len(found):
+        number = f"{len(found) - len(saying):,} of {len(found):,} runs{called}"
+        problems.append(f"passed over {number}, which were invalid or interrupted")
+    return saying[::-1]
+
+
 def _result_files(folder: Path, problems: list[str]) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise ResultError(f"{quoted(str(error.filename))} cannot be read ({error.strerror})")
