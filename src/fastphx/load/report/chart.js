@@ -48,10 +48,10 @@ function shownX(axis, x) {
   return `${shownNumber(x)} ${axis.title}`;
 }
 
-// The step that makes about *count* of *span*.
+// The step that makes about *count* of *span*; a small one is a round number.
 function niceStep(span, count) {
   const raw = span / count, power = 10 ** Math.floor(Math.log10(raw));
-  return power * [1, 2, 2.5, 5, 10].find(each => each * power >= raw * 0.999);
+  return power * [1, 2, power < 10 ? 5 : 2.5, 5, 10].find(each => each * power >= raw * 0.999);
 }
 
 // The first of some steps that makes at most *count* of *span*, or so many of the last.
@@ -102,8 +102,9 @@ function dateScale(low, high, room) {
 // The y scale, and its unit.
 function yScale(axis, values) {
   const high = Math.max(0, ...values), low = Math.min(0, ...values);
-  if (axis.log) {
-    const bottom = 10 ** Math.floor(Math.log10(Math.min(...values)) + 1e-9);
+  const above = values.filter(value => value > 0);
+  if (axis.log && above.length) {
+    const bottom = 10 ** Math.floor(Math.log10(Math.min(...above)) + 1e-9);
     const top = Math.max(10 ** Math.ceil(Math.log10(high) - 1e-9), bottom * 10);
     const ticks = [];
     for (let power = bottom; power <= top * 1.001; power *= 10) ticks.push([power, shownValue(axis, power)]);
@@ -160,7 +161,8 @@ class Chart {
   // The lines that have anything to see, each with the number of its colour.
   get lines() {
     const lines = this.chart.lines.map((line, number) => ({ x: this.chart.x, ...line, color: number % COLORS }));
-    return lines.filter((line, number) => number === 0 || line.y.some(value => value));
+    const seen = lines.filter(line => line.y.some(value => value));
+    return seen.length ? seen : lines.slice(0, 1);
   }
 
   drawLegend() {
@@ -208,24 +210,22 @@ class Chart {
       svgNode(this.svg, "text", { x: left - 6, y: py(value) + 4, "text-anchor": "end" }, label);
     }
     this.unit.textContent = unit;
-    this.drawTicks(x.ticks, px, xAxis.title ?? "");
+    this.drawTicks(x.ticks, px);
     for (const mark of marks) svgNode(this.svg, "line", { class: "mark", x1: px(mark), x2: px(mark), y1: CHART_TOP, y2: bottom });
     for (const line of lines) this.drawLine(line, px, py);
     this.scaled = { lines, px, py, left, right, bottom };
     this.drawValues();
   }
 
-  // Those that have room; a title is at the end of the axis.
-  drawTicks(ticks, px, title) {
-    const y = CHART_HEIGHT - 6, end = this.width - (title ? CHARACTER * title.length + 16 : 0);
+  // The labels below the chart, of those that have room.
+  drawTicks(ticks, px) {
     let from = -Infinity;
     for (const [value, label] of ticks) {
-      const half = CHARACTER * label.length / 2, at = Math.min(px(value), this.width - half);
-      if (at - half < from || at + half > end) continue;
-      svgNode(this.svg, "text", { x: at, y, "text-anchor": "middle" }, label);
-      from = at + half + 8;
+      const half = CHARACTER * label.length / 2, x = Math.min(px(value), this.width - half);
+      if (x - half < from) continue;
+      svgNode(this.svg, "text", { x, y: CHART_HEIGHT - 6, "text-anchor": "middle" }, label);
+      from = x + half + 8;
     }
-    if (title) svgNode(this.svg, "text", { x: this.width, y, "text-anchor": "end" }, title);
   }
 
   drawLine(line, px, py) {

@@ -29,11 +29,18 @@ function fillTiles(tiles) {
   });
 }
 
+// A name may be broken after each of its words.
+function setName(node, name) {
+  if (node.textContent === name) return;
+  const [first, ...rest] = name.split(/(?<=_)/);
+  node.replaceChildren(first ?? "", ...rest.flatMap(word => [document.createElement("wbr"), word]));
+}
+
 function fillCell(node, cell, kind) {
   node.className = kind === "text" ? "text-cell" : kind;
   if (cell.href !== undefined) return fillLink(node, cell);
   const [first, below] = Array.isArray(cell) ? cell : [cell];
-  if (below === undefined) return setText(node, first);
+  if (below === undefined) return (kind === "name" ? setName : setText)(node, first);
   if (node.textContent === first + below) return;
   const small = document.createElement("small");
   small.textContent = below;

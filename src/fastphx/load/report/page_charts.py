@@ -68,8 +68,17 @@ def limit_charts(mapping: Mapping[str, Any]) -> list[Section]:
     answered = line("answered", "throughput_per_s", per_second)
     p99 = line(f"{latency} p99", "p99_s", seconds)
     return [
-        chart_section("limit-throughput", "Answered a second", x_axis, {}, loads, [answered]),
-        chart_section("limit-latency", f"{latency} p99", x_axis, {"unit": "s", "log": True}, loads, [p99]),
+        chart_section(
+            "limit-throughput", f"Answered a second, by {x_axis['title']}", x_axis, {}, loads, [answered]
+        ),
+        chart_section(
+            "limit-latency",
+            f"{latency} p99, by {x_axis['title']}",
+            x_axis,
+            {"unit": "s", "log": True},
+            loads,
+            [p99],
+        ),
     ]
 
 
@@ -224,18 +233,18 @@ def _distribution(mapping: Mapping[str, Any]) -> list[Section]:
         for name, title in LATENCIES.items()
         if name in histograms
     ]
-    x_axis = {"kind": "percentile", "title": "percentile"}
+    x_axis = {"kind": "percentile"}
     return [chart_section("distribution", "Latency by percentile", x_axis, {"unit": "s"}, [], lines)]
 
 
-def _percentiles(histogram: HdrHistogram) -> dict[str, list[float]]:
+def _percentiles(histogram: HdrHistogram) -> dict[str, list[float | None]]:
     """Points of HdrHistogram's axis: 1/(1 - percentile), and the value in seconds."""
-    x, y = [], []
-    for step in histogram.get_percentile_iterator(TICKS_PER_HALF_DISTANCE):
-        level = step.percentile_level_iterated_to
-        if level < 100:
-            x.append(float(f"{1 / (1 - level / 100):.{DIGITS}g}"))
-            y.append(float(f"{step.value_iterated_to / 1e9:.{DIGITS}g}"))
-    x.append(max(10.0, float(histogram.get_total_count())))
-    y.append(float(f"{histogram.get_max_value() / 1e9:.{DIGITS}g}"))
-    return {"x": x, "y": y}
+    last, greatest = max(10.0, float(histogram.get_total_count())), histogram.get_max_value()
+    points = [
+        (1 / (1 - step.percentile_level_iterated_to / 100), min(step.value_iterated_to, greatest))
+        for step in histogram.get_percentile_iterator(TICKS_PER_HALF_DISTANCE)
+        if step.percentile_level_iterated_to < 100
+    ]
+    # Beyond the last value there is none.
+    points = [(at, value) for at, value in points if at < last] + [(last, greatest)]
+    return {"x": [_rounded(at) for at, _ in points], "y": [_rounded(value / 1e9) for _, value in points]}

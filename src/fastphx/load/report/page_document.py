@@ -23,7 +23,7 @@ The x axis of a chart is ``time`` (seconds), ``date`` (seconds since 1970), ``pe
 1/(1 - percentile), on a log scale) or ``number``, with a ``title``. The unit of its y axis is ``s``,
 ``bytes`` or none. A value that is null is a gap. A mark is a vertical line, where the server was started
 anew. A line may have an ``x`` of its own, and ``dots``: ``[x, y, whether it held, what it says]``. A line of
-nothing but zeros is not drawn, unless it is the first.
+nothing but zeros is not drawn, unless all are, and it is the first.
 
 The live page is sent documents as well. They have one key more::
 

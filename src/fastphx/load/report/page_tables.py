@@ -207,5 +207,5 @@ def _plan_value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.12g}"
     return "" if value is None else str(value)
