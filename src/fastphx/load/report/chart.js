@@ -166,7 +166,8 @@ class Chart {
   }
 
   drawLegend() {
-    const lines = this.chart.lines.length > 1 ? this.lines : [];
+    const isNamed = this.chart.lines.length > 1 && this.lines.some(line => line.y.some(value => value !== null));
+    const lines = isNamed ? this.lines : [];
     while (this.legend.children.length > lines.length) this.legend.lastChild.remove();
     lines.forEach((line, at) => {
       const button = this.legend.children[at] ?? this.legend.appendChild(this.legendButton());
@@ -233,11 +234,11 @@ class Chart {
     let path = "", run = 0;
     line.y.forEach((value, at) => {
       if (value === null) { run = 0; return; }
-      const point = `${px(line.x[at]).toFixed(1)},${py(value).toFixed(1)}`;
-      path += `${run ? "L" : "M"}${point}`;
+      const [x, y] = [px(line.x[at]).toFixed(1), py(value).toFixed(1)];
+      path += `${run ? "L" : "M"}${x},${y}`;
       run += 1;
       // A value between two gaps has no line: it is a dot.
-      if (run === 1 && (line.y[at + 1] ?? null) === null) path += `L${point}`;
+      if (run === 1 && (line.y[at + 1] ?? null) === null) svgNode(group, "circle", { cx: x, cy: y, r: 2 });
     });
     svgNode(group, "path", { d: path });
     for (const [x, y, held, told] of line.dots ?? []) {

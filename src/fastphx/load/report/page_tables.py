@@ -43,12 +43,18 @@ def limit_table(mapping: Mapping[str, Any]) -> list[Section]:
 
 
 def first_tables(mapping: Mapping[str, Any]) -> list[Section]:
-    """What is above the charts: thresholds, latencies, the steps of a journey, the server."""
-    return [*_thresholds(mapping), *_latencies(mapping), *_journey(mapping), *_server(mapping)]
+    """What is above the charts: thresholds, what failed, latencies, the steps of a journey, the server."""
+    return [
+        *_thresholds(mapping),
+        *_reasons(mapping),
+        *_latencies(mapping),
+        *_journey(mapping),
+        *_server(mapping),
+    ]
 
 
 def last_tables(mapping: Mapping[str, Any]) -> list[Section]:
-    """What is below the charts: what only one scenario counts, what failed, the totals and the plan."""
+    """What is below the charts: what only one scenario counts, the totals and the plan."""
     totals = [(name.replace("_", " "), count(value)) for name, value in mapping["totals"].items()]
     plan = [
         (name.replace("_", " "), text)
@@ -60,7 +66,7 @@ def last_tables(mapping: Mapping[str, Any]) -> list[Section]:
         *_pushed_events(mapping),
         *_topics(mapping),
         *_events(mapping),
-        *_reasons(mapping),
+        *_nothing_failed(mapping),
         section("totals", "Totals", [_pairs(totals)], "half"),
         section("plan", "Plan", [_pairs(plan)], "half"),
     ]
@@ -159,8 +165,12 @@ def _reasons(mapping: Mapping[str, Any]) -> list[Section]:
         for kind, reasons in mapping["reasons"].items()
         for reason, number in reasons.items()
     ]
-    if rows:
-        return _reasoned("reasons", "What failed", rows)
+    return _reasoned("reasons", "What failed", rows)
+
+
+def _nothing_failed(mapping: Mapping[str, Any]) -> list[Section]:
+    if any(mapping["reasons"].values()):
+        return []
     has_told = any(step["errors"] for step in mapping.get("steps", {}).values())
     nothing = "Nothing else" if has_told else "Nothing"
     return [section("reasons", "What failed", [text_part(f"{nothing} failed.")])]
