@@ -23,6 +23,7 @@ ORDER = (
     "liveview",
     "testing",
     "load",
+    "probe",
     "cli",
     "__main__",
 )

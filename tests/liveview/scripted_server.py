@@ -91,7 +91,7 @@ class Scripted:
         app.router.add_get("/live/longpoll", self._poll)
         app.router.add_post("/live/longpoll", self._posted)
         app.router.add_route("*", "/{path:.*}", self._document)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "Make reports of kept results of `fastphx load`.",
     "compare": "Compare two results of `fastphx load`.",
     "bench": "Compare two servers under one plan.",
+    "doctor": "See what stands between this machine and a Phoenix server.",
     "completion": "Print what a shell needs to complete commands and options.",
 }
 """Each command's name and summary. Command NAME is the attribute NAME of module ``fastphx.cli.NAME``."""

@@ -24,7 +24,8 @@ from fastphx.transports.tls import client_context
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _timeout_s(context: click.Context, parameter: click.Parameter, value: str) -> float:
+def timeout_seconds(context: click.Context, parameter: click.Parameter, value: str) -> float:
+    """The seconds of ``--timeout``. Raises click.UsageError."""
     try:
         timeout_s = duration_s(value, "--timeout")
     except ValueError as error:
@@ -72,7 +73,7 @@ def connection_options(command: F) -> F:
                 default="10s",
                 show_default=True,
                 metavar="TIME",
-                callback=_timeout_s,
+                callback=timeout_seconds,
                 help="How long to wait for the connection, a join or a reply.",
             ),
             click.option("-v", "--verbose", is_flag=True, help="Show every frame on stderr."),
