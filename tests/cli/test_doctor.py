@@ -295,7 +295,11 @@ def test_a_socket_that_sends_without_end_is_left() -> None:
         (426, {}, "Do: let the proxy before the server pass the headers Upgrade and Connection on"),
         (301, {"Location": "https://127.0.0.1:1/"}, "✗ HTTP "),
         (302, {"Location": "/again"}, "the server redirects more than 20 times"),
-        (302, {"Location": "gopher://\x1b[31m"}, "which is no HTTP URL\n Do: see what it answers: curl -v http://127.0.0.1:"),
+        (
+            302,
+            {"Location": "gopher://\x1b[31m"},
+            "which is no HTTP URL\n Do: see what it answers: curl -v http://127.0.0.1:",
+        ),
         (200, {"Content-Length": "99999999999"}, "✗ HTTP "),
     ],
 )
