@@ -144,6 +144,7 @@ def test_while_it_goes_on_there_is_no_verdict() -> None:
     run, result = watched(thresholds=("rtt.p99<50ms", "throughput.replies_per_s>=10", "lost==0"))
     document = run.moment().whole()
     assert (document["outcome"], document["sentences"]) == ("running", [])
+    assert "rtt.p99" not in str(section(document, "thresholds"))
 
     result.counts["connections"] = 1
     result.reasons["join"] = Counter({"no": 2})
@@ -171,6 +172,17 @@ def test_the_whole_histograms_are_told_now_and_then(monkeypatch: pytest.MonkeyPa
 
     assert has_them(run.moment().whole())
     assert [has_them(update(run)) for _ in range(5)] == [False, True, False, False, True]
+
+
+def test_a_document_that_is_made_late_holds_together() -> None:
+    run, result = watched()
+    result.histograms["rtt"] = Histogram()
+    result.histograms["rtt"].record(1_000_000)
+    moment = run.moment()
+    result.histograms["rtt"].record(2_000_000)
+    document = moment.whole()
+    assert section(document, "latency")["parts"][0]["rows"][0][1][:2] == ["RTT", "2"]
+    assert section(document, "distribution")["parts"][0]["lines"][0]["name"] == "RTT"
 
 
 def test_its_end_is_its_report() -> None:

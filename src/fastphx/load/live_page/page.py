@@ -36,6 +36,7 @@ class LivePage:
         page, which is none of the run's."""
         run = self.progress
         run.watch(result)
+        has_failed = asyncio.Event()
 
         def stop_once() -> None:
             # A second Ctrl-C would end it at once, and without its reports.
@@ -43,7 +44,10 @@ class LivePage:
                 stop()
 
         def failed(fault: Exception) -> None:
-            warn(f"the live page has a fault ({type(fault).__name__}: {fault})")
+            # Each viewer meets it again and again.
+            if not has_failed.is_set():
+                warn(f"the live page has a fault ({type(fault).__name__}: {fault})")
+            has_failed.set()
 
         names = (STYLE, *SCRIPTS, LIVE_SCRIPT)
         files = {"/": ("text/html; charset=utf-8", live_page().encode())}

@@ -81,7 +81,7 @@ class WatchedRun:
             return Moment(lambda: page_document(ended), None, is_last=True)
         result, lines = self._result, list(self._output)
         rows, server_rows = len(result.series), len(result.server.series)
-        mapping, live = self._mapping_so_far(), self._live()
+        live = self._live()
         is_whole = before.phase != self._phase or rows - before.whole_at >= MAX_POINTS
         now = self._told = _Told(
             before.moments + 1,
@@ -93,12 +93,10 @@ class WatchedRun:
         )
 
         def document(since: _Told, *, has_histograms: bool) -> dict[str, Any]:
-            shown = {**mapping, "series": result.series[since.rows : rows]}
-            if "server" in mapping:
-                shown["server"] = {
-                    **mapping["server"],
-                    "series": result.server.series[since.server_rows : server_rows],
-                }
+            # The figures are those of now: a histogram belongs to the figures of its own time only.
+            shown = {**self._mapping_so_far(), "series": result.series[since.rows : rows]}
+            if "server" in shown:
+                shown["server"]["series"] = result.server.series[since.server_rows : server_rows]
             if has_histograms:
                 shown["histograms"] = result.encoded_histograms()
             new = min(now.lines - since.lines, len(lines))
@@ -131,6 +129,7 @@ class WatchedRun:
             "deliveries_per_s": row.get("deliveries", 0),
             **({"visits_per_s": row.get("visits_ok", 0)} if result.is_journey else {}),
         }
-        asked = [each["expr"] for each in result.thresholds]
-        mapping["thresholds"] = [Threshold.parse(expr).check(mapping) for expr in asked]
+        checked = [Threshold.parse(each["expr"]).check(mapping) for each in result.thresholds]
+        # What nothing was counted for until now has not failed yet.
+        mapping["thresholds"] = [each for each in checked if each["value"] is not None]
         return mapping
