@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.driven_browser import driven_browser
+
 TIMEOUT_S = 60.0
 POLL_S = 0.2
-BROWSERS = ("chromium", "google-chrome", "chromium-browser")
-SWITCHES = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-dev-shm-usage", "--window-size=1300,1000"),
-)
-NO_BROWSER = "there is no chromium with its chromedriver here: apt-get install chromium chromium-driver"
-
-
-def browser_and_driver() -> tuple[str, str] | None:
-    """The commands of both, where there are both."""
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    driver = shutil.which("chromedriver")
-    return (browser, driver) if browser and driver else None
 
 
 class Page:
@@ -90,14 +77,5 @@ class Page:
 @contextmanager
 def page(url: str, profile: Path) -> Iterator[Page]:
     """Locust's page at *url*, in a browser that is closed afterwards."""
-    found = browser_and_driver()
-    assert found is not None
-    options = webdriver.ChromeOptions()
-    options.binary_location = found[0]
-    for switch in (*SWITCHES, f"--user-data-dir={profile}"):
-        options.add_argument(switch)
-    driver = webdriver.Chrome(options=options, service=Service(found[1]))
-    try:
+    with driven_browser(profile) as driver:
         yield Page(driver, url)
-    finally:
-        driver.quit()

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.driven_browser import NO_BROWSER, browser_and_driver
 from tests.load.processes import serve
 from tests.locust.cluster import LOCUSTFILE, locusts, server_stats, worker_processes
-from tests.locust.page import NO_BROWSER, Page, browser_and_driver, page
+from tests.locust.page import Page, page
 
 pytestmark = pytest.mark.skipif(browser_and_driver() is None, reason=NO_BROWSER)
 

@@ -408,9 +408,9 @@ async def _run(
         click.echo(f"fastphx: {visible(sentence, MAX_SENTENCE_CHARS)}", err=True)
     code = result.exit_code or (2 if problems else 0)
     if page is not None:
-        if stays and not quiet:
-            click.echo("the live page stays until Ctrl-C")
-        if stays:
+        if stays and not signalled.is_set():
+            if not quiet:
+                click.echo("the live page stays until Ctrl-C")
             await signalled.wait()
         await page.close()
     return code

@@ -15,6 +15,7 @@ from fastphx.load.result.result import Result
 from fastphx.load.result.series import Second
 from fastphx.load.server.page import read_page
 from fastphx.load.server.rates import Rates
+from tests.load.shown_page import part_in, rows_in
 from tests.test_foreign_text import HOSTILE
 
 
@@ -40,12 +41,8 @@ def update(run: WatchedRun) -> dict[str, Any]:
     return moment.update()
 
 
-def section(document: dict[str, Any], key: str) -> dict[str, Any]:
-    return next(each for each in document["sections"] if each["id"] == key)
-
-
 def times(document: dict[str, Any], key: str = "rate") -> list[float]:
-    x: list[float] = section(document, key)["parts"][0]["x"]
+    x: list[float] = part_in(document, key, "chart")["x"]
     return x
 
 
@@ -144,7 +141,7 @@ def test_while_it_goes_on_there_is_no_verdict() -> None:
     run, result = watched(thresholds=("rtt.p99<50ms", "throughput.replies_per_s>=10", "lost==0"))
     document = run.moment().whole()
     assert (document["outcome"], document["sentences"]) == ("running", [])
-    assert "rtt.p99" not in str(section(document, "thresholds"))
+    assert "rtt.p99<50ms" not in rows_in(document, "thresholds")
 
     result.counts["connections"] = 1
     result.reasons["join"] = Counter({"no": 2})
@@ -153,12 +150,12 @@ def test_while_it_goes_on_there_is_no_verdict() -> None:
     second(run, result, pushes=20, replies=19)
     document = run.moment().whole()
     assert tiles(document)["replies"] == "19/s"
-    assert [row[1][2] for row in section(document, "thresholds")["parts"][0]["rows"]] == ["held"] * 3
-    assert section(document, "reasons")["parts"][0]["rows"] == [["", ["join", "no", "2"]]]
+    assert [row[1] for row in rows_in(document, "thresholds").values()] == ["held"] * 3
+    assert rows_in(document, "reasons") == {"join": ["no", "2"]}
     second(run, result, pushes=20, replies=9)
     document = update(run)
     assert tiles(document)["replies"] == "9/s"
-    assert section(document, "thresholds")["parts"][0]["rows"][1][0] == "failed"
+    assert rows_in(document, "thresholds")["throughput.replies_per_s>=10"][1] == "failed"
 
 
 def test_the_whole_histograms_are_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,8 +178,8 @@ def test_a_document_that_is_made_late_holds_together() -> None:
     moment = run.moment()
     result.histograms["rtt"].record(2_000_000)
     document = moment.whole()
-    assert section(document, "latency")["parts"][0]["rows"][0][1][:2] == ["RTT", "2"]
-    assert section(document, "distribution")["parts"][0]["lines"][0]["name"] == "RTT"
+    assert rows_in(document, "latency")["RTT"][0] == "2"
+    assert part_in(document, "distribution", "chart")["lines"][0]["name"] == "RTT"
 
 
 def test_its_end_is_its_report() -> None:

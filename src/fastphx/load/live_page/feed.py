@@ -108,8 +108,10 @@ class Feed:
                 except Exception as fault:
                     self._fault = fault
                 self._made.notify_all()
+            # Not wait_for: where both come at once, Python 3.11's takes a cancellation for its own.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurries.wait(), INTERVAL_S)
+                async with asyncio.timeout(INTERVAL_S):
+                    await self._hurries.wait()
 
     async def after(self, seen: int | None) -> Event:
         """The newest event, as soon as it is another than *seen*."""

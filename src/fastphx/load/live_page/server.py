@@ -208,7 +208,8 @@ class LivePageServer:
         seen, is_last = None, False
         while not is_last:
             try:
-                event = await asyncio.wait_for(self._feed.after(seen), KEEP_ALIVE_S)
+                async with asyncio.timeout(KEEP_ALIVE_S):
+                    event = await self._feed.after(seen)
             except TimeoutError:
                 told = b":\n\n"
             else:

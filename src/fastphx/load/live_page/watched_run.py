@@ -45,6 +45,8 @@ class WatchedRun:
         self._phase_lasts_s: float | None = None
         self._output: deque[str] = deque(maxlen=MAX_OUTPUT_LINES)
         self._lines = 0
+        self._begun_s: int | None = None
+        """The last second before the schedule."""
         self._told = _Told()
 
     def watch(self, result: Result) -> None:
@@ -57,6 +59,8 @@ class WatchedRun:
         self.feed.changed()
 
     def row(self, row: dict[str, Any], result: Result) -> None:
+        if result.run_s and self._begun_s is None:
+            self._begun_s = row["t"] - 1
         self.feed.changed()
 
     def output(self, text: str) -> None:
@@ -123,7 +127,7 @@ class WatchedRun:
         mapping = {"outcome": "running", "sentences": [], **result.counted_mapping()}
         row: Mapping[str, Any] = result.series[-1] if result.series else {}
         mapping["throughput"] = {
-            "duration_s": 0.0,
+            "duration_s": 0.0 if self._begun_s is None else float(row["t"] - self._begun_s),
             "pushes_per_s": row.get("pushes", 0) + row.get("casts", 0),
             "replies_per_s": row.get("replies", 0),
             "deliveries_per_s": row.get("deliveries", 0),

@@ -13,7 +13,11 @@ function received(event, isUpdate) {
 
 events.addEventListener("whole", event => received(event, false));
 events.addEventListener("update", event => received(event, true));
-events.addEventListener("error", () => { byId("lost").hidden = false; });
+events.addEventListener("error", () => {
+  const next = events.readyState === EventSource.CLOSED ? "Open the printed address again" : "It is tried again";
+  setText(byId("lost"), `The connection to the run is lost. ${next}; the figures below are from before.`);
+  byId("lost").hidden = false;
+});
 
 stop.addEventListener("click", async () => {
   stop.disabled = true;
