@@ -1,0 +1,1 @@
+"""A subscriber past one process: leases and cursors in Redis, messages in Redis streams."""
