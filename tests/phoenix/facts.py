@@ -6,33 +6,41 @@ from dataclasses import dataclass
 
 from tests.phoenix.phoenix import Phoenix
 
+MALFORMED_CODE = 1011
+"""What every release closes with after a frame that is no message."""
+
+CHANNELS_A_SOCKET = 100
+"""``max_channels_per_transport`` of the application, and Phoenix' default."""
+
 
 @dataclass(frozen=True)
 class Facts:
     disconnect_code: int
-    """What a ``disconnect`` broadcast to a socket's id closes with."""
+    """What a ``disconnect`` that is broadcast to a socket's id closes with."""
     idle_code: int
     """What the server closes with after its timeout without a frame."""
-    malformed_code: int
-    """What the server closes with after a frame that is no message."""
+    drain_code: int
+    """What the server closes with when it stops in order; 1006: it says nothing."""
     crash_payload: dict[str, str]
     """What comes with ``phx_error``."""
-    drains: bool
-    """Whether sockets are closed with 1012 before the server stops."""
+    bounds_channels: bool
+    """Whether a socket may join only so many channels."""
     batched_posts: bool
-    """Whether long polling takes several messages in a POST."""
+    """Whether long polling takes several messages in a POST, and binary ones."""
     auth_token: bool
     """Whether the token of a sub-protocol reaches the socket."""
 
 
 def facts_of(phoenix: Phoenix) -> Facts:
-    version, cowboy = phoenix.version, phoenix.adapter == "cowboy"
+    version = phoenix.version
+    # The releases that had this backported to them.
+    bounding = {(1, 5): (1, 5, 15), (1, 6): (1, 6, 17), (1, 7): (1, 7, 24)}.get(version[:2], (1, 8, 9))
     return Facts(
-        disconnect_code=1001 if version >= (1, 8) else 1000,
-        idle_code=1000 if cowboy else 1002,
-        malformed_code=1011,
+        disconnect_code=1001 if version >= (1, 8, 8) else 1000,
+        idle_code=1002 if phoenix.adapter == "bandit" else 1000,
+        drain_code=1012 if version >= (1, 7, 2) else 1006,
         crash_payload={"reason": "channel_crash"} if version >= (1, 8, 10) else {},
-        drains=version >= (1, 7, 2),
+        bounds_channels=version >= bounding,
         batched_posts=version >= (1, 7),
         auth_token=version >= (1, 8),
     )

@@ -55,7 +55,7 @@ class Phoenix:
         return counters
 
     async def admin(self, action: str) -> None:
-        """Let the operator act: ``disconnect?user=ann``, ``drain``, ``crash``, ``stop``."""
+        """Let the operator act: ``disconnect?user=ann``, ``drain``."""
         await asyncio.to_thread(_fetch, f"{self.http}/admin/{action}", b"")
 
 

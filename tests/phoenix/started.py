@@ -46,6 +46,15 @@ class StartedPhoenix:
                 )
             time.sleep(0.05)
 
+    @property
+    def group(self) -> int:
+        """The id of its process group."""
+        return self._process.pid
+
+    def wait_ended(self) -> None:
+        """Wait until somebody has ended it. Raises subprocess.TimeoutExpired."""
+        self._process.wait(STOP_TIMEOUT_S)
+
     def kill(self) -> None:
         """As a crash of the machine: nobody is told."""
         self._signal(signal.SIGKILL)
@@ -57,7 +66,7 @@ class StartedPhoenix:
     def _signal(self, number: signal.Signals) -> None:
         if self._process.poll() is None:
             os.killpg(self._process.pid, number)
-            self._process.wait(STOP_TIMEOUT_S)
+            self.wait_ended()
 
     def _answers(self) -> bool:
         try:

@@ -6,8 +6,6 @@ defmodule Conformance.Admin do
   | --- | --- |
   | `/admin/disconnect?user=ann` | disconnects the sockets of that user |
   | `/admin/drain` | stops the endpoint, which drains its sockets, and starts it again |
-  | `/admin/crash` | kills the endpoint's supervisor: no socket says goodbye; it is started again |
-  | `/admin/stop` | stops the whole system in order, as a deployment does |
   """
   @behaviour Plug
 
@@ -35,20 +33,11 @@ defmodule Conformance.Admin do
   defp act(:disconnect, %{"user" => user}), do: Endpoint.broadcast!("user:" <> user, "disconnect", %{})
 
   defp act(:drain, _params) do
-    later(fn ->
+    spawn(fn ->
+      # This request's own process ends with the endpoint, and its answer should be out before that.
+      Process.sleep(50)
       :ok = Supervisor.terminate_child(Conformance.Supervisor, Endpoint)
       {:ok, _} = Supervisor.restart_child(Conformance.Supervisor, Endpoint)
-    end)
-  end
-
-  defp act(:crash, _params), do: later(fn -> Process.exit(Process.whereis(Endpoint), :kill) end)
-  defp act(:stop, _params), do: later(&System.stop/0)
-
-  # The request's own process ends with the endpoint, and its answer should be out before that.
-  defp later(act) do
-    spawn(fn ->
-      Process.sleep(50)
-      act.()
     end)
   end
 end

@@ -8,6 +8,4 @@ defmodule Conformance.Router do
   # Only from this machine.
   post "/admin/disconnect", Conformance.Admin, :disconnect
   post "/admin/drain", Conformance.Admin, :drain
-  post "/admin/crash", Conformance.Admin, :crash
-  post "/admin/stop", Conformance.Admin, :stop
 end
