@@ -16,6 +16,7 @@ defmodule Conformance.Live.Router do
 
     live_session :default do
       live "/counter", CounterLive
+      live "/parts", PartsLive
       live "/form", FormLive
       live "/stream", StreamLive
       live "/upload", UploadLive

@@ -18,7 +18,9 @@ defmodule Conformance.Endpoint do
   if Code.ensure_loaded?(Phoenix.LiveView) do
     @session [store: :cookie, key: "_conformance", signing_salt: "conformance", same_site: "Lax"]
 
-    socket "/live", Phoenix.LiveView.Socket, websocket: [connect_info: [session: @session]]
+    @info [connect_info: [session: @session]]
+
+    socket "/live", Phoenix.LiveView.Socket, websocket: @info, longpoll: @info
     plug Plug.Session, @session
     plug Conformance.Live.Router
   else
