@@ -139,7 +139,7 @@ def test_junit_tells_each_check_and_fails_by_thresholds_alone(reports: Path) -> 
     assert cases["check echoed"].find("failure") is None
     failure = cases['step["push echo"].max<20ms'].find("failure")
     assert failure is not None
-    assert failure.get("message") == 'step["push echo"].max<20ms does not hold: the value is 0.05'
+    assert failure.get("message") == 'step["push echo"].max<20ms does not hold: it is 50ms'
 
 
 def test_markdown_and_hgrm_have_the_steps_and_the_visit(reports: Path) -> None:

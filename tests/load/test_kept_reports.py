@@ -259,5 +259,5 @@ def test_the_index_is_drawn_without_a_console_error(nights: Path, tmp_path: Path
     assert f'<a href="{newest.stem}.html">2026-11-03 03:00</a>' in document
     drawn = re.search(r'<section id="trend-0"(.*?)</section>', document, re.DOTALL)
     assert drawn is not None
-    assert len(re.findall(r"<circle", drawn[1])) == 6
+    assert drawn[1].count(' r="4"') == 6
     assert "Nov 2" in drawn[1]

@@ -9,6 +9,7 @@ from typing import Any
 from fastphx.load.plan.figures import LATENCIES, LOST
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.threshold import Threshold, shown_value
+from fastphx.load.plan.units import seconds
 from fastphx.load.result.counted import OPENING
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.limit import Outcome
@@ -59,18 +60,18 @@ def judge_step(step: Result, thirds: Sequence[Histogram]) -> StepVerdict:
     bottlenecks = step.bottlenecks
     if bottlenecks:
         return StepVerdict("own", bottlenecks[0])
-    excused = step.excused
+    thresholds = step.thresholds
+    excused = step.excused(thresholds)
     failed = [
         f"{each['expr']} failed: "
         + ("nothing was counted for it" if each["value"] is None else f"it is {shown_value(each)}")
         for each in judged_thresholds(step)
-        if not each["ok"]
-        and not any(sentence.startswith(f"threshold {each['expr']} ") for sentence in excused)
+        if not each["ok"] and each["expr"] not in excused
     ]
     broken = [*failed, *_breaks(step), *step.missed_goals, *_drift(step, thirds)]
     if broken:
         return StepVerdict("broke", "; ".join(broken[:MOST_TOLD]))
-    return StepVerdict("own", excused[0]) if excused else StepVerdict("held")
+    return StepVerdict("own", next(iter(excused.values()))) if excused else StepVerdict("held")
 
 
 def judged_thresholds(step: Result) -> list[dict[str, Any]]:
@@ -115,9 +116,5 @@ def _drift(step: Result, thirds: Sequence[Histogram]) -> list[str]:
     rise_s = last - first - step.own_lag_s(name, "p99")
     if second < RISE * first or last < RISE * second or last < WHOLE_RISE * first or rise_s < LEAST_RISE_S:
         return []
-    values = ", ".join(map(_ms, (first, second, last)))
+    values = ", ".join(map(seconds, (first, second, last)))
     return [f"the p99 of the {LATENCIES[name]} drifts: {values} by thirds of the step"]
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g} ms"

@@ -25,7 +25,6 @@ from fastphx.errors import (
 )
 from fastphx.foreign_text import clipped, quoted
 
-MAX_REASON_CHARS = 200
 _STEP = "_fastphx_step"
 
 
@@ -63,7 +62,7 @@ class HttpError(StepError):
 
     def __init__(self, request: str, status: int, body: str) -> None:
         self.status = status
-        shown = f": {quoted(body, MAX_REASON_CHARS)}" if body else ""
+        shown = f": {quoted(body)}" if body else ""
         super().__init__(f"{request} was answered with HTTP {status}{shown}", reason=f"HTTP {status}")
 
 
@@ -100,7 +99,7 @@ def _rank(error: BaseException) -> int:
 def shown(error: BaseException) -> str:
     """What *error* says, clipped."""
     try:
-        return clipped(str(error), MAX_REASON_CHARS)
+        return clipped(str(error))
     except Exception:
         return "it cannot be shown"
 
@@ -110,9 +109,9 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, PushError | JoinError):
         how = f"status {error.reply.status}" if isinstance(error, PushError) else "refused"
         reason = error.shown_reason
-        return clipped(how if reason is None else f"{how}: {reason}", MAX_REASON_CHARS)
+        return clipped(how if reason is None else f"{how}: {reason}")
     if isinstance(error, StepError) and error.reason is not None:
-        return clipped(error.reason, MAX_REASON_CHARS)
+        return clipped(error.reason)
     if isinstance(error, PushTimeoutError | JoinTimeoutError | WaitTimeoutError):
         return "timeout"
     if isinstance(error, ConnectionLostError | DisconnectedError):

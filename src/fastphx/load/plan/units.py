@@ -149,3 +149,20 @@ def rate_steps(rate: object, duration: object) -> tuple[RateStep, ...]:
     if any(step.duration_s <= 0 for step in steps):
         raise PlanError("the duration is 0: give a time like 10s")
     return tuple(steps)
+
+
+def seconds(value: float | None) -> str:
+    """A time, in the unit that suits it."""
+    if value is None:
+        return "-"
+    if value == 0:
+        return "0"
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= scale * 0.9995:
+            return f"{digits(value / scale)} {unit}"
+    return f"{digits(value * 1e9)} ns"
+
+
+def digits(value: float) -> str:
+    """Three significant ones, and no fewer before the point than there are."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
+from fastphx.load.plan.threshold import shown_value
 
 SUITE = "fastphx load"
 
@@ -37,7 +38,7 @@ def write_junit(mapping: Mapping[str, Any], path: Path) -> None:
         case = ET.SubElement(suite, "testcase", classname=SUITE, name=visible(threshold["expr"]), time="0")
         if not threshold["ok"]:
             failures += 1
-            _fail(case, "threshold", f"{threshold['expr']} does not hold: the value is {threshold['value']}")
+            _fail(case, "threshold", f"{threshold['expr']} does not hold: it is {shown_value(threshold)}")
     suite.set("tests", str(1 + len(checks) + len(mapping["thresholds"])))
     suite.set("failures", str(failures))
     suite.set("time", duration)
@@ -45,4 +46,4 @@ def write_junit(mapping: Mapping[str, Any], path: Path) -> None:
 
 
 def _fail(case: ET.Element, kind: str, message: str) -> None:
-    ET.SubElement(case, "failure", type=kind, message=visible(message))
+    ET.SubElement(case, "failure", type=kind, message=visible(message, MAX_SENTENCE_CHARS))

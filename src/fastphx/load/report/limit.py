@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastphx.load.plan.figures import LATENCIES, LIMIT_TITLES, RATES
-from fastphx.load.report.readable import count, per_second, seconds
+from fastphx.load.plan.units import seconds
+from fastphx.load.report.readable import count, per_second
 
 COLUMNS = ("for", "came of it", "joined", "answered", "p50", "p99", "own lag", "why")
 OUTCOMES = {"held": "held", "broke": "broke", "own": "this machine"}

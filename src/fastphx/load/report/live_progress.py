@@ -16,9 +16,10 @@ from rich.text import Text
 from fastphx.load.control.step_verdict import main_latency
 from fastphx.load.plan.figures import LATENCIES
 from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.units import seconds
 from fastphx.load.report.newest_error import NewestError
 from fastphx.load.report.plain_progress import progress_text
-from fastphx.load.report.readable import per_second, seconds
+from fastphx.load.report.readable import per_second
 from fastphx.load.report.server import server_text
 from fastphx.load.report.sparkline import sparkline
 from fastphx.load.report.unwaiting_stream import UnwaitingStream

@@ -9,6 +9,7 @@ from typing import Any
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, markdown_text
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import shown_value
+from fastphx.load.plan.units import seconds
 from fastphx.load.report.journey import (
     CHECK_COLUMNS,
     MAX_ROWS_SHOWN,
@@ -19,7 +20,7 @@ from fastphx.load.report.journey import (
     sums,
 )
 from fastphx.load.report.limit import MAX_WHY_CHARS, step_rows, titles
-from fastphx.load.report.readable import count, latency, per_second, seconds, size
+from fastphx.load.report.readable import count, latency, per_second, size
 from fastphx.load.report.server import metric_rows, page_text, process_rows
 
 

@@ -10,9 +10,10 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 
 from fastphx.foreign_text import visible
 from fastphx.load.plan.figures import LATENCIES, LIMIT_TITLES, SERVER_QUANTILES
+from fastphx.load.plan.units import seconds
 from fastphx.load.report.limit import OUTCOMES, load_cell
 from fastphx.load.report.page_parts import Section, chart_section, text_part
-from fastphx.load.report.readable import per_second, seconds
+from fastphx.load.report.readable import per_second
 from fastphx.load.result.hdr import decode
 
 MAX_POINTS = 1000

@@ -45,11 +45,12 @@ from typing import Any
 
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
 from fastphx.load.plan.figures import LATENCIES, LIMIT_TITLES
+from fastphx.load.plan.units import seconds
 from fastphx.load.report.journey import percent
 from fastphx.load.report.limit import load_cell
 from fastphx.load.report.page_charts import MAX_POINTS, limit_charts, run_charts
 from fastphx.load.report.page_tables import first_tables, last_tables, limit_table
-from fastphx.load.report.readable import count, per_second, seconds, size
+from fastphx.load.report.readable import count, per_second, size
 
 __all__ = ["MAX_POINTS", "page_document"]
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, MAX_SHOWN_CHARS, visible
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS
 from fastphx.load.plan.threshold import Threshold
+from fastphx.load.plan.units import seconds
 from fastphx.load.report.journey import (
     CHECK_COLUMNS,
     MAX_ROWS_SHOWN,
@@ -19,7 +20,7 @@ from fastphx.load.report.journey import (
 )
 from fastphx.load.report.limit import COLUMNS, MAX_WHY_CHARS, step_rows, titles
 from fastphx.load.report.page_parts import Section, section, table_part, text_part
-from fastphx.load.report.readable import OWN_LAG, count, latency, per_second, seconds, shown, size
+from fastphx.load.report.readable import OWN_LAG, count, latency, per_second, shown, size
 from fastphx.load.report.server import metric_rows, page_text, process_rows
 
 MAX_REASONS_CHARS = 700

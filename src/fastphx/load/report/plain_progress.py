@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastphx.load.report.readable import count, per_second, seconds
+from fastphx.load.plan.units import seconds
+from fastphx.load.report.readable import count, per_second
 from fastphx.load.report.server import server_text
 from fastphx.load.report.unwaiting_stream import UnwaitingStream
 from fastphx.load.result.result import Result

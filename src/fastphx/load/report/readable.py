@@ -6,21 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastphx.load.plan.figures import LATENCY_FIGURES, RATES
+from fastphx.load.plan.units import digits, seconds
 
 OWN_LAG = " (own lag "
 STAR = "*: this machine's own lag is a quarter of it or more"
-
-
-def seconds(value: float | None) -> str:
-    """A time, in the unit that suits it."""
-    if value is None:
-        return "-"
-    if value == 0:
-        return "0"
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= scale * 0.9995:
-            return f"{_digits(value / scale)} {unit}"
-    return f"{_digits(value * 1e9)} ns"
 
 
 def latency(mapping: Mapping[str, Any], name: str, figure: str) -> str:
@@ -54,7 +43,7 @@ def size(value: float) -> str:
     """A size in bytes, in the unit that suits it."""
     for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if value >= scale:
-            return f"{_digits(value / scale)} {unit}"
+            return f"{digits(value / scale)} {unit}"
     return f"{value:.0f} B"
 
 
@@ -63,7 +52,7 @@ def count(value: float) -> str:
 
 
 def per_second(value: float) -> str:
-    return f"{value:,.0f}/s" if value >= 100 or _is_whole(value) else f"{_digits(value)}/s"
+    return f"{value:,.0f}/s" if value >= 100 or _is_whole(value) else f"{digits(value)}/s"
 
 
 def shown(figure: str, value: float) -> str:
@@ -83,7 +72,7 @@ def shown(figure: str, value: float) -> str:
         return f"{100 * value:.4g} %"
     if name.endswith("_s") or "_s_" in name or name in LATENCY_FIGURES[1:]:
         return seconds(value)
-    return count(value) if _is_whole(value) else _digits(value)
+    return count(value) if _is_whole(value) else digits(value)
 
 
 def metric(name: str, value: float) -> str:
@@ -93,13 +82,9 @@ def metric(name: str, value: float) -> str:
     for unit, scale in (("_milliseconds", 1e-3), ("_microseconds", 1e-6), ("_seconds", 1.0)):
         if unit in name and value >= 0:
             return seconds(value * scale)
-    return count(value) if _is_whole(value) else _digits(value)
+    return count(value) if _is_whole(value) else digits(value)
 
 
 def _is_whole(value: float) -> bool:
     """Neither an infinite value is, nor NaN."""
     return float(value).is_integer()
-
-
-def _digits(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastphx.load.plan.figures import SERVER_QUANTILES
-from fastphx.load.report.readable import count, metric, per_second, seconds, size
+from fastphx.load.plan.units import seconds
+from fastphx.load.report.readable import count, metric, per_second, size
 from fastphx.load.server.figures import ServerFigures
 
 MAX_AGE_S = 2.0

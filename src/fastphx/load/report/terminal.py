@@ -11,8 +11,9 @@ from rich.table import Table
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
 from fastphx.load.plan.figures import LATENCIES, LATENCY_COLUMNS, LOST, ODD
 from fastphx.load.plan.threshold import shown_value
+from fastphx.load.plan.units import seconds
 from fastphx.load.report.limit import step_rows, titles
-from fastphx.load.report.readable import STAR, count, main_reasons, per_second, seconds, size, starred
+from fastphx.load.report.readable import STAR, count, main_reasons, per_second, size, starred
 from fastphx.load.report.server import metric_rows, page_text, process_rows
 from fastphx.load.report.terminal_journey import print_journey, visit_rows
 

@@ -8,7 +8,6 @@ from fastphx.foreign_text import clipped
 
 MAX_REASONS = 50
 """Different reasons that are kept for each kind of failure; the rest is counted as "other"."""
-MAX_REASON_CHARS = 200
 OTHER = "other"
 ANSWERED = ("status ", "HTTP ", "too many redirects", "a redirect ", "the answer is ")
 """How the reasons begin of steps that the server has answered: with a reply's status, or over HTTP."""
@@ -23,7 +22,7 @@ class Reasons:
         self.counts: dict[str, Counter[str]] = {}
 
     def add(self, kind: str, reason: str) -> None:
-        reason = clipped(reason, MAX_REASON_CHARS)
+        reason = clipped(reason)
         of_kind = self.counts.setdefault(kind, Counter())
         of_kind[reason if reason in of_kind or len(of_kind) < MAX_REASONS else OTHER] += 1
 

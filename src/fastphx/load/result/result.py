@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastphx.load.plan.figures import LATENCIES, LOCAL, LOST
 from fastphx.load.plan.threshold import Threshold, shown_value
+from fastphx.load.plan.units import seconds
 from fastphx.load.result.counted import LARGE_PART, Counted
 from fastphx.load.result.goals import missed_goals, missed_visits
 from fastphx.load.result.steps import main_failure, nearest
@@ -27,8 +30,17 @@ MIN_BUSY_S = 1.0
 """A shorter run of users says nothing of a core: they have all begun at once."""
 
 
-def _shown_s(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a run came to."""
+
+    outcome: str
+    """``ok``, ``thresholds_failed``, ``invalid``, ``failed`` or ``interrupted``."""
+    exit_code: int
+    sentences: list[str]
+    """Why the exit code is not 0, a sentence each."""
+    thresholds: list[dict[str, Any]]
+    """Each that was looked at, as `Threshold.check` gives it."""
 
 
 class Result(Counted):
@@ -45,14 +57,14 @@ class Result(Counted):
         if large:
             histograms = dict(self._timed())
             p99s = [
-                f"{LATENCIES.get(name, name)} ({_shown_s(histograms[name].percentile_ns(99) / 1e9)})"
+                f"{LATENCIES.get(name, name)} ({seconds(histograms[name].percentile_ns(99) / 1e9)})"
                 for name in large
             ]
             shown = len([name for name in large if name in LATENCIES]) + MAX_NOTED
             rest = len(p99s) - shown
             more = f" and {rest} more step{'s' if rest > 1 else ''}" if rest > 0 else ""
             notes.append(
-                f"this machine's own lag is {_shown_s(max(large.values()))} at p99, which is a large part of "
+                f"this machine's own lag is {seconds(max(large.values()))} at p99, which is a large part of "
                 f"the p99 of {', '.join(p99s[:shown])}{more}: the server took less"
             )
         counts = self.run_counts
@@ -153,15 +165,15 @@ class Result(Counted):
             return "the client could not push at this rate"
         return f"a worker stood still meanwhile, though it used {used} of a core"
 
-    @property
-    def excused(self) -> list[str]:
-        """A sentence for each latency threshold that failed, and that this machine's own stalls could have
-        broken: less the own lag, and where not even the fastest was slower than the limit, it would hold."""
-        sentences: list[str] = []
+    def excused(self, thresholds: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """A sentence for each latency threshold that failed, by its expression, and that this machine's own
+        stalls could have broken: less the own lag, and where not even the fastest was slower than the limit,
+        it would hold."""
+        sentences: dict[str, str] = {}
         if self.limit is not None:
             return sentences
         histograms = dict(self._timed())
-        for checked in self.thresholds:
+        for checked in thresholds:
             threshold = Threshold.parse(checked["expr"])
             if checked["ok"] or checked["value"] is None or threshold.latency is None:
                 continue
@@ -169,15 +181,11 @@ class Result(Counted):
             lag_s = self.own_lag_s(name, figure)
             fastest_s = histograms[name].min_ns / 1e9
             if lag_s and threshold.holds_for(max(checked["value"] - lag_s, fastest_s)):
-                sentences.append(
+                sentences[checked["expr"]] = (
                     f"threshold {checked['expr']} says nothing about the server: it is "
-                    f"{shown_value(checked)}, and this machine's own lag is {_shown_s(lag_s)} at that figure"
+                    f"{shown_value(checked)}, and this machine's own lag is {seconds(lag_s)} at that figure"
                 )
         return sentences
-
-    @property
-    def _failed_thresholds(self) -> list[dict[str, Any]]:
-        return [each for each in self.thresholds if not each["ok"]]
 
     @property
     def missed_goals(self) -> list[str]:
@@ -189,8 +197,34 @@ class Result(Counted):
         return missed_goals(self.plan, self.totals, self.reasons)
 
     @property
+    def verdict(self) -> Verdict:
+        """What has been counted until now comes to."""
+        thresholds = self.thresholds
+        excused = self.excused(thresholds)
+        outcome = self._outcome(thresholds, excused)
+        sentences = self._reasons(thresholds, excused)
+        if self.interrupted:
+            sentences = ["interrupted: the reports cover what ran until then", *sentences]
+        has_connected = outcome != "failed" or bool(self.failures) or self.was_answered
+        exit_code = EXIT_CODES[outcome] if has_connected else EXIT_NO_CONNECTION
+        return Verdict(outcome, exit_code, sentences, thresholds)
+
+    @property
     def outcome(self) -> str:
-        """``ok``, ``thresholds_failed``, ``invalid``, ``failed`` or ``interrupted``."""
+        """As the `verdict` has it."""
+        return self.verdict.outcome
+
+    @property
+    def exit_code(self) -> int:
+        """As the `verdict` has it."""
+        return self.verdict.exit_code
+
+    @property
+    def sentences(self) -> list[str]:
+        """As the `verdict` has them."""
+        return self.verdict.sentences
+
+    def _outcome(self, thresholds: Sequence[Mapping[str, Any]], excused: Mapping[str, str]) -> str:
         if self.interrupted:
             return "interrupted"
         if self.failures or not (self.was_answered or self.ran_out):
@@ -199,10 +233,10 @@ class Result(Counted):
             return "invalid"
         if self.missed_goals:
             return "failed"
-        failed = self._failed_thresholds
+        failed = [each["expr"] for each in thresholds if not each["ok"]]
         if not failed:
             return "ok"
-        return "invalid" if len(self.excused) == len(failed) else "thresholds_failed"
+        return "invalid" if all(expr in excused for expr in failed) else "thresholds_failed"
 
     @property
     def thresholds(self) -> list[dict[str, Any]]:
@@ -214,20 +248,8 @@ class Result(Counted):
             each.check(figures) for each in thresholds if self.limit is None or each.limit_figure is not None
         ]
 
-    @property
-    def exit_code(self) -> int:
-        if self.outcome == "failed" and not self.failures and not self.was_answered:
-            return EXIT_NO_CONNECTION
-        return EXIT_CODES[self.outcome]
-
-    @property
-    def sentences(self) -> list[str]:
-        """Why the exit code is not 0, a sentence each."""
-        if self.interrupted:
-            return ["interrupted: the reports cover what ran until then", *self._reasons()]
-        return self._reasons()
-
-    def _reasons(self) -> list[str]:
+    def _reasons(self, thresholds: Sequence[Mapping[str, Any]], excused: Mapping[str, str]) -> list[str]:
+        """Why the outcome is not ok."""
         if self.failures:
             return self.failures
         if not (self.was_answered or self.ran_out):
@@ -236,14 +258,13 @@ class Result(Counted):
             return [self._why_not_answered()]
         if self.invalid_reasons:
             return [f"INVALID: {reason}" for reason in self.invalid_reasons]
-        excused = self.excused
         failed = [
             f"threshold {each['expr']} failed: "
             + (self._why_no_value(each) if each["value"] is None else f"it is {shown_value(each)}")
-            for each in self._failed_thresholds
-            if not any(sentence.startswith(f"threshold {each['expr']} ") for sentence in excused)
+            for each in thresholds
+            if not each["ok"] and each["expr"] not in excused
         ]
-        return [*self.missed_goals, *failed, *(f"INVALID: {sentence}" for sentence in excused)]
+        return [*self.missed_goals, *failed, *(f"INVALID: {sentence}" for sentence in excused.values())]
 
     def _why_not_answered(self) -> str:
         if not self.is_journey:
@@ -252,7 +273,7 @@ class Result(Counted):
         why = "they made none" if made_none else main_failure(self.steps) or self.main_reason("visit")
         return f"not one connection or HTTP request of {self.counts['visits']:,} visits was answered: {why}"
 
-    def _why_no_value(self, checked: dict[str, Any]) -> str:
+    def _why_no_value(self, checked: Mapping[str, Any]) -> str:
         about = Threshold.parse(checked["expr"]).named
         if about is None:
             return "nothing was counted for it"
@@ -271,15 +292,16 @@ class Result(Counted):
 
     def to_mapping(self) -> dict[str, Any]:
         """The result as ``fastphx.load/2``. Raises ModuleNotFoundError without the extra ``load``."""
+        verdict = self.verdict
         return {
             "schema": SCHEMA,
             "name": self.plan.run_name,
             "started_at": self.started_at.strftime(TIME),
-            "outcome": self.outcome,
-            "exit_code": self.exit_code,
-            "sentences": self.sentences,
+            "outcome": verdict.outcome,
+            "exit_code": verdict.exit_code,
+            "sentences": verdict.sentences,
             **self.counted_mapping(),
-            "thresholds": self.thresholds,
+            "thresholds": verdict.thresholds,
             "histograms": self.encoded_histograms(),
             "series": self.series,
         }

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastphx.foreign_text import clipped, visible
 from fastphx.load.result.latency import latency_mapping
-from fastphx.load.result.reasons import MAX_REASON_CHARS, MAX_REASONS, OTHER
+from fastphx.load.result.reasons import MAX_REASONS, OTHER
 from fastphx.load.result.step_histogram import StepHistogram
 
 MAX_NAMES = 500
@@ -41,7 +41,7 @@ class Step:
         self.cut += counted.get("cut", 0)
         self.bytes += counted.get("bytes", 0)
         for reason, number in counted.get("reasons", {}).items():
-            known = clipped(reason, MAX_REASON_CHARS)
+            known = clipped(reason)
             has_room = known in self.reasons or len(self.reasons) < MAX_REASONS
             self.reasons[known if has_room else OTHER] += number
         if "histogram" in counted:
