@@ -1,4 +1,5 @@
 [
   import_deps: [:phoenix],
+  line_length: 110,
   inputs: ["{mix,.formatter}.exs", "{config,lib,live}/**/*.{ex,exs}"]
 ]

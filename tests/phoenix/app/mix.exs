@@ -32,7 +32,8 @@ defmodule Conformance.MixProject do
       {:telemetry_poller, "~> 1.0"},
       {:telemetry_metrics_prometheus_core, "~> 1.2"},
       adapter(@adapter)
-    ] ++ if live_view?(), do: [{:phoenix_live_view, @live_view}, {:phoenix_html, "~> 3.3 or ~> 4.0"}], else: []
+      | if(live_view?(), do: [{:phoenix_live_view, @live_view}], else: [])
+    ]
   end
 
   defp adapter("bandit"), do: {:bandit, "~> 1.5"}

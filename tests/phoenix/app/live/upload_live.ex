@@ -7,7 +7,12 @@ defmodule Conformance.Live.UploadLive do
     {:ok,
      socket
      |> assign(:received, [])
-     |> allow_upload(:files, accept: ~w(.txt .bin), max_entries: 2, max_file_size: 100_000, chunk_size: 16_000)}
+     |> allow_upload(:files,
+       accept: ~w(.txt .bin),
+       max_entries: 2,
+       max_file_size: 100_000,
+       chunk_size: 16_000
+     )}
   end
 
   @impl true

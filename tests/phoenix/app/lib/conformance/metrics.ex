@@ -4,7 +4,11 @@ defmodule Conformance.Metrics do
   import Telemetry.Metrics
 
   def metrics do
-    ms = [unit: {:native, :millisecond}, reporter_options: [buckets: [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000]]]
+    ms = [
+      unit: {:native, :millisecond},
+      reporter_options: [buckets: [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000]]
+    ]
+
     joined = [event_name: [:phoenix, :channel_joined], measurement: :duration]
     handled = [event_name: [:phoenix, :channel_handled_in], measurement: :duration, tags: [:event]]
 
