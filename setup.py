@@ -33,6 +33,7 @@ SANITIZERS = [
     "-fsanitize=address,undefined,float-cast-overflow,fuzzer-no-link",
     "-fno-sanitize=function",
     "-fno-sanitize-recover=all",
+    "-fsanitize-ignorelist=tests/fuzz/sanitizers.ignore",
 ]
 DIRECTIVES = {
     "language_level": "3",

@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fastphx import Client, Presence, connect
+import pytest
+
+from fastphx import Client, DecodeError, Presence, connect
 from fastphx.client.presence import (
     MAX_PENDING_BYTES,
     MAX_PENDING_DIFFS,
@@ -15,6 +17,8 @@ from fastphx.client.presence import (
     sync_diff,
     sync_state,
 )
+from fastphx.protocol.frame_write import encode
+from fastphx.protocol.message import decode
 from fastphx.testing import Channel, Reply, Server
 from tests.client.waiting import until
 
@@ -116,8 +120,6 @@ class RecordedChannel:
 
 
 def test_the_recorded_scenario() -> None:
-    from fastphx.protocol.message import decode
-
     scenario = next(scenario for scenario in WIRE["scenarios"] if scenario["name"] == "presence")
     channel = RecordedChannel()
     presence = Presence(channel)  # type: ignore[arg-type]
@@ -137,8 +139,6 @@ def test_the_recorded_scenario() -> None:
 
 
 def test_diffs_before_the_state_wait_within_a_bound() -> None:
-    from fastphx.protocol.message import decode
-
     channel = RecordedChannel()
     presence = Presence(channel, events=("s", "d"))  # type: ignore[arg-type]
     frame = b'["1",null,"t","d",{"joins":{"k%d":{"metas":[{"phx_ref":"r"}]}},"leaves":{}}]'
@@ -153,8 +153,6 @@ def test_diffs_before_the_state_wait_within_a_bound() -> None:
 
 
 def test_diffs_before_the_state_are_bounded_in_bytes() -> None:
-    from fastphx.protocol.message import decode
-
     channel = RecordedChannel()
     presence = Presence(channel, events=("s", "d"))  # type: ignore[arg-type]
     frame = b'["1",null,"t","d",{"joins":{"%s":{"metas":[{"phx_ref":"r","about":"%s"}]}},"leaves":{}}]'
@@ -182,8 +180,6 @@ def test_diffs_before_the_state_are_bounded_in_bytes() -> None:
 
 
 def test_one_diff_larger_than_the_bound_is_kept_alone() -> None:
-    from fastphx.protocol.message import decode
-
     channel = RecordedChannel()
     presence = Presence(channel, events=("s", "d"))  # type: ignore[arg-type]
     frame = b'["1",null,"t","d",{"joins":{"%s":{"metas":[{"phx_ref":"r","about":"%s"}]}},"leaves":{}}]'
@@ -194,8 +190,6 @@ def test_one_diff_larger_than_the_bound_is_kept_alone() -> None:
 
 
 def test_diffs_of_a_join_whose_state_never_came_are_not_applied_to_the_next() -> None:
-    from fastphx.protocol.message import decode
-
     channel = RecordedChannel()
     presence = Presence(channel)  # type: ignore[arg-type]
     diff = b'["1",null,"t","presence_diff",{"joins":{"gone":{"metas":[{"phx_ref":"r"}]}},"leaves":{}}]'
@@ -203,6 +197,31 @@ def test_diffs_of_a_join_whose_state_never_came_are_not_applied_to_the_next() ->
     channel.handlers["phx_outage"](None)
     channel.handlers["presence_state"](decode(b'["1",null,"t","presence_state",{}]'))
     assert presence.list() == []
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("presence_state", b'{"a":null}'),
+        ("presence_state", b'{"a":{}}'),
+        ("presence_state", b'{"a":{"metas":{}}}'),
+        ("presence_state", b'{"a":{"metas":[{"phx_ref":"1"},{}]}}'),
+        ("presence_state", b'{"a":{"metas":[{"phx_ref":[]}]}}'),
+        ("presence_diff", b'{"joins":[]}'),
+        ("presence_diff", b'{"joins":{"b":{"metas":[{"phx_ref":"2"}]}},"leaves":{"ann":1}}'),
+    ],
+)
+def test_what_no_presence_looks_like_is_a_decode_error_and_changes_nothing(
+    event: str, payload: bytes
+) -> None:
+    channel = RecordedChannel()
+    presence = Presence(channel)  # type: ignore[arg-type]
+    state = b'{"ann":{"metas":[{"phx_ref":"0"}]}}'
+    channel.handlers["presence_state"](decode(encode("1", None, "t", "presence_state", state)))
+    with pytest.raises(DecodeError) as caught:
+        channel.handlers[event](decode(encode("1", None, "t", event, payload)))
+    assert caught.value.event == event
+    assert presence.state == {"ann": {"metas": [{"phx_ref": "0"}]}}
 
 
 async def test_presence_on_the_embedded_server(server: Server, client: Client) -> None:

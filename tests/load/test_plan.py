@@ -151,6 +151,14 @@ def test_a_template_reads_columns_of_rows() -> None:
         template.render({"i": 0, "row": {"id": "x", "n": "seven"}})
 
 
+def test_what_a_file_calls_its_columns_is_told_on_one_line() -> None:
+    row = {"a\nb\x1b[2J": "1", "c" * 10_000: "2"}
+    with pytest.raises(PlanError) as caught:
+        Template('{row["d"]}', frozenset({"row"})).render({"row": row})
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
 @pytest.mark.parametrize(
     "source",
     [

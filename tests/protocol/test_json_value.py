@@ -11,9 +11,12 @@ import orjson
 import pytest
 
 from fastphx import DecodeError, GzipJson, JsonV1, JsonV2
+from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.frame_write import encode
 from fastphx.protocol.json_value import dumps, loads
 from fastphx.protocol.message import decode
+from tests.protocol.collecting_writer import CollectingWriter
+from tests.protocol.recording_handler import RecordingHandler
 
 EDGES = [
     2**63 - 1, 2**63, 2**64 - 1, 2**64, 10**19, 10**20, 10**307, 10**308, 10**400,
@@ -78,14 +81,28 @@ def test_random_documents_are_what_json_makes_of_them() -> None:
         "[1e999, " + "9" * 400 + "]",
         "[" + "9" * 5000 + "]",
         "[" * 1000 + "9" * 30 + "]" * 1000,
+        "[" * 1100 + "9" * 400 + "]" * 1100,
+        '["\\ud800", ' + "9" * 30 + "]",
+        '[{"\\ude00": 1}, ' + "9" * 400 + "]",
     ],
-    ids=["nan", "infinity", "float", "digits", "depth"],
+    ids=["nan", "infinity", "float", "digits", "depth", "more depth", "surrogate", "surrogate in a key"],
 )
 def test_what_cannot_be_decoded_is_a_decode_error(text: str) -> None:
     message = decode(encode(None, None, "room:a", "new_msg", text.encode()))
     with pytest.raises(DecodeError) as caught:
         _ = message.payload
     assert caught.value.topic == "room:a"
+
+
+def test_a_deep_reply_with_a_long_integer_is_no_more_than_a_bad_frame() -> None:
+    # Because of the escape, the status is read out of the decoded payload.
+    response = b"[" * 1000 + b"9" * 30 + b"]" * 1000
+    handler = RecordingHandler()
+    session = CallbackSession(handler)
+    session.opened(CollectingWriter(), 0, 1.0)
+    session.join("room:a")
+    session.receive(b'["1","1","room:a","phx_reply",{"st\\u0061tus":"ok","response":%b}]' % response, 1)
+    assert handler.names == ["on_bad_frame"]
 
 
 def test_what_is_not_json_is_refused_as_orjson_refuses_it() -> None:

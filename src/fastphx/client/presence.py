@@ -79,7 +79,8 @@ class Presence:
         self._pending_bytes = 0
 
     def _state_came(self, message: Message) -> None:
-        new_state = _presences(message)
+        new_state = _payload(message)
+        _check(new_state, message)
         self.in_pending_sync_state = False
         self.state = sync_state(self.state, new_state, self._on_join, self._on_leave)
         pending, self._pending_diffs = self._pending_diffs, deque()
@@ -90,7 +91,9 @@ class Presence:
             self._on_sync()
 
     def _diff_came(self, message: Message) -> None:
-        diff = _presences(message)
+        diff = _payload(message)
+        for part in ("joins", "leaves"):
+            _check(diff.get(part, {}), message)
         if self.in_pending_sync_state:
             self._keep(diff, message.byte_count())
             return
@@ -178,10 +181,30 @@ def _refs(entry: Entry) -> set[Any]:
     return {meta["phx_ref"] for meta in entry["metas"]}
 
 
-def _presences(message: Message) -> dict[str, Any]:
+def _payload(message: Message) -> dict[str, Any]:
     # A channel's own decoder is for the application's events, and not for these.
     message.decoder = None
     payload = message.payload
     if not isinstance(payload, dict):
         raise DecodeError("presences are not an object", topic=message.topic, event=message.event)
     return payload
+
+
+def _check(presences: object, message: Message) -> None:
+    """Raises DecodeError if they are not what Phoenix.Presence sends: by key objects with ``metas``, each of
+    which has a ``phx_ref``."""
+    what = None
+    if not isinstance(presences, dict):
+        what = "presences are not an object"
+    elif not all(
+        isinstance(entry, dict) and isinstance(entry.get("metas"), list) for entry in presences.values()
+    ):
+        what = "a presence has no list of metas"
+    elif not all(
+        isinstance(meta, dict) and isinstance(meta.get("phx_ref"), str | int)
+        for entry in presences.values()
+        for meta in entry["metas"]
+    ):
+        what = "a presence has a meta without phx_ref"
+    if what is not None:
+        raise DecodeError(what, topic=message.topic, event=message.event)

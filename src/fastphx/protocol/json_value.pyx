@@ -31,13 +31,25 @@ def loads(bytes data not None):
         if not may_hold_long_integer(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)):
             raise
         try:
-            return _decode_exactly(data.decode("utf-8"))
-        except ValueError:
+            value = _loads_exactly(data)
+            # json takes half of a surrogate pair for a character.
+            json.dumps(value, ensure_ascii=False).encode()
+            return value
+        except (ValueError, RecursionError):
             pass
         raise
     if may_hold_long_integer(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)):
-        value = _decode_exactly(data.decode("utf-8"))
+        value = _loads_exactly(data)
     return value
+
+
+cdef object _loads_exactly(bytes data):
+    text = data.decode("utf-8")
+    try:
+        return _decode_exactly(text)
+    except RecursionError:
+        # json goes less deep than orjson, and less yet where it is called deep in a program. The same words.
+        raise orjson.JSONDecodeError("depth limit exceeded", text, 0) from None
 
 
 def dumps(value, option=None):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 import orjson
 
 from fastphx.errors import clip
+from fastphx.foreign_text import visible
 from fastphx.load.plan.error import PlanError
 
 Names = Mapping[str, int | str | Mapping[str, str]]
@@ -91,9 +92,10 @@ def _check(node: ast.expr, names: frozenset[str], source: str) -> None:
             _check(right, names, source)
         case _:
             known = ", ".join("row.column" if name == "row" else name for name in sorted(names))
+            shown = visible(source)
             raise PlanError(
-                f"{{{source}}} cannot be filled in here: use {known}, whole numbers and + - * // %, "
-                f"or write {{{{{source}}}}} for the text itself"
+                f"{{{shown}}} cannot be filled in here: use {known}, whole numbers and + - * // %, "
+                f"or write {{{{{shown}}}}} for the text itself"
             )
 
 
@@ -109,7 +111,8 @@ def _value(node: ast.expr, names: Names) -> int | str:
             row = names["row"]
             assert isinstance(row, Mapping)
             if column not in row:
-                raise PlanError(f"row.{column} is not a column: there are {', '.join(row) or 'none'}")
+                there = visible(", ".join(row)) or "none"
+                raise PlanError(f"row.{visible(column)} is not a column: there are {there}")
             return row[column]
         case ast.UnaryOp(operand=operand):
             return -_number(operand, names)
