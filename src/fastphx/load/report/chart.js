@@ -7,7 +7,7 @@ const UNITS = {
   bytes: [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"], [1, "B"]],
 };
 const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
-const DAY = 86400, DATE_STEPS = [...TIME_STEPS, ...[2, 3, 7, 14, 30, 91, 182, 365].map(days => days * DAY)];
+const DAY = 86400, DATE_STEPS = [...TIME_STEPS, ...[2, 3, 5, 7, 14, 30, 91, 182, 365].map(days => days * DAY)];
 
 // The unit that suits a value, as its size and its name.
 function unitOf(unit, value) {
