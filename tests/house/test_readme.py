@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```\n(?:\n```output\n(.*?)^```)?", README, re.M | re.S)
+FIRST_HOUR = ("fastphx doctor ", "fastphx init ", "fastphx load plan.toml")
 SHELL = "\n".join(re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)).replace("\\\n", " ")
 TIMEOUT_S = 60.0
 
@@ -49,7 +50,23 @@ def test_an_example_of_a_test_passes(code: str, tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("line", [line for line in SHELL.splitlines() if line.startswith("fastphx load ")])
+def test_the_first_hour_goes_well(phoenix_server: Server, tmp_path: Path) -> None:
+    lines = [line for line in SHELL.splitlines() if line.startswith(FIRST_HOUR)]
+    assert len(lines) == len(FIRST_HOUR)
+    for line in lines:
+        words = shlex.split(at(phoenix_server, line), comments=True)[1:]
+        smaller = ("--duration", "500ms") if words[0] == "load" else ()
+        run(sys.executable, "-m", "fastphx", *words, *smaller, cwd=tmp_path, codes=(0, 4))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        line
+        for line in SHELL.splitlines()
+        if line.startswith("fastphx load ") and not line.startswith(FIRST_HOUR)
+    ],
+)
 def test_a_load_example_runs(line: str, phoenix_server: Server, tmp_path: Path) -> None:
     words = shlex.split(at(phoenix_server, line), comments=True)[1:]
     smaller = ("--connections", "5", "--rate", "100", "--duration", "1s")
@@ -59,7 +76,7 @@ def test_a_load_example_runs(line: str, phoenix_server: Server, tmp_path: Path) 
 
 def test_the_readme_has_its_examples() -> None:
     assert len(PYTHON) == 4
-    assert SHELL.count("fastphx load ") == 2
+    assert SHELL.count("fastphx load ") == 3
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "Make reports of kept results of `fastphx load`.",
     "compare": "Compare two results of `fastphx load`.",
     "bench": "Compare two servers under one plan.",
+    "init": "Write a plan and a journey for a Phoenix server.",
     "doctor": "See what stands between this machine and a Phoenix server.",
     "completion": "Print what a shell needs to complete commands and options.",
 }

@@ -11,7 +11,8 @@ from urllib.parse import SplitResult
 from fastphx.errors import clip
 from fastphx.transports.endpoint import Params, shown_url, split_url, url_parts, websocket_scheme
 
-USUAL_SOCKETS = ("/socket", "/live")
+LIVE = "/live"
+USUAL_SOCKETS = ("/socket", LIVE)
 """Where Phoenix' generators put a socket: that of channels, and LiveView's."""
 WEBSOCKET = "/websocket"
 

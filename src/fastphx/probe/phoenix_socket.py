@@ -85,6 +85,11 @@ class Attempt:
     has_lobby: bool = False
 
     @property
+    def is_of_phoenix(self) -> bool:
+        """It answers as a socket of Phoenix does."""
+        return self.vsn is not None or self.is_refused
+
+    @property
     def is_refused(self) -> bool:
         return self.status in REFUSED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from fastphx.probe.asked import Asked
+from fastphx.probe.asked import LIVE, Asked
 from fastphx.probe.finding import Finding
 from fastphx.probe.network import (
     Proxy,
@@ -44,6 +44,14 @@ class Seen:
     def is_connected(self) -> bool:
         """Whether a socket of Phoenix was opened."""
         return self.socket is not None and self.socket.vsn is not None
+
+    @property
+    def channels(self) -> Attempt | None:
+        """The socket of the application's channels: the one that has opened, or the one that refuses.
+        LiveView's is none, unless there is nothing else to look at."""
+        found = [each for each in (self.socket, self.refused) if each is not None and each.is_of_phoenix]
+        own = next((each for each in found if not each.path.endswith(LIVE)), None)
+        return own if own is not None or self.has_view else next(iter(found), None)
 
     @property
     def is_well(self) -> bool:
