@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -75,6 +76,22 @@ async def test_the_fallback(silent: bool) -> None:
         messages = aiter(room)
         message = await asyncio.wait_for(anext(messages), TIMEOUT_S)
         assert isinstance(message, Outage)
+
+
+async def test_the_fallback_has_options_of_its_own() -> None:
+    async with demo_server(longpoll=True) as server:
+        own: dict[str, Any] = {"max_batch_size": 1, "longpoller_timeout": 5.0}
+        async with connect(server.url, longpoll_fallback=5.0, **own) as client:
+            assert (await (await client.join("room:a")).push("status")).status == "ok"
+        async with (
+            no_websockets(server, silent=False) as url,
+            connect(url, longpoll_fallback=5.0, **own) as client,
+        ):
+            assert (await (await client.join("room:a")).push("status")).status == "ok"
+        with pytest.raises(ValueError, match="max_batch_size"):
+            connect(server.url, longpoll_fallback=5.0, max_batch_size=0)
+        with pytest.raises(ValueError, match="unknown transport option 'max_batch_size'"):
+            connect(server.url, max_batch_size=1)
 
 
 async def test_no_fallback_where_the_server_is_away(unused_tcp_port: int) -> None:

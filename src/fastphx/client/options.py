@@ -16,6 +16,7 @@ from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, cli
 from fastphx.serializers import Serializer
 from fastphx.timing.backoff import DEFAULT_BASE_S, DEFAULT_CAP_S, full_jitter
 from fastphx.transports.endpoint import Params
+from fastphx.transports.longpoll import LONGPOLL_ONLY, LongPollOptions
 from fastphx.transports.options import ConnectOptions, repeatable
 from fastphx.transports.pairs import pairs_of
 from fastphx.transports.withheld import withheld
@@ -117,8 +118,10 @@ class Options:
             raise ValueError(f"shards is {clip(str(self.shards))}: give 1 to {self.max_shards}, or 'auto'")
         if isinstance(self.transport, str) and self.transport not in ("websocket", "longpoll"):
             raise ValueError(f"transport is {clip(self.transport)}: give 'websocket' or 'longpoll'")
-        if self.transport == "websocket" and self.longpoll_fallback is None and self.transport_opts:
-            ConnectOptions.from_mapping(self.transport_opts)
+        if self.transport == "websocket" and self.transport_opts:
+            ConnectOptions.from_mapping(self.websocket_opts)
+            own = self.transport_opts.keys() - self.websocket_opts.keys()
+            LongPollOptions.from_mapping({name: self.transport_opts[name] for name in own})
 
     def __repr__(self) -> str:
         shown = (
@@ -127,6 +130,12 @@ class Options:
             if each.name != "random"
         )
         return f"Options({', '.join(shown)})"
+
+    @property
+    def websocket_opts(self) -> dict[str, Any]:
+        """The transport's options for a WebSocket: without those that only the fallback has."""
+        left_out = frozenset[str]() if self.longpoll_fallback is None else LONGPOLL_ONLY
+        return {name: value for name, value in self.transport_opts.items() if name not in left_out}
 
     @property
     def asks_for_parameters(self) -> bool:

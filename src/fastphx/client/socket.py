@@ -355,7 +355,7 @@ class ClientSocket:
         params = check_params(await resolve(options.params))
         vsn = "2.0.0" if options.serializer is None else options.serializer.vsn
         url = endpoint_url(transport_url(options.url, name), params, vsn)
-        opts = dict(options.transport_opts)
+        opts = options.websocket_opts if name == "websocket" else dict(options.transport_opts)
         headers = await resolve(options.headers)
         if headers:
             opts["extra_headers"] = [*pairs_of(opts.get("extra_headers", ())), *pairs_of(headers)]

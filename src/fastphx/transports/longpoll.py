@@ -13,7 +13,7 @@ import binascii
 import ssl
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -92,6 +92,12 @@ class LongPollOptions(ConnectOptions):
             )
         if isinstance(self.proxy, str) and not _is_http(self.proxy):
             raise ValueError("proxy is a URL that begins with http:// or https:// on long polling")
+
+
+LONGPOLL_ONLY = frozenset(option.name for option in fields(LongPollOptions)) - frozenset(
+    option.name for option in fields(ConnectOptions)
+)
+"""The options that no WebSocket has."""
 
 
 class LongPollTransport:
