@@ -29,8 +29,8 @@ def check_all_returned(run: Run) -> None:
     assert run.result is not None
     check_identities(run.totals)
     assert run.result["storm"]["rejoined"] == run.totals["alive_at_end"] == CONNECTIONS
-    # A drain may meet a connection that has come back already.
-    assert run.totals["joins"] == CONNECTIONS + run.totals["disconnects"] >= 2 * CONNECTIONS
+    # A drain may meet a connection that has come back already, joined or not.
+    assert 2 * CONNECTIONS <= run.totals["joins"] <= CONNECTIONS + run.totals["disconnects"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
@@ -65,4 +65,4 @@ def test_a_storm_through_draining(own_phoenix: StartedPhoenix, tmp_path: Path) -
     run = end(process, json_path)
     check_all_returned(run)
     server = counters_of(own_phoenix.phoenix)
-    assert server["connects"] >= server["joins"] == run.totals["joins"]
+    assert server["connects"] >= server["joins"] >= run.totals["joins"]

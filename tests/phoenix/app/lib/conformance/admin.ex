@@ -10,6 +10,7 @@ defmodule Conformance.Admin do
   @behaviour Plug
 
   import Plug.Conn
+  require Logger
 
   alias Conformance.Endpoint
 
@@ -37,7 +38,16 @@ defmodule Conformance.Admin do
       # This request's own process ends with the endpoint, and its answer should be out before that.
       Process.sleep(50)
       :ok = Supervisor.terminate_child(Conformance.Supervisor, Endpoint)
-      {:ok, _} = Supervisor.restart_child(Conformance.Supervisor, Endpoint)
+      restart()
     end)
+  end
+
+  # Its port may be taken for a moment.
+  defp restart do
+    with {:error, reason} <- Supervisor.restart_child(Conformance.Supervisor, Endpoint) do
+      Logger.error("the endpoint did not start again: #{inspect(reason)}")
+      Process.sleep(100)
+      restart()
+    end
   end
 end
