@@ -134,6 +134,14 @@ def test_what_does_not_keep_to_the_schema_is_one_sentence(
     assert str(raised.value).isprintable()
 
 
+def test_what_only_a_newer_one_times_is_one_sentence(tmp_path: Path) -> None:
+    mapping = Result(Plan()).to_mapping()
+    path = written(tmp_path, {**mapping, "latency": {**mapping["latency"], "\x1bnap": {"count": 0}}})
+    with pytest.raises(ResultError) as raised:
+        read_json(path)
+    assert str(raised.value) == f"{str(path)!r} has a latency '\\x1bnap': a newer fastphx wrote it"
+
+
 @pytest.mark.parametrize("data", [b"", b"[]", b"null", b"\xff", b"{" * 100_000, b'{"schema": 1e999}'])
 def test_what_is_no_json_object_is_one_sentence(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "kept.json"

@@ -53,7 +53,8 @@ def report(kept: tuple[Path, ...], figures: tuple[str, ...], **outputs: Path | N
     here. If a folder is given to write to, each FILE's report gets the FILE's name there.
 
     Of a folder DIR it is an index, DIR/index.html unless --html says where: a table of the runs, and how
-    their figures went from run to run. A run's name leads to its own report, if that lies beside its FILE.
+    their figures went from run to run. The time of a run leads to its own report, if that lies beside its
+    FILE.
 
     Exit codes: 0 if all was written; 2 if a FILE is no result, DIR has none, or something could not be
     written. What is no result below DIR is named and left out.

@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 
+from fastphx.errors import clip
 from fastphx.foreign_text import quoted, visible
+from fastphx.load.plan.figures import LATENCIES
 from fastphx.load.result.error import ResultError
 from fastphx.load.result.kept import read_result
 from fastphx.load.result.line import encodable
@@ -36,7 +38,7 @@ def write_json(mapping: Mapping[str, Any], path: Path) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A kept result of which reports can be made. What an older fastphx did not write yet is empty. Raises
-    ResultError where it does not keep to the schema."""
+    ResultError where it does not keep to the schema, or has what is not known here."""
     from fastjsonschema import JsonSchemaValueException
 
     result = read_result(path)
@@ -47,6 +49,10 @@ def read_json(path: Path) -> dict[str, Any]:
     except JsonSchemaValueException as error:
         why = visible(error.message.removeprefix("data."))
         raise ResultError(f"{quoted(str(path))} is damaged: {why}") from None
+    steps = result.get("limit", {}).get("steps", ())
+    timed = {*result["latency"], *(step["latency"] for step in steps)}
+    if unknown := sorted(timed.difference(LATENCIES)):
+        raise ResultError(f"{quoted(str(path))} has a latency {clip(unknown[0])}: a newer fastphx wrote it")
     for name, empty in ADDED.items():
         result.setdefault(name, empty.copy())
     return result
