@@ -9,7 +9,7 @@ CHECKED := src tests ci ci/check_annotations setup.py $(wildcard bench examples)
 lacks = $(shell $(PYTHON) ci/check_machine.py 2>/dev/null || printf 'fastphx needs Python 3.11 or newer, and $(PYTHON) does not run: install one, or name it: make PYTHON=python3.11')
 check_machine = $(if $(strip $(lacks)),$(error $(strip $(lacks))))
 
-.PHONY: demo test build lint types stubs annotations pytest fuzz autobahn soak coverage conformance package-check bench-scale bench bench-e2e gate clean
+.PHONY: demo test build lint types stubs annotations pytest fuzz autobahn soak coverage conformance package-check docs bench-scale bench bench-e2e gate clean
 .DELETE_ON_ERROR:
 
 demo: build
@@ -66,6 +66,15 @@ conformance: build
 package-check:
 	$(check_machine)
 	@ci/check_package $(PYTHON) $(PYTHONS)
+
+# The site, in build/site: no warning, no link that leads nowhere, and nothing that it loads from elsewhere.
+docs: build .venv/docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict $(DOCS_ARGS)
+	@echo "build/site/index.html"
+
+.venv/docs: pyproject.toml ci/build_requires.py .venv/ready
+	@$(BIN)/python ci/build_requires.py docs | tr '\n' '\0' | xargs -0 $(PIP) install
+	@touch $@
 
 # Everything that is installed from elsewhere.
 .venv/ready: pyproject.toml ci/build_requires.py
