@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from fastphx.load.live_page import feed as feed_module
 from fastphx.load.live_page import watched_run
 from fastphx.load.live_page.watched_run import WatchedRun
 from fastphx.load.plan.plan import Plan
@@ -193,6 +195,18 @@ def test_its_end_is_its_report() -> None:
     assert moment.update is None
     assert "live" not in document
     assert document["outcome"] == "ok"
+
+
+async def test_its_end_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "INTERVAL_S", 3600.0)
+    run, result = watched()
+    making = asyncio.create_task(run.feed.run())
+    async with asyncio.timeout(30):
+        with run.feed.watched():
+            event = await run.feed.after(None)
+            run.end(result.to_mapping())
+            assert (await run.feed.after(event.number)).is_last
+    making.cancel()
 
 
 def test_a_search_and_a_journey_have_documents_from_their_first_moment(journeys: None) -> None:
