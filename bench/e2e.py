@@ -29,6 +29,7 @@ import call
 import journey
 import journey_http
 import live_event
+import live_page
 import liveview
 import load_node
 import node
@@ -350,6 +351,14 @@ def live_pages(scale: float, rounds: int) -> Iterator[Row]:
         yield row(name, Ratio(statistics.median(sizes), min(sizes), max(sizes)), at_most=target_of)
 
 
+def watched(scale: float, rounds: int) -> Iterator[Row]:
+    """A run with a live page beside one without."""
+    seconds = max(4, int(live_page.SECONDS * scale))
+    compared = live_page.compare(seconds, live_page.RATE, live_page.CONNECTIONS, rounds)
+    for title, (found, noise, said) in compared.items():
+        yield row(f"load, {title}, with a live page / without", found, note=f"{said}; noise {noise}")
+
+
 PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
     "receive": hot_connection,
     "sockets": many_sockets,
@@ -361,6 +370,7 @@ PARTS: dict[str, Callable[[float, int], Iterator[Row]]] = {
     "trickle": trickling,
     "journey": journeys,
     "pages": live_pages,
+    "ui": watched,
 }
 
 
