@@ -133,8 +133,12 @@ def test_stop_ends_it_as_ctrl_c_does(tmp_path: Path) -> None:
 
 def test_nobody_needs_to_watch_and_quiet_tells_the_address_alone(tmp_path: Path) -> None:
     with watched(tmp_path, "--ui", "--quiet", *SMALL, "--duration", "300ms") as run:
+        # Nor is it told what somebody else's broken request was.
+        with socket.create_connection(("127.0.0.1", run.port), TIMEOUT_S) as other:
+            other.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n")
+            assert b" 4" in other.recv(12)
         ended = run.end()
-    assert (ended.code, ended.out) == (0, ""), ended.err
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
 
 
 def test_with_ui_stay_the_page_is_there_until_ctrl_c_and_the_exit_code_is_the_runs(tmp_path: Path) -> None:

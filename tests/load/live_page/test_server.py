@@ -214,15 +214,12 @@ async def test_the_hosts_of_this_machine_are_its_own(shown: Shown, host: str) ->
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b" 400 "),
     ],
 )
-async def test_a_broken_request_is_refused(
-    shown: Shown, head: bytes, status: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_broken_request_is_refused(shown: Shown, head: bytes, status: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(shown.base.rpartition(":")[2]))
     writer.write(head)
     async with asyncio.timeout(TIMEOUT_S):
         assert status in await reader.readline()
     writer.close()
-    assert caplog.records == []
 
 
 async def test_only_the_page_itself_may_stop_the_run(shown: Shown) -> None:

@@ -12,6 +12,7 @@ from fastphx.load.live_page import feed as feed_module
 from fastphx.load.live_page import watched_run
 from fastphx.load.live_page.watched_run import WatchedRun
 from fastphx.load.plan.plan import Plan
+from fastphx.load.report.page_document import page_document
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.result import Result
 from fastphx.load.result.series import Second
@@ -160,28 +161,20 @@ def test_while_it_goes_on_there_is_no_verdict() -> None:
     assert rows_in(document, "thresholds")["throughput.replies_per_s>=10"][1] == "failed"
 
 
-def test_the_whole_histograms_are_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched_run, "HISTOGRAMS_EVERY", 3)
+def test_the_percentiles_so_far_are_those_of_the_report() -> None:
     run, result = watched()
     result.histograms["rtt"] = Histogram()
-    result.histograms["rtt"].record(1_000_000)
-
-    def has_them(document: dict[str, Any]) -> bool:
-        return any(each["id"] == "distribution" for each in document["sections"])
-
-    assert has_them(run.moment().whole())
-    assert [has_them(update(run)) for _ in range(5)] == [False, True, False, False, True]
-
-
-def test_a_document_that_is_made_late_holds_together() -> None:
-    run, result = watched()
-    result.histograms["rtt"] = Histogram()
-    result.histograms["rtt"].record(1_000_000)
-    moment = run.moment()
-    result.histograms["rtt"].record(2_000_000)
-    document = moment.whole()
-    assert rows_in(document, "latency")["RTT"][0] == "2"
-    assert part_in(document, "distribution", "chart")["lines"][0]["name"] == "RTT"
+    for value in range(1, 20_001):
+        result.histograms["rtt"].record(1_000 * value)
+    result.counts["connections"] = 1
+    (so_far,) = part_in(run.moment().whole(), "distribution", "chart")["lines"]
+    (kept,) = part_in(page_document(result.to_mapping()), "distribution", "chart")["lines"]
+    assert (so_far["name"], so_far["x"][0], so_far["x"][-1]) == (kept["name"], kept["x"][0], kept["x"][-1])
+    assert (so_far["y"][0], so_far["y"][-1]) == (kept["y"][0], kept["y"][-1])
+    assert so_far["x"] == sorted(set(so_far["x"]))
+    # Of values that are spread evenly the percentile is the value.
+    for at, value in zip(so_far["x"], so_far["y"], strict=True):
+        assert value == pytest.approx(0.02 * (1 - 1 / at), rel=0.002, abs=1e-5)
 
 
 def test_its_end_is_its_report() -> None:

@@ -11,20 +11,18 @@ from typing import Any
 from fastphx.foreign_text import visible
 from fastphx.load.live_page.feed import Feed, Moment
 from fastphx.load.plan.threshold import Threshold
+from fastphx.load.report.page_charts import percentiles
 from fastphx.load.report.page_document import MAX_POINTS, page_document
 from fastphx.load.result.result import Result
 
 MAX_OUTPUT_LINES = 200
 MAX_LINE_CHARS = 1000
-HISTOGRAMS_EVERY = 10
-"""Of so many moments one has the whole histograms, which take longer than all the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
     """How much of what only grows the moments until now have shown."""
 
-    moments: int = 0
     rows: int = 0
     server_rows: int = 0
     lines: int = 0
@@ -88,7 +86,6 @@ class WatchedRun:
         live = self._live()
         is_whole = before.phase != self._phase or rows - before.whole_at >= MAX_POINTS
         now = self._told = _Told(
-            before.moments + 1,
             rows,
             server_rows,
             self._lines,
@@ -96,20 +93,19 @@ class WatchedRun:
             self._phase,
         )
 
-        def document(since: _Told, *, has_histograms: bool) -> dict[str, Any]:
-            # The figures are those of now: a histogram belongs to the figures of its own time only.
+        def document(since: _Told) -> dict[str, Any]:
+            # The figures are those of the time when a viewer first needs them.
             shown = {**self._mapping_so_far(), "series": result.series[since.rows : rows]}
             if "server" in shown:
                 shown["server"]["series"] = result.server.series[since.server_rows : server_rows]
-            if has_histograms:
-                shown["histograms"] = result.encoded_histograms()
+            timed = result.latencies.items()
+            shown["percentiles"] = {name: percentiles(each) for name, each in timed if each.count}
             new = min(now.lines - since.lines, len(lines))
             return {**page_document(shown), "live": {**live, "output": lines[len(lines) - new :]}}
 
-        has_histograms = now.moments % HISTOGRAMS_EVERY == 0
         return Moment(
-            whole=lambda: document(_Told(), has_histograms=True),
-            update=None if is_whole else lambda: document(before, has_histograms=has_histograms),
+            whole=lambda: document(_Told()),
+            update=None if is_whole else lambda: document(before),
             is_last=False,
         )
 

@@ -302,7 +302,7 @@ class Result(Counted):
             "sentences": verdict.sentences,
             **self.counted_mapping(),
             "thresholds": verdict.thresholds,
-            "histograms": self.encoded_histograms(),
+            "histograms": self._encoded_histograms(),
             "series": self.series,
         }
 
@@ -324,8 +324,7 @@ class Result(Counted):
             "reasons": {kind: dict(reasons.most_common()) for kind, reasons in self.reasons.items()},
         }
 
-    def encoded_histograms(self) -> dict[str, str]:
-        """Every latency whole, as text. It takes some ten milliseconds for each."""
+    def _encoded_histograms(self) -> dict[str, str]:
         # The package of HdrHistogram has no place in a process that runs a load, and this one has done that.
         from fastphx.load.result.hdr import encode
 
