@@ -53,10 +53,11 @@ async def _serve(peer: Peer, answer: Answer) -> None:
             # As Phoenix does behind its reply. A run waits for it.
             frames.append([pushed.join_ref, pushed.join_ref, pushed.topic, "phx_close", {}])
         # One write, so that a client reads them together.
-        peer.send(b"".join(map(_on_the_wire, frames)))
+        peer.send(b"".join(map(on_the_wire, frames)))
 
 
-def _on_the_wire(each: list[Any] | str | bytes) -> bytes:
+def on_the_wire(each: list[Any] | str | bytes) -> bytes:
+    """One of the things that an Answer gives, as the bytes that are sent."""
     if isinstance(each, bytes):
         return each
     text = each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)

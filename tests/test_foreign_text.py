@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fastphx.foreign_text import (
     clipped,
     html_text,
+    is_logged,
     label_text,
     markdown_text,
     terminal_json,
@@ -113,3 +114,9 @@ def test_json_on_a_terminal_is_the_same_json(text: str) -> None:
     line = terminal_json(json.dumps({"text": text}, ensure_ascii=False))
     assert line.isprintable()
     assert json.loads(line) == {"text": text}
+
+
+def test_a_log_grows_with_the_logarithm_of_what_a_peer_sends() -> None:
+    logged = [count for count in range(1, 1_000_001) if is_logged(count)]
+    assert logged[:12] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 32]
+    assert len(logged) == 26

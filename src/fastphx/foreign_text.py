@@ -4,7 +4,7 @@ A server, a proxy or a client may send anything as an event name, a topic, a rea
 body or a header value. Each function here makes such a text safe for one kind of place: a terminal, a log
 line or an XML file (:func:`visible`), an HTML page, a Markdown page, a Prometheus label, JSON on a terminal.
 Nothing is lost silently: what is not allowed there is written as an escape, and what is too long ends with
-``…``.
+``…``. And a log must not grow with each thing that a peer sends: :func:`is_logged`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,16 @@ MAX_SHOWN_CHARS = 200
 MAX_SENTENCE_CHARS = 2000
 """How much of a whole sentence is shown: it may quote several names."""
 
+LOGGED_FIRST = 10
+"""How many of the same thing are logged before it is logged ever more seldom."""
+
 _BACKTICKS = re.compile("`+")
+
+
+def is_logged(count: int) -> bool:
+    """Whether there is a log record of the *count*-th of what a peer may send without end, such as a frame
+    that cannot be read: of the first :data:`LOGGED_FIRST`, then each time that their number has doubled."""
+    return count <= LOGGED_FIRST or count & (count - 1) == 0
 
 
 def clipped(text: str, limit: int = MAX_SHOWN_CHARS) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastphx.client.options import Options, reconnects_by_default
 from fastphx.errors import DecodeError, DisconnectReason
+from fastphx.foreign_text import is_logged
 from fastphx.protocol.message import Message
 
 logger = logging.getLogger("fastphx.client")
@@ -19,6 +20,7 @@ class Context:
 
     __slots__ = (
         "_tasks",
+        "_undecoded",
         "channels",
         "closed_because",
         "dropped",
@@ -52,6 +54,8 @@ class Context:
         self.unhandled = 0
         self.unsent = 0
         self.unsent_dropped = 0
+        self._undecoded = 0
+        """How many frames and payloads could not be decoded, for the log."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def own_loop(self) -> asyncio.AbstractEventLoop:
@@ -90,13 +94,24 @@ class Context:
     def handler_failed(self, error: BaseException, event: str, topic: str | None = None) -> None:
         """Log and count that a callable of the user's raised. The connection goes on."""
         self.handler_errors += 1
-        extra = {"topic": topic, "event": event}
+        extra: dict[str, Any] = {"topic": topic, "event": event}
         if isinstance(error, DecodeError):
+            self._undecoded += 1
+            if not is_logged(self._undecoded):
+                return
+            extra["count"] = self._undecoded
             # The error quotes the payload. What the decoder raised may quote it, too.
             logger.error("the handler of %s failed: a payload cannot be decoded", event, extra=extra)
             logger.debug("the payload that cannot be decoded", exc_info=error, extra=extra)
             return
         logger.error("the handler of %s failed", event, exc_info=error, extra=extra)
+
+    def frame_unreadable(self, error: DecodeError, extra: dict[str, Any]) -> None:
+        """Log that a frame cannot be read. The session counts them."""
+        self._undecoded += 1
+        if is_logged(self._undecoded):
+            extra |= {"position": error.position, "count": self._undecoded}
+            logger.warning("a frame cannot be read: %s", error.reason, extra=extra)
 
     def may_reconnect(self, reason: DisconnectReason, *, may_ask_again: bool = False) -> bool:
         """What the options say. If the user's rule raises or returns no bool, the default applies."""

@@ -480,7 +480,7 @@ class ClientSocket:
             self._unjoined.deliver(message)
 
     def on_bad_frame(self, error: DecodeError) -> None:
-        logger.warning("a frame cannot be read: %s", error.reason, extra=self._extra(position=error.position))
+        self._context.frame_unreadable(error, self._extra())
 
     def on_heartbeat_reply(self, rtt_ns: int) -> None:
         self.last_heartbeat_rtt = rtt_ns / 1e9

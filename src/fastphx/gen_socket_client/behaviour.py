@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from fastphx.errors import DecodeError, DisconnectReason, FastphxError
+from fastphx.foreign_text import is_logged
 from fastphx.gen_socket_client.caller import Caller
 from fastphx.gen_socket_client.responses import CallResponse, InitResponse, Response
 from fastphx.gen_socket_client.socket import Socket
@@ -24,6 +25,7 @@ class GenSocketClient:
     """
 
     socket: Socket
+    _undecoded = 0
 
     def init(self, arg: Any) -> InitResponse | Any:
         """Called first, with *arg* of ``start_link``. Must be overridden."""
@@ -65,8 +67,10 @@ class GenSocketClient:
 
     def handle_decode_error(self, error: DecodeError, transport: TransportHandle) -> Response | Any:
         """A frame or its payload could not be decoded. This is always counted (``socket.stats``). The default
-        logs it."""
-        logger.warning("dropped what could not be decoded: %s", error)
+        logs the first ten, and then each time that their number has doubled."""
+        self._undecoded += 1
+        if is_logged(self._undecoded):
+            logger.warning("dropped what could not be decoded (number %d): %s", self._undecoded, error)
         return None
 
     def terminate(self, reason: Any) -> Any:

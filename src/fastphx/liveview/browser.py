@@ -131,6 +131,10 @@ class Browser:
         self._view: View | None = None
         self._lock = asyncio.Lock()
         self._pending: set[asyncio.Task[object]] = set()
+        self._loading: asyncio.Task[object] | None = None
+        """The last page that a page has led to, while it is being loaded and after."""
+        self._closing: set[asyncio.Future[None]] = set()
+        """Pages that were left, until their sockets are closed."""
         self._failed: list[BaseException] = []
         self._navigations = 0
         self._next_kind = "push"
@@ -212,6 +216,10 @@ class Browser:
             task.cancel()
         if self._pending:
             await asyncio.wait(self._pending)
+        # One of them may have come to another page meanwhile.
+        await self._leave_page("the browser was closed", leaves=False)
+        if self._closing:
+            await asyncio.wait(self._closing)
         if self._http is not None:
             await self._http.close()
 
@@ -292,14 +300,15 @@ class Browser:
             self._changed = asyncio.Event()
         await self._changed.wait()
 
-    def spawn(self, work: Coroutine[Any, Any, object]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[object] | None:
         """See :class:`~fastphx.liveview.live_page.Navigator`, also for the methods that follow."""
         if self._is_closed:
             work.close()
-            return
+            return None
         task = asyncio.get_running_loop().create_task(work)
         self._pending.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[object]) -> None:
         self._pending.discard(task)
@@ -321,7 +330,10 @@ class Browser:
             self.http.set_cookie(here, FLASH_COOKIE, flash)
         if reload_token:
             self.http.set_cookie(here, RELOAD_COOKIE, reload_token)
-        self.spawn(self._load("GET", url))
+        # As in a browser, the last place that a page leads to counts.
+        if self._loading is not None:
+            self._loading.cancel()
+        self._loading = self.spawn(self._load("GET", url))
 
     def load_later(self, url: str) -> None:
         if self._reload_timer is not None:
@@ -445,6 +457,11 @@ class Browser:
             joins_children=self._joins_children,
             keeps_up=self._options.keeps_up,
         )
+        while self._live is not None:
+            # A server that asks for several pages at once gets them all; the last that comes is shown.
+            await self._leave_page(f"the browser went to {shown_url(url)}", leaves=leaves)
+        if self._is_closed:
+            raise ViewClosedError(f"the browser was closed before {shown_url(url)} was shown")
         self._live = live
         self._show(View(self, live, None))
         self._history.went(live.url, how, "page")
@@ -491,7 +508,11 @@ class Browser:
             self._view.over(why)
         if live is not None:
             live.close(leaves=leaves)
-            await live.wait_closed()
+            closing = asyncio.ensure_future(live.wait_closed())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            # Who navigates may be cancelled, and has left the page all the same.
+            await asyncio.shield(closing)
 
 
 async def _nothing() -> None:

@@ -115,7 +115,8 @@ class HttpSession:
             raise PageError(f"{asked} was not answered within {self._timeout_s:g} s") from None
         except ValueError as error:
             raise PageError(f"{asked}: {error}") from error
-        except RuntimeError as error:
+        except (RuntimeError, AssertionError) as error:
+            # aiohttp asserts that a session was not closed since its request began.
             if not self._session.closed:
                 raise
             raise ViewClosedError(f"the browser was closed before {asked} was answered") from error

@@ -23,7 +23,7 @@ from fastphx.errors import (
     clip,
     clip_repr,
 )
-from fastphx.foreign_text import visible
+from fastphx.foreign_text import is_logged, visible
 from fastphx.liveview.diff import Changed
 from fastphx.liveview.document import VIEW
 from fastphx.liveview.errors import (
@@ -44,6 +44,8 @@ from fastphx.protocol.message import Message
 logger = logging.getLogger("fastphx.liveview")
 
 MAX_CHILD_JOIN_ATTEMPTS: Final = 3
+MAX_VIEWS: Final = 1000
+"""How many views may be joined on a page: one that is nested in itself has no end."""
 _VIEW_BYTES = VIEW.encode()
 _RANDOM_ID = "phx-"
 _MOUNTED = "phx-mounted"
@@ -108,6 +110,7 @@ class Living:
     """One view: the page's main one, one nested in another, or a sticky one."""
 
     __slots__ = (
+        "_broken",
         "_has_children",
         "_has_mounted",
         "_join_ref",
@@ -167,6 +170,8 @@ class Living:
         """How often its content has changed."""
         self.size_bytes = 0
         """Of the answer to the last join."""
+        self._broken = 0
+        """How often what came could not be used, for the log."""
         self.error: ViewError | None = None
         """What the next action on it raises."""
         self.container_attributes: dict[str, str] | None = None
@@ -341,7 +346,9 @@ class Living:
 
     def broken(self, error: ViewError) -> None:
         """The next action on it raises *error*."""
-        logger.warning("%s: %s", self.shown, error)
+        self._broken += 1
+        if is_logged(self._broken):
+            logger.warning("%s: %s", self.shown, error)
         self.error = error
 
     def _merge(self, diff: dict[str, Any], raw: bytes, *, asked: bool) -> Changed | None:
@@ -520,6 +527,9 @@ class Living:
             known = self.host.living.get(view_id)
             if known is not None and not known.is_left:
                 continue
+            if len(self.host.living) >= MAX_VIEWS:
+                self.broken(ViewError(f"the page has more than {MAX_VIEWS} views"))
+                return
             child = Living(self.host, container, self, static=self.host.page.take_static(container))
             if not container.is_sticky:
                 self.children[view_id] = child
@@ -546,6 +556,11 @@ class Living:
 
     def html(self) -> str:
         """Its content, with that of the views in it."""
+        return self._filled({self.id})
+
+    def _filled(self, placed: set[str]) -> str:
+        """The same, without the views that are *placed* already: a view has one element. So a page whose
+        views are in each other has an end."""
         text = "" if self.tree is None else self.tree.html()
         if not self._has_children:
             return text
@@ -553,8 +568,11 @@ class Living:
 
         def filled(match: re.Match[str]) -> str:
             container = container_of(_attributes(match[0]))
-            inner = None if container is None else living.get(container.id)
-            return match[0] if inner is None or inner is self else match[0] + inner.html()
+            inner = None if container is None or container.id in placed else living.get(container.id)
+            if inner is None:
+                return match[0]
+            placed.add(inner.id)
+            return match[0] + inner._filled(placed)
 
         return _TAG.sub(filled, text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import functools
 import logging
@@ -127,11 +128,16 @@ async def connect(
     )
     link.redact = functools.partial(redacted, url=url, options=options)
     reader = link.new_reader(protocol, asyncio.get_running_loop())
+    is_open = False
     try:
         async with asyncio.timeout(options.connect_timeout):
             await _open(reader, parsed, options, proxy)
+            is_open = True
             await protocol.wait_until_handshake_complete()
     except BaseException as error:
+        if not is_open and protocol.transport is not None:
+            link.abort()
+            asyncio.get_running_loop().call_soon(_closed_by_loop, reader, protocol)
         if isinstance(error, TimeoutError) and link.was_connected:
             # The answer came in the same turn of the loop in which the time was up: the owner knows of it.
             return link
@@ -154,6 +160,16 @@ async def connect(
     if protocol.listener is None:
         raise _cannot_connect(url, "the server closed the connection before it answered")
     return link
+
+
+def _closed_by_loop(reader: MessageReader, protocol: WSProtocol) -> None:
+    """Say that a connection has ended which the loop has closed before it had returned it, because the
+    attempt was cancelled: uvloop tells nobody. The server may have answered before that, and the owner may
+    know of the connection."""
+    reader.connection_lost(None)
+    with contextlib.suppress(Exception):
+        # If the answer was a refusal, nobody has waited for it.
+        protocol.wait_until_handshake_complete().send(None)
 
 
 @functools.lru_cache(maxsize=_KEPT_URLS)

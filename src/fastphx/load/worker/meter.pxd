@@ -124,6 +124,8 @@ cdef class MeterSession(Session):
     cdef Py_ssize_t leaving                 # topics
     cdef ThinkTimer think
     cdef readonly bint is_connected
+    cdef readonly Py_ssize_t connections
+    """How often it was connected."""
     cdef object link
     cdef list joined                    # Joins
     cdef list pushed_to                 # Joins, in turn; there where it is ready

@@ -131,6 +131,9 @@ class MeterSession(Session):
     @property
     def is_connected(self) -> bool: ...
     @property
+    def connections(self) -> int:
+        """How often it was connected."""
+    @property
     def is_joined(self) -> bool: ...
     @property
     def joined_count(self) -> int: ...

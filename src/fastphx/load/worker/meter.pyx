@@ -285,6 +285,7 @@ cdef class MeterSession(Session):
     def notify_connected(self, writer):
         cdef int64_t now_ns = monotonic_ns()
         self.is_connected = True
+        self.connections += 1
         self.link = writer.link
         self.meter.connected += 1
         self.meter.counts.connections += 1
@@ -369,20 +370,23 @@ cdef class MeterSession(Session):
     def leave_all(self, int64_t deadline_ns):
         """Leave every topic; returns how many leaves were sent. The session is closing from now on."""
         cdef Join join
+        cdef bint was_joining
         cdef int sent = 0
         self.closing = True
         self.meter._remove_ready(self)
         self._drop_backlog()
         for join in self.joins.joins():
             if join.state == JOINING or join.state == JOINED:
-                if join.state == JOINING:
-                    self.meter.counts.join_errors += 1
+                was_joining = join.state == JOINING
                 try:
                     self.send_leave(join, _NO_PAYLOAD, deadline_ns)
-                    sent += 1
-                    self.leaving += 1
                 except (OverloadedError, DisconnectedError):
-                    pass
+                    # A join under way fails with the connection, which is closed next, or closing.
+                    continue
+                sent += 1
+                self.leaving += 1
+                if was_joining:
+                    self.meter.counts.join_errors += 1
         return sent
 
     def close(self, int code=1000, str reason=""):

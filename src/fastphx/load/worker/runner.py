@@ -373,6 +373,7 @@ class Runner:
             return
         self.meter.count_connect_attempt()
         self._herd.attempted()
+        connections = session.connections
         try:
             await connect(self._target.url(session.i), session, session, self._target.options(session.i))
         except ConnectError as error:
@@ -383,7 +384,8 @@ class Runner:
             self._settled(session)
             self._retry(session)
         except asyncio.CancelledError:
-            if not session.is_connected:
+            # It may have been connected, and the connection lost since.
+            if session.connections == connections:
                 self.meter.count_connect_error()
             raise
 

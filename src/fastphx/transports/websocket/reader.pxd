@@ -35,6 +35,7 @@ cdef class MessageReader(WSListener):
     cdef uint8_t _reports_reads     # the link wants on_read
     cdef uint8_t _validates_utf8    # of text messages
     cdef uint8_t _has_held          # whole frames wait in _pending
+    cdef uint8_t _is_lost           # connection_lost was called
     cdef Py_ssize_t _valid_bytes    # how many bytes of an unfinished text frame are whole characters
     cdef char* _pending             # the beginning of an unfinished frame, or what is held back
     cdef Py_ssize_t _pending_capacity

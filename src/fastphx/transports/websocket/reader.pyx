@@ -204,6 +204,9 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         return self._handshake.eof_received()
 
     def connection_lost(self, exc):
+        if self._is_lost:
+            return
+        self._is_lost = True
         if self._mode == READ_ANSWER and self._matched == 4:
             self._end_answer()
         if self.is_connected():

@@ -1,0 +1,248 @@
+"""Those that a hostile server is tried on. Each does what its user does at a URL, and returns the errors that
+this user meets; what it raises, other than fastphx' own errors, is a fault."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from fastphx import Connect, GenSocketClient, connect, start_link
+from fastphx.client import Outage, Presence
+from fastphx.errors import DisconnectReason, FastphxError
+from fastphx.liveview import browse
+from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.share import Share
+from fastphx.load.worker.runner import Runner
+from fastphx.transports import WebSocketTransport
+from fastphx.transports.longpoll import LongPollTransport
+from tests.hostile.frames import MAX_MESSAGE_SIZE
+from tests.load.processes import check_identities
+
+TIMEOUT_S = 0.4
+"""What an answer may take. Most that is not right is silent."""
+LISTEN_S = 0.1
+TOPIC = "room:a"
+
+Met = list[FastphxError]
+Subject = Callable[[str, str], Awaitable[Met]]
+"""Takes ``host:port/slug``, and the family of the misbehaviour there."""
+
+
+@contextmanager
+def may_fail(met: Met) -> Iterator[None]:
+    """An error of fastphx is what a user has to expect."""
+    try:
+        yield
+    except FastphxError as error:
+        met.append(error)
+
+
+def transport_opts(family: str) -> dict[str, Any]:
+    return {
+        "connect_timeout": TIMEOUT_S,
+        "max_message_size": MAX_MESSAGE_SIZE,
+        "compress": family == "bomb",
+        "proxy": None,
+    }
+
+
+async def client(place: str, family: str, transport: str = "websocket") -> Met:
+    """The async client, which connects and joins again after all that may have been an accident."""
+    met: Met = []
+    socket = connect(
+        f"ws://{place}/socket",
+        transport=transport,
+        timeout=TIMEOUT_S,
+        open_timeout=2 * TIMEOUT_S,
+        heartbeat_interval=0.1,
+        backoff_base=0.02,
+        backoff_cap=0.05,
+        give_up_after=2 * TIMEOUT_S,
+        rejoin_backoff=lambda _: 0.02,
+        **transport_opts(family),
+    )
+
+    def read(message: Any) -> None:
+        with may_fail(met):
+            assert message is None or message.payload is not met
+
+    async def follow() -> None:
+        with may_fail(met):
+            async for message in room:
+                if not isinstance(message, Outage):
+                    read(message)
+
+    with may_fail(met):
+        async with socket:
+            room = socket.channel(TOPIC, {"name": "ann"}, max_queue=100)
+            presence = Presence(room)
+            for event in ("e", "hello", "phx_close", "phx_error"):
+                room.on(event, read)
+            with may_fail(met):
+                await room.join()
+            for _ in range(2):
+                with may_fail(met):
+                    await room.push("echo", {"n": 1})
+            with may_fail(met):
+                room.cast("echo", {})
+            following = asyncio.create_task(follow())
+            await asyncio.wait((following,), timeout=LISTEN_S)
+            presence.list()
+            with may_fail(met):
+                await room.leave()
+            following.cancel()
+            await asyncio.wait((following,))
+            if not following.cancelled():
+                following.result()
+    assert socket.stats.in_flight == 0
+    return met
+
+
+async def client_by_longpoll(place: str, family: str) -> Met:
+    """The same over long polling."""
+    return await client(place, family, "longpoll")
+
+
+class Behaviour(GenSocketClient):
+    """Joins, pushes, and connects twice more."""
+
+    def __init__(self) -> None:
+        self.met: Met = []
+        self.reasons: list[DisconnectReason] = []
+        self.replies = 0
+        self.done = asyncio.Event()
+        self.crash: BaseException | None = None
+
+    def init(self, arg: str) -> Any:
+        return Connect(arg)
+
+    def handle_connected(self, transport: Any) -> None:
+        with may_fail(self.met):
+            transport.join(TOPIC, {})
+
+    def handle_disconnected(self, reason: DisconnectReason) -> Any:
+        self.reasons.append(reason)
+        self.met.append(reason)
+        if len(self.reasons) == 3:
+            self.done.set()
+            return None
+        return Connect(after=0.01)
+
+    def handle_joined(self, topic: str, payload: Any, transport: Any) -> None:
+        with may_fail(self.met):
+            transport.push(topic, "echo", {"n": 1})
+            transport.push(topic, "echo", b"\x00")
+
+    def handle_join_error(self, topic: str, payload: Any, transport: Any) -> None:
+        self.done.set()
+
+    def handle_reply(self, topic: str, ref: int, payload: Any, transport: Any) -> None:
+        self.replies += 1
+        if self.replies == 6:
+            self.done.set()
+
+    def handle_decode_error(self, error: Any, transport: Any) -> None:
+        self.met.append(error)
+
+    def terminate(self, reason: Any) -> None:
+        self.crash = reason if isinstance(reason, BaseException) else None
+
+
+async def behaviour(place: str, family: str, transport: Any = WebSocketTransport) -> Met:
+    """A socket of callbacks."""
+    callbacks = Behaviour()
+    opts = {**transport_opts(family), "heartbeat_interval": 0.1}
+    url = f"ws://{place}/socket/websocket"
+    socket = await start_link(callbacks, transport, url, transport_opts=opts, mailbox_limit=1000)
+    assert socket is not None
+    with suppress(TimeoutError):
+        await asyncio.wait_for(callbacks.done.wait(), 2 * TIMEOUT_S)
+    await socket.stop("normal")
+    if callbacks.crash is not None:
+        if not isinstance(callbacks.crash, FastphxError):
+            raise callbacks.crash
+        callbacks.met.append(callbacks.crash)
+    return callbacks.met
+
+
+async def behaviour_by_longpoll(place: str, family: str) -> Met:
+    """The same over long polling."""
+    return await behaviour(place, family, LongPollTransport)
+
+
+async def load(place: str, family: str) -> Met:
+    """A worker of ``fastphx load``, whose sums are exact."""
+    lines: list[dict[str, Any]] = []
+    scheduled = asyncio.Event()
+
+    def write(line: dict[str, Any]) -> None:
+        lines.append(line)
+        if line["type"] == "scheduled":
+            scheduled.set()
+
+    plan = {
+        "url": f"ws://{place}/socket",
+        "connections": 2,
+        "rate": 40,
+        "duration": "300ms",
+        "timeout": "200ms",
+        "join_timeout": "200ms",
+        "connect_timeout": "300ms",
+        "graceful_stop": "200ms",
+        "heartbeat": "100ms",
+        "max_backoff": "50ms",
+        "compress": family == "bomb",
+    }
+    runner = Runner(Plan.from_mapping(plan), Share(), write)
+    runner.connect(time.monotonic_ns())
+    runner.start(time.monotonic_ns() + 50_000_000)
+    await asyncio.wait(
+        (asyncio.ensure_future(scheduled.wait()), runner.crashed), return_when="FIRST_COMPLETED"
+    )
+    await runner.stop()
+    if runner.crashed.done():
+        runner.crashed.result()
+    *_, last = runner.last_lines()
+    totals = last["totals"]
+    assert totals["arrivals"] > 0
+    totals["lost"] = sum(totals[name] for name in totals if name.startswith("lost_"))
+    check_identities(totals)
+    # Its histograms, now and not some time.
+    del runner
+    gc.collect()
+    return []
+
+
+async def live(place: str, family: str, transport: str = "websocket") -> Met:
+    """A browser of LiveView pages."""
+    met: Met = []
+    opts = {"max_message_size": MAX_MESSAGE_SIZE, "compress": family == "bomb", "proxy": None}
+    async with browse(
+        f"http://{place}",
+        live_path=f"/{place.partition('/')[2]}/live",
+        transport=transport,
+        timeout=2 * TIMEOUT_S,
+        connect_timeout=TIMEOUT_S,
+        heartbeat_interval=0.1,
+        **opts,
+    ) as browser:
+        with may_fail(met):
+            view = await browser.open(f"http://{place}/page")
+            for _ in range(2):
+                with may_fail(met):
+                    view = await view.click("#inc")
+            with may_fail(met):
+                await view.event("other", {"a": 1}, timeout=TIMEOUT_S)
+            for read in (view.html, view.page_text):
+                with may_fail(met):
+                    read()
+    return met
+
+
+async def live_by_longpoll(place: str, family: str) -> Met:
+    """The same over long polling."""
+    return await live(place, family, "longpoll")
