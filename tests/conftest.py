@@ -28,6 +28,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 SLOW_FILES = (
     "locust/test_running.py",
+    "hostile/test_subjects.py",
     "load/test_trust.py",
     "load/test_scenarios.py",
     "locust/test_distributed.py",
