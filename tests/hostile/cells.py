@@ -67,7 +67,7 @@ async def _try_all(subject: Subject, slugs: list[str], address: str) -> tuple[di
         async with room:
             try:
                 async with asyncio.timeout(DEADLINE_S):
-                    outcome.met = await subject(f"{address}/{slug}", MISBEHAVIOURS[slug].family)
+                    outcome.met = await subject(f"{address}/{slug}", MISBEHAVIOURS[slug])
                 for error in outcome.met:
                     if not str(error).isprintable() or len(str(error)) > MAX_ERROR_CHARS:
                         outcome.problems.append(

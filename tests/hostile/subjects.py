@@ -12,7 +12,7 @@ from typing import Any
 
 from fastphx import Connect, GenSocketClient, connect, start_link
 from fastphx.client import Outage, Presence
-from fastphx.errors import DisconnectReason, FastphxError
+from fastphx.errors import ConnectionClosed, DisconnectReason, FastphxError
 from fastphx.liveview import browse
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
@@ -20,16 +20,19 @@ from fastphx.load.worker.runner import Runner
 from fastphx.transports import WebSocketTransport
 from fastphx.transports.longpoll import LongPollTransport
 from tests.hostile.frames import MAX_MESSAGE_SIZE
+from tests.hostile.misbehaviours import Misbehaviour
 from tests.load.processes import check_identities
 
 TIMEOUT_S = 0.4
 """What an answer may take. Most that is not right is silent."""
 LISTEN_S = 0.1
+CODE_TIMEOUT_S = 20.0
+"""What the close that has to come may take."""
 TOPIC = "room:a"
 
 Met = list[FastphxError]
-Subject = Callable[[str, str], Awaitable[Met]]
-"""Takes ``host:port/slug``, and the family of the misbehaviour there."""
+Subject = Callable[[str, Misbehaviour], Awaitable[Met]]
+"""Takes ``host:port/slug``, and what happens there."""
 
 
 @contextmanager
@@ -41,16 +44,16 @@ def may_fail(met: Met) -> Iterator[None]:
         met.append(error)
 
 
-def transport_opts(family: str) -> dict[str, Any]:
+def transport_opts(misbehaviour: Misbehaviour) -> dict[str, Any]:
     return {
         "connect_timeout": TIMEOUT_S,
         "max_message_size": MAX_MESSAGE_SIZE,
-        "compress": family == "bomb",
+        "compress": misbehaviour.family == "bomb",
         "proxy": None,
     }
 
 
-async def client(place: str, family: str, transport: str = "websocket") -> Met:
+async def client(place: str, misbehaviour: Misbehaviour, transport: str = "websocket") -> Met:
     """The async client, which connects and joins again after all that may have been an accident."""
     met: Met = []
     socket = connect(
@@ -63,7 +66,7 @@ async def client(place: str, family: str, transport: str = "websocket") -> Met:
         backoff_cap=0.05,
         give_up_after=2 * TIMEOUT_S,
         rejoin_backoff=lambda _: 0.02,
-        **transport_opts(family),
+        **transport_opts(misbehaviour),
     )
 
     def read(message: Any) -> None:
@@ -102,15 +105,16 @@ async def client(place: str, family: str, transport: str = "websocket") -> Met:
     return met
 
 
-async def client_by_longpoll(place: str, family: str) -> Met:
+async def client_by_longpoll(place: str, misbehaviour: Misbehaviour) -> Met:
     """The same over long polling."""
-    return await client(place, family, "longpoll")
+    return await client(place, misbehaviour, "longpoll")
 
 
 class Behaviour(GenSocketClient):
-    """Joins, pushes, and connects twice more."""
+    """Joins, pushes, and connects twice more; where it is to close with a *code*, until it has."""
 
-    def __init__(self) -> None:
+    def __init__(self, code: int) -> None:
+        self.code = code
         self.met: Met = []
         self.reasons: list[DisconnectReason] = []
         self.replies = 0
@@ -127,7 +131,8 @@ class Behaviour(GenSocketClient):
     def handle_disconnected(self, reason: DisconnectReason) -> Any:
         self.reasons.append(reason)
         self.met.append(reason)
-        if len(self.reasons) == 3:
+        is_closed = isinstance(reason, ConnectionClosed) and reason.code != 1006
+        if is_closed if self.code else len(self.reasons) == 3:
             self.done.set()
             return None
         return Connect(after=0.01)
@@ -142,7 +147,7 @@ class Behaviour(GenSocketClient):
 
     def handle_reply(self, topic: str, ref: int, payload: Any, transport: Any) -> None:
         self.replies += 1
-        if self.replies == 6:
+        if self.replies == 6 and not self.code:
             self.done.set()
 
     def handle_decode_error(self, error: Any, transport: Any) -> None:
@@ -152,15 +157,15 @@ class Behaviour(GenSocketClient):
         self.crash = reason if isinstance(reason, BaseException) else None
 
 
-async def behaviour(place: str, family: str, transport: Any = WebSocketTransport) -> Met:
+async def behaviour(place: str, misbehaviour: Misbehaviour, transport: Any = WebSocketTransport) -> Met:
     """A socket of callbacks."""
-    callbacks = Behaviour()
-    opts = {**transport_opts(family), "heartbeat_interval": 0.1}
+    callbacks = Behaviour(misbehaviour.code)
+    opts = {**transport_opts(misbehaviour), "heartbeat_interval": 30 if misbehaviour.code else 0.1}
     url = f"ws://{place}/socket/websocket"
     socket = await start_link(callbacks, transport, url, transport_opts=opts, mailbox_limit=1000)
     assert socket is not None
     with suppress(TimeoutError):
-        await asyncio.wait_for(callbacks.done.wait(), 2 * TIMEOUT_S)
+        await asyncio.wait_for(callbacks.done.wait(), CODE_TIMEOUT_S if misbehaviour.code else 2 * TIMEOUT_S)
     await socket.stop("normal")
     if callbacks.crash is not None:
         if not isinstance(callbacks.crash, FastphxError):
@@ -169,12 +174,12 @@ async def behaviour(place: str, family: str, transport: Any = WebSocketTransport
     return callbacks.met
 
 
-async def behaviour_by_longpoll(place: str, family: str) -> Met:
+async def behaviour_by_longpoll(place: str, misbehaviour: Misbehaviour) -> Met:
     """The same over long polling."""
-    return await behaviour(place, family, LongPollTransport)
+    return await behaviour(place, misbehaviour, LongPollTransport)
 
 
-async def load(place: str, family: str) -> Met:
+async def load(place: str, misbehaviour: Misbehaviour) -> Met:
     """A worker of ``fastphx load``, whose sums are exact."""
     lines: list[dict[str, Any]] = []
     scheduled = asyncio.Event()
@@ -195,7 +200,7 @@ async def load(place: str, family: str) -> Met:
         "graceful_stop": "200ms",
         "heartbeat": "100ms",
         "max_backoff": "50ms",
-        "compress": family == "bomb",
+        "compress": misbehaviour.family == "bomb",
     }
     runner = Runner(Plan.from_mapping(plan), Share(), write)
     runner.connect(time.monotonic_ns())
@@ -217,10 +222,10 @@ async def load(place: str, family: str) -> Met:
     return []
 
 
-async def live(place: str, family: str, transport: str = "websocket") -> Met:
+async def live(place: str, misbehaviour: Misbehaviour, transport: str = "websocket") -> Met:
     """A browser of LiveView pages."""
     met: Met = []
-    opts = {"max_message_size": MAX_MESSAGE_SIZE, "compress": family == "bomb", "proxy": None}
+    opts = {"max_message_size": MAX_MESSAGE_SIZE, "compress": misbehaviour.family == "bomb", "proxy": None}
     async with browse(
         f"http://{place}",
         live_path=f"/{place.partition('/')[2]}/live",
@@ -243,6 +248,6 @@ async def live(place: str, family: str, transport: str = "websocket") -> Met:
     return met
 
 
-async def live_by_longpoll(place: str, family: str) -> Met:
+async def live_by_longpoll(place: str, misbehaviour: Misbehaviour) -> Met:
     """The same over long polling."""
-    return await live(place, family, "longpoll")
+    return await live(place, misbehaviour, "longpoll")
