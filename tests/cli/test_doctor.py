@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
+import pty
 import re
+import signal
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +29,7 @@ from fastphx.probe.asked import Asked
 from fastphx.probe.network import Place, look_at_addresses, look_up
 from fastphx.testing import Server, demo_server
 from fastphx.testing.demo import RoomChannel
-from tests.cli.command import TIMEOUT_S, sentence
+from tests.cli.command import COMMAND, TIMEOUT_S, Running, sentence
 from tests.free_port import free_port
 from tests.liveview.scripted_thread import scripted_application
 
@@ -322,6 +326,34 @@ def test_a_port_that_never_answers() -> None:
         code, out, _ = sentence("doctor", f"http://127.0.0.1:{port}", "--timeout", "200ms")
     assert code == 3
     assert "was not answered within 0.2 s" in out
+
+
+async def test_is_interrupted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with Running("doctor", url, "--timeout", "60s") as command:
+            while "TCP" not in await command.line():
+                pass
+            command.process.send_signal(signal.SIGINT)
+            code, _, err = await command.end()
+    assert (code, err.strip()) == (130, "")
+
+
+@pytest.mark.parametrize(("no_color", "has_colours"), [("", True), ("1", False)])
+def test_colours_are_for_a_terminal_that_wants_them(no_color: str, has_colours: bool) -> None:
+    leader, follower = pty.openpty()
+    url = f"http://127.0.0.1:{free_port()}"
+    environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm"}
+    command = subprocess.Popen([*COMMAND, "doctor", url], stdout=follower, env=environment)
+    os.close(follower)
+    out = b""
+    with suppress(OSError):
+        while data := os.read(leader, 65536):
+            out += data
+    os.close(leader)
+    assert command.wait(TIMEOUT_S) == 3
+    assert (b"\x1b[31m" in out) == has_colours
+    assert b"the connection was refused" in out
 
 
 def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_output_that_cannot_be_written_ends_in_a_sentence(redirection: str) -> N
 def test_nobody_listens() -> None:
     done = run("push", f"ws://127.0.0.1:{free_port()}/socket", "room:a", "echo")
     assert done.returncode == 3
-    assert "the connection was refused" in done.stderr
+    assert "the connection was refused; `fastphx doctor ws://127.0.0.1:" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

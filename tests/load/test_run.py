@@ -122,7 +122,7 @@ def test_a_port_where_nobody_listens_is_exit_3_and_one_sentence(tmp_path: Path) 
     assert run.code == 3
     assert_one_sentence(run)
     assert "not one of 5 connections succeeded" in run.err
-    assert "refused" in run.err
+    assert run.err.endswith("was refused; `fastphx doctor ws://127.0.0.1:1/socket` says what is in the way\n")
     assert run.out == ""
     assert run.totals["connect_errors"] >= 5
 

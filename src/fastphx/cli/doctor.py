@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import sys
 import textwrap
@@ -22,7 +23,7 @@ from fastphx.transports.endpoint import shown_url
 
 MARKS: dict[State, tuple[str, str]] = {"ok": ("✓", "ok"), "wrong": ("✗", "!!"), "absent": ("–", "--")}  # noqa: RUF001
 """Of each state; the second where the terminal's encoding lacks the first."""
-COLOURS: dict[State, str | None] = {"ok": "green", "wrong": "red", "absent": None}
+COLOURS: dict[State, str] = {"ok": "green", "wrong": "red"}
 NAME_CHARS = 14
 MAX_CHARS = 110
 
@@ -56,7 +57,9 @@ def _show(finding: Finding) -> None:
     lines = textwrap.wrap(
         f"{mark} {finding.name:<{NAME_CHARS}} {finding.text}", width, subsequent_indent=indent
     )
-    lines[0] = click.style(mark, fg=COLOURS[finding.state]) + lines[0].removeprefix(mark)
+    colour = COLOURS.get(finding.state)
+    if colour is not None and not os.environ.get("NO_COLOR"):
+        lines[0] = click.style(mark, fg=colour) + lines[0].removeprefix(mark)
     if finding.to_do:
         lines += textwrap.wrap(f"Do: {finding.to_do}", width, initial_indent=indent, subsequent_indent=indent)
     click.echo("\n".join(lines))

@@ -19,10 +19,15 @@ class Failure(click.ClickException):
         vars(self)["exit_code"] = exit_code
 
 
+def next_step(url: str) -> str:
+    """What to do where there is no connection to *url*."""
+    return f"`fastphx doctor {shown_url(url)}` says what is in the way"
+
+
 def failure(error: BaseException, url: str) -> Failure:
     """What an error of the client means for whoever called the command."""
     if isinstance(error, ConnectError):
-        return Failure(str(error), EXIT_NOT_CONNECTED)
+        return Failure(f"{error}; {next_step(url)}", EXIT_NOT_CONNECTED)
     if isinstance(error, DisconnectReason):
         return Failure(f"the connection to {shown_url(url)} ended: {error}", EXIT_NOT_CONNECTED)
     if isinstance(error, ValueError) and not isinstance(error, FastphxError):

@@ -12,6 +12,7 @@ import click
 import orjson
 
 from fastphx.cli.arguments import METAVAR, complete_files, plan_mapping
+from fastphx.cli.failure import next_step
 from fastphx.cli.handshake_options import handshake_options
 from fastphx.errors import FastphxError
 from fastphx.foreign_text import MAX_SENTENCE_CHARS, visible
@@ -27,6 +28,7 @@ from fastphx.load.report.progress import progress_for
 from fastphx.load.report.save import check_folder
 from fastphx.load.report.save import save as save_result
 from fastphx.load.report.unwaiting_stream import UnwaitingStream
+from fastphx.load.result.result import EXIT_NO_CONNECTION
 
 DEMO: dict[str, object] = {"connections": 200, "rate": 15000.0}
 """The plan of a run that is given nothing at all: real traffic from the first command."""
@@ -404,7 +406,10 @@ async def _run(
         click.echo(f"kept as {kept}")
     dropped = 0 if output is None else output.dropped_lines
     unread = [f"{dropped:,} lines of the progress were dropped: nobody read this output"] if dropped else []
-    for sentence in [*result.sentences, *problems, *unread]:
+    sentences = result.sentences
+    if plan.url is not None and result.exit_code == EXIT_NO_CONNECTION:
+        sentences = [f"{sentence}; {next_step(plan.url)}" for sentence in sentences]
+    for sentence in [*sentences, *problems, *unread]:
         click.echo(f"fastphx: {visible(sentence, MAX_SENTENCE_CHARS)}", err=True)
     code = result.exit_code or (2 if problems else 0)
     if page is not None:

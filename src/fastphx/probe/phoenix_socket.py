@@ -155,6 +155,9 @@ async def look_at_long_polling(asked: Asked, path: str) -> Finding:
     except ModuleNotFoundError as error:
         return Finding("long polling", "absent", f"not looked at: {error}")
     except ConnectError as error:
+        if error.status in REFUSED:
+            text = f"{path}/longpoll refuses with {status_text(error.status)}, too"
+            return Finding("long polling", "absent", text)
         why = status_text(error.status) if error.status is not None else visible(str(error))
         text = f"not offered at {path}/longpoll ({why}); it is for networks that let no WebSocket through"
         return Finding("long polling", "absent", text)
