@@ -46,7 +46,7 @@ def prepare(name: str) -> Path:
     target = load(name)
     for data in (*read_kept(name), *target.seeds()):
         (folder / "inputs" / sha1(data).hexdigest()).write_bytes(data[: target.MAX_BYTES])
-    pieces = {"".join(f"\\x{byte:02x}" for byte in piece) for piece in target.PIECES}
+    pieces = {"".join(f"\\x{byte:02x}" for byte in piece) for piece in target.PIECES if piece}
     (folder / "pieces.txt").write_text("".join(f'"{piece}"\n' for piece in sorted(pieces)))
     return folder
 

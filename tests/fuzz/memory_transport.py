@@ -31,6 +31,7 @@ class MemoryTransport(asyncio.Transport):
         self._paused = self._closing = self._due = False
         self._ended = False
         self.written = bytearray()
+        self.on_written: Callable[[], object] | None = None
         protocol.connection_made(self)
 
     def feed(self, chunks: Iterable[bytes]) -> None:
@@ -50,15 +51,22 @@ class MemoryTransport(asyncio.Transport):
             self._protocol.eof_received()
             self.close()
             return
-        chunk = self._chunks.pop()
+        rest = self.hand_over(self._chunks.pop())
+        if rest:
+            self._chunks.append(rest)
+        self._soon()
+
+    def hand_over(self, chunk: bytes) -> bytes:
+        """Hand as much as there is room for to the protocol, at once. Returns the rest."""
+        if hasattr(self._protocol, "data_received"):
+            self._protocol.data_received(chunk)
+            return b""
         view = self._protocol.get_buffer(-1)
         count = min(len(view), len(chunk))
-        assert count > 0, "a buffer without room"
+        assert count > 0 or not chunk, "a buffer without room"
         view[:count] = chunk[:count]
-        if count < len(chunk):
-            self._chunks.append(chunk[count:])
         self._protocol.buffer_updated(count)
-        self._soon()
+        return chunk[count:]
 
     def pause_reading(self) -> None:
         self._paused = True
@@ -79,6 +87,8 @@ class MemoryTransport(asyncio.Transport):
     def write(self, data: Any) -> None:
         if not self._closing:
             self.written += data
+            if self.on_written is not None:
+                self.on_written()
 
     def get_write_buffer_size(self) -> int:
         return 0
