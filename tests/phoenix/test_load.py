@@ -45,6 +45,20 @@ def test_an_echo(phoenix: Phoenix, tmp_path: Path) -> None:
     assert server["joins"] == totals["joins"] == 200
 
 
+OTHER_FRAMES = {
+    "compressed": ("--compress",),
+    "binary": ("--binary", "--payload", '{"n":{n}}'),
+    "vsn 1.0.0": ("--vsn", "1.0.0"),
+}
+
+
+@pytest.mark.parametrize("options", OTHER_FRAMES.values(), ids=OTHER_FRAMES)
+def test_an_echo_in_other_frames(phoenix: Phoenix, tmp_path: Path, options: tuple[str, ...]) -> None:
+    with counted(phoenix) as server:
+        run = ok(tmp_path, phoenix.url, "-c", "20", "--rate", "500", "--duration", "1s", *options)
+    assert run.totals["replies"] == server["replies"] == server["pushes"] == 500
+
+
 def test_error_replies_and_replies_that_take_time(phoenix: Phoenix, tmp_path: Path) -> None:
     with counted(phoenix) as server:
         run = ok(
