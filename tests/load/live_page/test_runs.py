@@ -94,7 +94,7 @@ def watched(tmp_path: Path, *arguments: str) -> Iterator[Watched]:
 
 
 def test_a_run_is_told_until_its_end(tmp_path: Path) -> None:
-    with watched(tmp_path, "--ui", *SMALL, "--duration", "2s", "--threshold", "lost==0") as run:
+    with watched(tmp_path, "--ui", *SMALL, "--duration", "1s", "--threshold", "lost==0") as run:
         run.enter()
         told = list(run.documents())
         ended = run.end()
@@ -119,7 +119,7 @@ def test_stop_ends_it_as_ctrl_c_does(tmp_path: Path) -> None:
         assert run.ask("/stop", "POST", Origin="http://evil.example")[0] == 403
         assert run.ask("/stop", "POST", Origin=own, Host="evil.example")[0] == 421
         assert run.process.poll() is None
-        # Twice is once: a second Ctrl-C would leave no reports.
+        # Twice is once: a second Ctrl-C would end it at once.
         for _ in range(2):
             assert run.ask("/stop", "POST", Origin=own)[0] == 204
         *_, (_, last) = documents

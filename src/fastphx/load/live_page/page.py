@@ -36,18 +36,19 @@ class LivePage:
         page, which is none of the run's."""
         run = self.progress
         run.watch(result)
-        has_failed = asyncio.Event()
+        has_failed = False
 
         def stop_once() -> None:
-            # A second Ctrl-C would end it at once, and without its reports.
+            # A second one would end it at once.
             if not result.interrupted:
                 stop()
 
         def failed(fault: Exception) -> None:
             # Each viewer meets it again and again.
-            if not has_failed.is_set():
+            nonlocal has_failed
+            if not has_failed:
                 warn(f"the live page has a fault ({type(fault).__name__}: {fault})")
-            has_failed.set()
+            has_failed = True
 
         names = (STYLE, *SCRIPTS, LIVE_SCRIPT)
         files = {"/": ("text/html; charset=utf-8", live_page().encode())}
