@@ -383,6 +383,8 @@ def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("http://host/?token=hidden", "http://host/ has a query: give parameters with --param"),
         ("ws://host:99999/", "is not a URL"),
         ("http://", "names no host"),
+        ("http://nope..x/", "fastphx: http://nope..x/ has an invalid host name"),
+        ("https://host:0", "fastphx: https://host:0 has port 0"),
         ("http://host/#there", "has a fragment"),
     ],
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trustme
 from aiohttp import web
 
 from fastphx.testing import Server, demo_server
@@ -151,6 +153,16 @@ def test_no_secret_is_written() -> None:
     assert 'param = ["token=env:TOKEN"]\nheader = ["x-key=env:X_KEY"]\n' in plan
     assert "The plan reads TOKEN from the environment" in out
     assert "The plan reads X_KEY from the environment" in out
+
+
+def test_a_server_with_a_certificate_of_ones_own(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with demo_server(ssl=context) as server:
+        init(f"https://127.0.0.1:{server.port}", "--ca", str(tmp_path / "ca.pem"))
+        assert run_it(tmp_path).keys() == {"connect /socket", "join room"}
 
 
 @pytest.mark.parametrize("name", WRITTEN)

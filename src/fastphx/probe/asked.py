@@ -42,7 +42,13 @@ class Asked:
             raise ValueError(
                 f"{shown_url(self.url)} has a user name: give credentials with --header NAME=VALUE"
             )
-        if self._parts.query or "?" in self.url:
+        try:
+            parts = self._parts
+        except ValueError as error:
+            # Checked as a socket's URL is, and told as it was written.
+            own, checked = shown_url(self.url), shown_url(websocket_scheme(self.url))
+            raise ValueError(str(error).replace(checked, own)) from None
+        if parts.query or "?" in self.url:
             raise ValueError(f"{shown_url(self.url)} has a query: give parameters with --param NAME=VALUE")
 
     @property

@@ -167,9 +167,15 @@ async def look_at_long_polling(asked: Asked, path: str) -> Finding:
     return Finding("long polling", "ok", f"a session of {path}/longpoll was opened in {took}")
 
 
+def best_opened(tried: list[Attempt]) -> Attempt | None:
+    """The first that speaks Phoenix' protocol; else the first that has opened at all."""
+    opened = [each for each in tried if each.has_opened]
+    return next((each for each in opened if each.vsn is not None), next(iter(opened), None))
+
+
 def handshake_finding(asked: Asked, tried: list[Attempt]) -> Finding:
-    """What the attempts come to; the first one that has opened counts."""
-    opened = next((each for each in tried if each.has_opened), None)
+    """What the attempts come to."""
+    opened = best_opened(tried)
     if opened is not None:
         if asked.is_socket and opened is not tried[0]:
             text = f"{tried[0].path} is answered with {status_text(tried[0].status or 0)}"

@@ -21,6 +21,7 @@ from fastphx.probe.phoenix_socket import (
     Attempt,
     attempt,
     beat_findings,
+    best_opened,
     handshake_finding,
     look_at_long_polling,
     refusal,
@@ -110,7 +111,7 @@ async def _look_at_sockets(
         tried.append(await attempt(asked, path, lobby))
         if asked.is_socket and (tried[-1].has_opened or tried[-1].is_refused):
             break
-    seen.socket = next((each for each in tried if each.has_opened), None)
+    seen.socket = best_opened(tried)
     seen.refused = next((each for each in tried if each.is_refused), None)
     path = (seen.socket or seen.refused or tried[0]).path
     polling = await look_at_long_polling(asked, path)
