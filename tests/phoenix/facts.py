@@ -27,6 +27,8 @@ class Facts:
     """Whether a socket may join only so many channels."""
     batched_posts: bool
     """Whether long polling takes several messages in a POST, and binary ones."""
+    carries_any_bytes: bool
+    """Whether long polling brings binary messages of the server that are no UTF-8."""
     auth_token: bool
     """Whether the token of a sub-protocol reaches the socket."""
 
@@ -42,5 +44,6 @@ def facts_of(phoenix: Phoenix) -> Facts:
         crash_payload={"reason": "channel_crash"} if version >= (1, 8, 10) else {},
         bounds_channels=version >= bounding,
         batched_posts=version >= (1, 7),
+        carries_any_bytes=phoenix.is_embedded,
         auth_token=version >= (1, 8),
     )

@@ -90,6 +90,9 @@ async def test_a_binary_reply_that_long_polling_cannot_carry(open_client: OpenCl
         pytest.skip("long polling takes binary messages from Phoenix 1.7 on")
     room = await (await open_client(transport="longpoll")).join("room:binary")
     messages = aiter(room)
+    if facts.carries_any_bytes:
+        assert (await room.push("echo", b"\xff")).response == b"\xff"
+        return
     with pytest.raises(ConnectionLostError):
         await room.push("echo", b"\xff")
     assert isinstance(await within(anext(messages)), Outage)

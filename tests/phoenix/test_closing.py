@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from fastphx import Client, ConnectionClosed, Outage, connect
 from fastphx.errors import DisconnectReason
+from fastphx.transports import WebSocketLink, WebSocketWriter
 from fastphx.transports.base import BINARY, TEXT
 from tests.client.waiting import within
 from tests.phoenix.facts import MALFORMED_CODE, Facts, facts_of
@@ -16,16 +17,28 @@ from tests.phoenix.phoenix import Phoenix
 from tests.phoenix.started import StartedPhoenix
 from tests.transports.recording_owner import RecordingOwner
 
+JoinLink = Callable[[str], Awaitable[tuple[RecordingOwner, WebSocketWriter]]]
+
 MALFORMED = [b"no JSON", b"{}", b"[1]", b'["1","1","room:a","echo"]']
 
 
-async def joined_link(url: str) -> tuple[RecordingOwner, Callable[[bytes, int], object]]:
-    """A link that has joined ``room:a``, and what writes to it."""
-    owner = RecordingOwner()
-    link = await owner.connect(f"{url}/websocket?vsn=2.0.0&user=closing")
-    link.writer.write(b'["1","1","room:a","phx_join",{}]', TEXT)
-    await owner.message()
-    return owner, link.writer.write
+@pytest.fixture
+async def joined_link() -> AsyncIterator[JoinLink]:
+    """Opens a link at a socket's URL that joins ``room:a``; gives its owner, and what writes to it."""
+    links: list[tuple[RecordingOwner, WebSocketLink]] = []
+
+    async def join(url: str) -> tuple[RecordingOwner, WebSocketWriter]:
+        owner = RecordingOwner()
+        link = await owner.connect(f"{url}/websocket?vsn=2.0.0&user=closing")
+        links.append((owner, link))
+        link.writer.write(b'["1","1","room:a","phx_join",{}]', TEXT)
+        await owner.message()
+        return owner, link.writer
+
+    yield join
+    for owner, link in links:
+        link.abort()
+        await owner.reason()
 
 
 async def code_of(owner: RecordingOwner) -> int:
@@ -34,27 +47,27 @@ async def code_of(owner: RecordingOwner) -> int:
     return reason.code
 
 
-async def test_a_disconnect(phoenix: Phoenix, facts: Facts) -> None:
+async def test_a_disconnect(phoenix: Phoenix, facts: Facts, joined_link: JoinLink) -> None:
     owner, _ = await joined_link(phoenix.url)
     await phoenix.admin("disconnect?user=closing")
     assert await code_of(owner) == facts.disconnect_code
 
 
-async def test_an_idle_socket(phoenix: Phoenix, facts: Facts) -> None:
+async def test_an_idle_socket(phoenix: Phoenix, facts: Facts, joined_link: JoinLink) -> None:
     owner, _ = await joined_link(phoenix.short_url)
     assert await code_of(owner) == facts.idle_code
 
 
 @pytest.mark.parametrize("frame", MALFORMED)
-async def test_a_frame_that_is_no_message(phoenix: Phoenix, frame: bytes) -> None:
-    owner, write = await joined_link(phoenix.url)
-    write(frame, TEXT)
+async def test_a_frame_that_is_no_message(phoenix: Phoenix, frame: bytes, joined_link: JoinLink) -> None:
+    owner, writer = await joined_link(phoenix.url)
+    writer.write(frame, TEXT)
     assert await code_of(owner) == MALFORMED_CODE
 
 
-async def test_a_binary_frame_that_is_no_message(phoenix: Phoenix) -> None:
-    owner, write = await joined_link(phoenix.url)
-    write(b"\x07", BINARY)
+async def test_a_binary_frame_that_is_no_message(phoenix: Phoenix, joined_link: JoinLink) -> None:
+    owner, writer = await joined_link(phoenix.url)
+    writer.write(b"\x07", BINARY)
     assert await code_of(owner) == MALFORMED_CODE
 
 
@@ -107,7 +120,7 @@ async def test_clients_return_after_the_server(
 
 @pytest.mark.parametrize("end", [drained, stopped])
 async def test_draining(
-    own_phoenix: StartedPhoenix, end: Callable[[StartedPhoenix], Awaitable[None]]
+    own_phoenix: StartedPhoenix, end: Callable[[StartedPhoenix], Awaitable[None]], joined_link: JoinLink
 ) -> None:
     facts = facts_of(own_phoenix.phoenix)
     owner, _ = await joined_link(own_phoenix.phoenix.url)
@@ -115,7 +128,9 @@ async def test_draining(
     assert await code_of(owner) == facts.drain_code
 
 
-async def test_a_server_that_is_killed_says_nothing(own_phoenix: StartedPhoenix) -> None:
+async def test_a_server_that_is_killed_says_nothing(
+    own_phoenix: StartedPhoenix, joined_link: JoinLink
+) -> None:
     owner, _ = await joined_link(own_phoenix.phoenix.url)
     own_phoenix.kill()
     assert await code_of(owner) == 1006

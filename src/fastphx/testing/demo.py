@@ -20,6 +20,8 @@ from fastphx.testing.socket_handler import SocketHandler
 SHORT_IDLE_TIMEOUT_S = 1.0
 SLOW_S = 0.1
 MAX_SLOW_S = 60.0
+MAX_PUSHES = 10_000
+"""How many pushes one ``push_many`` may ask for."""
 MAX_PRESENCE_CHARS = 255
 """How long a user or a status may be: it is kept while the channel is joined, and sent to the whole topic."""
 
@@ -38,18 +40,22 @@ def compact(message: Message) -> Any:
 
 
 class RoomChannel(ServerChannel):
-    """``room:*``: answers ``echo``, ``echo_error``, ``status``, ``slow`` (after ``ms`` milliseconds),
-    ``stop_reply``; pushes ``pushed`` for ``push``; broadcasts ``new_msg``; does nothing for ``noreply``;
-    ends for ``crash``, ``stop``, ``stop_shutdown``; ends the socket for ``kick`` and ``kill_socket``.
-    Any other event crashes it. ``room:denied`` and ``room:crash_join`` cannot be joined."""
+    """``room:*``: answers ``echo``, ``echo_error``, ``status``, ``value`` (with the payload's), ``whoami``,
+    ``slow`` (after ``ms`` milliseconds), ``stop_reply``; pushes ``pushed`` for ``push``, and ``count`` times
+    for ``push_many``; broadcasts ``new_msg``, for ``new_msg_from`` to all others; does nothing for
+    ``noreply``; ends for ``crash``, ``stop``, ``stop_shutdown``; ends the socket for ``kick`` and
+    ``kill_socket``. Any other event crashes it. ``room:denied`` and ``room:crash_join`` cannot be joined,
+    and ``room:slow_join`` joins after ``ms`` milliseconds."""
 
     __slots__ = ()
 
-    def join(self, topic: str, payload: Any) -> ServerReply:
+    def join(self, topic: str, payload: Any) -> Any:
         if topic == "room:denied":
             return ServerReply("error", {"reason": "denied"})
         if topic == "room:crash_join":
             raise RuntimeError("joining room:crash_join crashes")
+        if topic == "room:slow_join":
+            return _slow_join(payload)
         return ServerReply("ok", {"joined": payload})
 
     def handle_in(self, event: str, message: Message) -> Any:
@@ -67,12 +73,38 @@ def _push(channel: ServerChannel, message: Message) -> None:
     channel.push("pushed", compact(message))
 
 
+def _new_msg_from(channel: ServerChannel, message: Message) -> None:
+    channel.broadcast_from("new_msg", compact(message))
+
+
+def _push_many(channel: ServerChannel, message: Message) -> ServerReply:
+    count = message.payload["count"]
+    if not isinstance(count, int) or not 0 < count <= MAX_PUSHES:
+        raise ValueError(f"a count is a whole number from 1 to {MAX_PUSHES}")
+    for number in range(1, count + 1):
+        channel.push("pushed", {"n": number})
+    return ServerReply("ok")
+
+
+def _whoami(channel: ServerChannel, _message: Message) -> ServerReply:
+    return ServerReply("ok", channel.socket.assigns)
+
+
+async def _slow_join(payload: Any) -> ServerReply:
+    await asyncio.sleep(_delay_s(payload))
+    return ServerReply("ok")
+
+
 async def _slow(_channel: ServerChannel, message: Message) -> ServerReply:
-    payload = message.payload
+    await asyncio.sleep(_delay_s(message.payload))
+    return ServerReply("ok", compact(message))
+
+
+def _delay_s(payload: Any) -> float:
+    """What the payload's ``ms`` asks for."""
     milliseconds = payload.get("ms") if isinstance(payload, dict) else None
     delay_s = milliseconds / 1000 if isinstance(milliseconds, int | float) else SLOW_S
-    await asyncio.sleep(min(max(delay_s, 0.0), MAX_SLOW_S))
-    return ServerReply("ok", compact(message))
+    return min(max(delay_s, 0.0), MAX_SLOW_S)
 
 
 def _crash(_channel: ServerChannel, _message: Message) -> None:
@@ -90,9 +122,13 @@ def _kill_socket(channel: ServerChannel, _message: Message) -> None:
 _ROOM_EVENTS: dict[str, Callable[[ServerChannel, Message], Any]] = {
     "echo_error": lambda _channel, message: ServerReply("error", compact(message)),
     "status": lambda _channel, _message: ServerReply("ok"),
+    "value": lambda _channel, message: ServerReply("ok", message.payload["value"]),
+    "whoami": _whoami,
     "noreply": lambda _channel, _message: None,
     "push": _push,
+    "push_many": _push_many,
     "new_msg": _new_msg,
+    "new_msg_from": _new_msg_from,
     "slow": _slow,
     "crash": _crash,
     "stop": lambda _channel, _message: ServerStop("normal"),
