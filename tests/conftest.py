@@ -35,6 +35,7 @@ SLOW_FILES = (
     "client/test_soak.py",
     "locust/test_page.py",
     "load/test_run.py",
+    "house/test_pages.py",
     "load/test_reports.py",
     "load/test_scripts.py",
     "locust/test_journeys.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tests.liveview.scripted_server import Push, Scripted
 
@@ -11,7 +11,7 @@ FORM = f'<form id="form" phx-change="validate" phx-submit="save">{FIELDS}'
 LINK = '<a id="to-stream" data-phx-link="redirect" data-phx-link-state="push" href="/stream">stream</a>'
 PAGES = {
     "/counter": ['<p id="n">', f'</p><button id="inc" phx-click="inc">+</button>{LINK}'],
-    "/stream": ['<button id="add" phx-click="add">', "</button>"],
+    "/stream": ['<button id="add" phx-click="add">add ', "</button>"],
     "/form": [FORM + "<button>Save ", "</button></form>"],
     "/login": ['<form id="login" phx-submit="login"><input name="name"><button>', "</button></form>"],
     "/members": ["<p>Hello ", "</p>"],
@@ -23,13 +23,15 @@ def live_shop_app() -> Scripted:
     """It counts the events of each connection by itself."""
     app = Scripted()
     views: dict[object, list[int]] = {}
+    members = ["0"]
 
     async def join(push: Push) -> None:
         path = urlsplit(push.payload.get("url") or push.payload["redirect"]).path
         views[push.connection] = [0]
+        shown = members[-1] if path == "/members" else "0"
         await push.reply(
             {
-                "rendered": dict.fromkeys("01"[: len(PAGES[path]) - 1], "0") | {"s": PAGES[path]},
+                "rendered": dict.fromkeys("01"[: len(PAGES[path]) - 1], shown) | {"s": PAGES[path]},
                 "liveview_version": "1.1.33",
             }
         )
@@ -40,6 +42,7 @@ def live_shop_app() -> Scripted:
 
     async def event(push: Push) -> None:
         if push.payload["event"] == "login":
+            members.extend(parse_qs(push.payload["value"]).get("name", ()))
             await push.reply({"redirect": {"to": "/members"}})
             return
         count = views[push.connection]

@@ -10,10 +10,10 @@ from tests.liveview.scripted_server import Scripted
 
 
 @contextmanager
-def scripted_application() -> Iterator[Scripted]:
-    """It runs until the block is left."""
+def scripted_application(server: Scripted | None = None) -> Iterator[Scripted]:
+    """It runs until the block is left; *server* unless it is a plain one."""
     thread = LoopThread("scripted-application")
-    server = Scripted()
+    server = server or Scripted()
     try:
         thread.run(server.__aenter__(), 10)
         yield server
