@@ -285,6 +285,13 @@ def test_a_socket_that_speaks_something_else_is_escaped_and_bounded() -> None:
     assert max(map(len, told.splitlines())) < 600
 
 
+def test_a_frame_that_is_no_answer_to_anything_is_not_read_to_its_end() -> None:
+    with odd_socket("x" * 200_000) as url:
+        code, told = doctor(url)
+    assert code == 3
+    assert "a heartbeat came to nothing: the connection was closed with code 1009" in told
+
+
 def test_a_socket_that_sends_without_end_is_left() -> None:
     with odd_socket(*['[null,null,"room:a","news",{}]'] * 200) as url:
         code, told = doctor(url)

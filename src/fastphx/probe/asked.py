@@ -107,7 +107,6 @@ class Asked:
             "heartbeat_interval": 0.0,
             "extra_headers": list(self.headers),
             "auth_token": self.auth_token,
-            "max_message_size": 1 << 20,
             **tls,
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,9 @@ from fastphx.transports.websocket_transport import WebSocketTransport
 
 MAX_FRAMES = 100
 """That are read while an answer is waited for."""
+MAX_FRAME_BYTES = 1 << 16
+"""An answer to what is asked here has some hundred."""
+CLOSE_TIMEOUT_S = 5.0
 REFUSED = (401, 403)
 """How Phoenix answers where the socket's ``connect`` refuses, or an application in its place."""
 NO_UPGRADE = (400, 426)
@@ -35,7 +38,7 @@ class Frames:
 
     def __init__(self) -> None:
         self.sink: FrameSink | None = None
-        self.ended = asyncio.Event()
+        self._ended = asyncio.Event()
         self._arrived: asyncio.Queue[tuple[int, bytes] | DisconnectReason] = asyncio.Queue(MAX_FRAMES)
 
     def notify_connected(self, writer: object) -> None:
@@ -46,7 +49,7 @@ class Frames:
 
     def notify_disconnected(self, reason: DisconnectReason) -> None:
         self._put(reason)
-        self.ended.set()
+        self._ended.set()
 
     def notify_message(self, opcode: int, data: bytes) -> None:
         self._put((opcode, data))
@@ -55,6 +58,11 @@ class Frames:
         # Who sends more than MAX_FRAMES before it answers is no Phoenix that was asked for one thing.
         if not self._arrived.full():
             self._arrived.put_nowait(arrived)
+
+    async def wait_ended(self) -> None:
+        """Wait until the connection has ended, as long as a transport takes for that."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), CLOSE_TIMEOUT_S)
 
     async def reply(self, serializer: JsonV1 | JsonV2, ref: str) -> Any:
         """The payload of the reply to *ref*. Raises the reason why the connection has ended, and DecodeError
@@ -127,7 +135,8 @@ async def _connected(asked: Asked, path: str, serializer: JsonV1 | JsonV2) -> As
     """A connection, as a function that pushes, and returns the reply's status."""
     frames, ref = Frames(), 0
     url = endpoint_url(websocket_url(asked.socket_url(path)), asked.params, serializer.vsn)
-    transport = await WebSocketTransport.start(url, frames, asked.transport_opts())
+    options = asked.transport_opts() | {"max_message_size": MAX_FRAME_BYTES}
+    transport = await WebSocketTransport.start(url, frames, options)
 
     async def ask(topic: str, event: str) -> object:
         nonlocal ref
@@ -142,13 +151,13 @@ async def _connected(asked: Asked, path: str, serializer: JsonV1 | JsonV2) -> As
         yield ask
     finally:
         transport.close()
-        await frames.ended.wait()
+        await frames.wait_ended()
 
 
 async def look_at_long_polling(asked: Asked, path: str) -> Finding:
     """Whether a session can be opened: what is left where no WebSocket gets through."""
     url = endpoint_url(websocket_url(asked.socket_url(path)), asked.params, JsonV2.vsn)
-    options = {name: value for name, value in asked.transport_opts().items() if name != "max_message_size"}
+    options = asked.transport_opts() | {"max_message_size": MAX_FRAME_BYTES}
     began_s, frames = time.monotonic(), Frames()
     try:
         transport = await LongPollTransport.start(url, frames, options)
@@ -162,7 +171,7 @@ async def look_at_long_polling(asked: Asked, path: str) -> Finding:
         text = f"not offered at {path}/longpoll ({why}); it is for networks that let no WebSocket through"
         return Finding("long polling", "absent", text)
     transport.abort()
-    await frames.ended.wait()
+    await frames.wait_ended()
     took = shown_ms(time.monotonic() - began_s)
     return Finding("long polling", "ok", f"a session of {path}/longpoll was opened in {took}")
 
