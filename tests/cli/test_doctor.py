@@ -402,6 +402,25 @@ def test_what_is_no_url_of_a_server(url: str, words: str) -> None:
     assert "hidden" not in err
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--header", "a b=hidden"),
+        ("--header", "x=hidden\n"),
+        ("--header", "hidden"),
+        ("--auth-token", "hidden"),
+        ("--param", "hidden"),
+        ("--param", "x=@/no/such/file"),
+        ("--ca", "/no/such/file"),
+        ("--timeout", "0"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_one_sentence(given: tuple[str, str]) -> None:
+    code, out, err = sentence("doctor", "http://127.0.0.1:1", *given)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "hidden" not in err
+
+
 def test_an_encoding_without_ticks() -> None:
     assert [mark_of(state, "ascii") for state in MARKS] == ["ok", "!!", "--"]
 

@@ -9,7 +9,15 @@ from typing import Any
 from urllib.parse import SplitResult
 
 from fastphx.errors import clip
-from fastphx.transports.endpoint import Params, shown_url, split_url, url_parts, websocket_scheme
+from fastphx.transports.endpoint import (
+    Params,
+    endpoint_url,
+    shown_url,
+    split_url,
+    url_parts,
+    websocket_scheme,
+)
+from fastphx.transports.options import ConnectOptions
 
 LIVE = "/live"
 USUAL_SOCKETS = ("/socket", LIVE)
@@ -50,6 +58,8 @@ class Asked:
             raise ValueError(str(error).replace(checked, own)) from None
         if parts.query or "?" in self.url:
             raise ValueError(f"{shown_url(self.url)} has a query: give parameters with --param NAME=VALUE")
+        ConnectOptions.from_mapping(self.transport_opts())
+        endpoint_url(self.socket_url(LIVE), self.params)
 
     @property
     def _parts(self) -> SplitResult:

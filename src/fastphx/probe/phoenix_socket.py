@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from fastphx.errors import ConnectError, DecodeError, DisconnectReason
+from fastphx.errors import ConnectError, DecodeError, DisconnectedError, DisconnectReason
 from fastphx.foreign_text import visible
 from fastphx.load.plan.target import websocket_url
 from fastphx.probe.asked import Asked
@@ -142,7 +142,9 @@ async def _connected(asked: Asked, path: str, serializer: JsonV1 | JsonV2) -> As
         nonlocal ref
         ref += 1
         join_ref = str(ref) if event == "phx_join" else None
-        transport.push(*serializer.encode(join_ref, str(ref), topic, event, {}))
+        # Why a connection is closing already is told with its end.
+        with suppress(DisconnectedError):
+            transport.push(*serializer.encode(join_ref, str(ref), topic, event, {}))
         async with asyncio.timeout(asked.timeout_s):
             payload = await frames.reply(serializer, str(ref))
         return payload.get("status") if isinstance(payload, dict) else None
