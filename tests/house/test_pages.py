@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests.house.played_page import blocks_of, play
 from tests.liveview.scripted_thread import scripted_application
 
 DOCS = ROOT / "docs"
+CODE = re.compile(r"^```.*?^```", re.M | re.S)
+LINK = re.compile(r"\]\(([^)#:]*)#([^)]+)\)")
 OWN_TESTS = {
     "behaviour.md": "gen_socket_client/test_guide.py",
     "client.md": "client/test_docs.py",
@@ -57,6 +60,25 @@ def test_what_a_page_shows_runs(name: str, tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(("page", "test"), OWN_TESTS.items())
 def test_the_other_pages_have_tests_of_their_own(page: str, test: str) -> None:
     assert page in (ROOT / "tests" / test).read_text(encoding="utf-8")
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Where a link may lead on the page: its headings, as forges and the site name them."""
+    titles = re.findall(r"^#+ (.+)$", CODE.sub("", page.read_text(encoding="utf-8")), re.M)
+    shown = [re.sub(r"\[(.*?)\]\(.*?\)", r"\1", title) for title in titles]
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in shown}
+
+
+def test_every_anchor_is_a_heading() -> None:
+    # What is generated has its anchors when the site is built.
+    links = [
+        (page, page.parent / target if target else page, anchor)
+        for page in [ROOT / "README.md", *DOCS.rglob("*.md")]
+        for target, anchor in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8")))
+        if "reference/" not in target and "reference" not in page.parts and ".md#" in f"{target or '.md'}#"
+    ]
+    assert len(links) > 20
+    assert [(page.name, anchor) for page, target, anchor in links if anchor not in anchors_of(target)] == []
 
 
 def pages_in(nav: object) -> Iterator[str]:
