@@ -55,7 +55,7 @@ def head(bytes data not None):
     cdef FrameHead head
     cdef int size
     try:
-        size = read_head(<const uint8_t*>memory + 1, len(data), &head)
+        size = read_head(<const uint8_t*>memory + 1, len(data), False, &head)
         return size, head.payload_size if size > 0 else None
     finally:
         free(memory)

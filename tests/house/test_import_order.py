@@ -14,6 +14,7 @@ from tests.house.checkout import own_text
 ORDER = (
     "foreign_text",
     "errors",
+    "operating_system",
     "timing",
     "protocol",
     "serializers",

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 import uvloop
-from picows.picows import WSProtocol
 
 from fastphx.errors import ConnectionClosed
 from fastphx.protocol.sink import CallbackSink, FrameWriter
 from fastphx.testing import demo_server
 from fastphx.transports import connector
+from fastphx.transports.websocket.client_handshake import ClientHandshake
 from tests.transports.recording_owner import TIMEOUT_S, RecordingOwner
 
 
-class Slow(WSProtocol):
+class Slow(ClientHandshake):
     """Sends the request, and holds the loop until the answer is there: it is read before the loop returns the
     connection."""
 
@@ -63,7 +63,7 @@ async def give_up(url: str) -> None:
 def test_the_owner_hears_of_the_end(
     new_loop: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connector, "WSProtocol", Slow)
+    monkeypatch.setattr(connector, "ClientHandshake", Slow)
     with demo_server(port=0) as server, asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(give_up(f"{server.websocket_url}?vsn=2.0.0"))
 
@@ -72,9 +72,10 @@ def test_a_refusal_that_nobody_waits_for_is_no_error_of_the_loop(monkeypatch: py
     class Refused(Slow):
         attempt: asyncio.Task[Any]
 
-        def buffer_updated(self, size: int) -> None:
-            super().buffer_updated(size)
+        def answered(self, head: bytes) -> bool:
+            is_connected = super().answered(head)
             Refused.attempt.cancel()
+            return is_connected
 
     told: list[dict[str, Any]] = []
 
@@ -88,7 +89,7 @@ def test_a_refusal_that_nobody_waits_for_is_no_error_of_the_loop(monkeypatch: py
         await asyncio.sleep(0.01)
         gc.collect()
 
-    monkeypatch.setattr(connector, "WSProtocol", Refused)
+    monkeypatch.setattr(connector, "ClientHandshake", Refused)
     with demo_server(port=0) as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         server.faults.refuse_connects = 403
         runner.run(attempt(f"{server.websocket_url}?vsn=2.0.0"))

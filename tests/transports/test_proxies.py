@@ -55,8 +55,8 @@ async def test_through_a_socks4_proxy() -> None:
 async def test_a_socks_proxy_has_a_port_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, int]] = []
 
-    async def connect_to(parsed: Any, **_options: Any) -> socket.socket:
-        asked.append((parsed.host, parsed.port))
+    async def connect_to(host: str, port: int, **_options: Any) -> socket.socket:
+        asked.append((host, port))
         raise ConnectionRefusedError
 
     monkeypatch.setattr("fastphx.transports.connector._connected_socket", connect_to)

@@ -170,7 +170,6 @@ def log_to_stderr(level: int) -> logging.Logger:
     """The library's log: from *level* on, each record is a sentence on stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("fastphx: %(message)s"))
-    logging.getLogger("fastphx.picows").setLevel(logging.WARNING)
     log = logging.getLogger("fastphx")
     log.addHandler(handler)
     log.setLevel(level)

@@ -11,7 +11,7 @@ cdef extern from *:
     """
     /* How many bytes of a word, as they lie in memory, stand before the first whose high bit is marked. Where
        the answer would take more than an instruction it is -1, and the bytes are looked at one by one. */
-    #if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    #if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && !defined(FASTPHX_PORTABLE)
     #define fastphx_bytes_before(marks) ((int)(__builtin_ctzll(marks) >> 3))
     #else
     #define fastphx_bytes_before(marks) -1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import logging
 import secrets
 import socket
 from collections.abc import Callable
@@ -22,8 +23,8 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from fastphx.errors import DecodeError
 from fastphx.protocol.message import decode
+from fastphx.testing.frame_reader import FrameReader
 from fastphx.testing.hub import Hub
-from fastphx.testing.picows_logger import PICOWS_LOGGER
 from fastphx.transports.options import AUTH_TOKEN_PREFIX
 
 REQUEST_LINE_TIMEOUT_S = 5.0
@@ -42,7 +43,11 @@ _OWN_HEADERS = frozenset(
     ("accept", "connection", "content-length", "content-type", "host", "transfer-encoding", "upgrade")
 )
 
-WebSocketFactory = Callable[[], asyncio.BufferedProtocol]
+WebSocketFactory = Callable[[], FrameReader]
+
+
+# An adapter, because from anything else picows makes a Logger for each connection.
+_LOGGER = logging.LoggerAdapter(logging.getLogger("fastphx.testing.picows"), None)
 
 
 class LongPoll:
@@ -155,9 +160,8 @@ class LongPollSession(WSListener):
         self._transport: WSTransport | None = None
         self._unpolled_bytes = 0
         self._is_cut_off = False
-        self._watch: asyncio.Task[None] | None = None
 
-    async def connect(self, websocket: asyncio.BufferedProtocol, request: web.BaseRequest) -> None:
+    async def connect(self, websocket: FrameReader, request: web.BaseRequest) -> None:
         """Open the WebSocket with the query and the headers of *request*. Raises picows.WSHandshakeError."""
         ours, theirs = _connected_pair()
         loop = asyncio.get_running_loop()
@@ -175,14 +179,13 @@ class LongPollSession(WSListener):
                 f"ws://{request.host}{path}?{request.rel_url.raw_query_string}",
                 socket_factory=lambda _: ours,
                 extra_headers=headers,
-                logger_name=PICOWS_LOGGER,
+                logger_name=_LOGGER,
                 use_aiofastnet=False,
             )
-        self._watch = loop.create_task(self._follow(websocket))
+        websocket.on_lost = self._on_cut_off
 
-    async def _follow(self, websocket: Any) -> None:
-        """Resume reading when the server's side has ended. A session that is not polled would not see it."""
-        await websocket.transport.wait_disconnected()
+    def _on_cut_off(self) -> None:
+        """Read on, now that the server's side has ended. A session that is not polled would not see it."""
         self._is_cut_off = True
         if self._transport is not None:
             self._transport.underlying_transport.resume_reading()

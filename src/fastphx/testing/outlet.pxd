@@ -1,9 +1,9 @@
 """The way out for frames to one client."""
 
 from libc.stdint cimport uint8_t
-from picows.picows cimport WSListener
 
-cdef class Outlet(WSListener):
+cdef class Outlet:
+    cdef object __weakref__
     cdef readonly uint8_t vsn           # 1 or 2
 
     cdef int send(self, int opcode, char* data, Py_ssize_t size) except -1

@@ -1,5 +1,3 @@
-from picows import WSListener
-
-class Outlet(WSListener):
+class Outlet:
     @property
     def vsn(self) -> int: ...

@@ -1,4 +1,4 @@
-cdef class Outlet(WSListener):
+cdef class Outlet:
     """Something that frames can be sent to, as ``pubsub`` and replies know it."""
 
     cdef int send(self, int opcode, char* data, Py_ssize_t size) except -1:

@@ -10,8 +10,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import orjson
-import picows
-from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from fastphx.errors import clip
 from fastphx.foreign_text import visible
@@ -20,11 +18,11 @@ from fastphx.testing.channel import ServerChannel
 from fastphx.testing.connection import ServerConnection
 from fastphx.testing.connections import Connections
 from fastphx.testing.faults import Faults
-from fastphx.testing.handshake import parse_handshake
+from fastphx.testing.frame_reader import FrameReader
+from fastphx.testing.handshake import answer_with, parse_handshake, upgrade_with
 from fastphx.testing.hub import Hub
 from fastphx.testing.loop_thread import LoopThread
 from fastphx.testing.origins import Origins
-from fastphx.testing.picows_logger import PICOWS_LOGGER
 from fastphx.testing.pubsub import PubSub
 from fastphx.testing.server_socket import sweep
 from fastphx.testing.socket_handler import SocketHandler, check_bound
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-READ_BUFFER_BYTES = 2048
-HANDSHAKE_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
 CALL_TIMEOUT_S = 10.0
@@ -351,20 +347,14 @@ class Server:
     async def _listen(self, port: int) -> asyncio.Server:
         if self._serves_longpoll:
             return await self._listen_for_both(port)
-        listener: asyncio.Server = await picows.ws_create_server(
-            self._accept,
+        return await asyncio.get_running_loop().create_server(
+            self._reader,
             self.host,
             port,
-            logger_name=PICOWS_LOGGER,
-            enable_auto_pong=False,
-            max_frame_size=self._max_message_size,
-            read_buffer_init_size=READ_BUFFER_BYTES,
             ssl=self._ssl,
             backlog=self._backlog,
             reuse_port=self._reuse_port or None,
-            use_aiofastnet=False,
         )
-        return listener
 
     async def _listen_for_both(self, port: int) -> asyncio.Server:
         """Listen for WebSockets and long polling on one port."""
@@ -376,7 +366,7 @@ class Server:
             raise ModuleNotFoundError("longpoll needs aiohttp: pip install fastphx[longpoll]") from None
         assert self._hub is not None
         self._longpoll = LongPoll(
-            self._websocket_protocol,
+            self._reader,
             self._running_hub(),
             window_s=self._longpoll_window_s,
             idle_timeout_s=min(handler.idle_timeout_s for handler in self.sockets.values()),
@@ -385,38 +375,19 @@ class Server:
             self._longpoll.front, self.host, port, ssl=self._ssl, backlog=self._backlog
         )
 
-    def _websocket_protocol(self) -> Any:
-        """What ``picows.ws_create_server`` makes for each connection."""
-        return WSProtocol(
-            None,  # host and port
-            None,  # path
-            False,  # is_client_side
-            self._accept,
-            PICOWS_LOGGER,
-            True,  # disconnect_on_exception
-            HANDSHAKE_TIMEOUT_S,
-            False,  # enable_auto_ping
-            20,
-            20,
-            picows.WSAutoPingStrategy.PING_WHEN_IDLE,
-            False,  # enable_auto_pong
-            self._max_message_size,
-            None,  # extra_headers
-            READ_BUFFER_BYTES,
-        )
+    def _reader(self) -> FrameReader:
+        return FrameReader(self._accept, asyncio.get_running_loop())
 
-    def _accept(self, request: Any) -> Any:
+    def _accept(self, head: bytes) -> tuple[bytes, ServerConnection | None]:
+        """The answer to a request, and the connection that it opens, if it does."""
         hub = self._running_hub()
         try:
-            handshake = parse_handshake(request)
-        except UnicodeError:
-            return self._refuse(400)
-        request.headers = handshake.headers
+            handshake = parse_handshake(head)
+        except ValueError as error:
+            return self._refuse(400, f": {error}")
         if handshake.path == "/stats":
             body = orjson.dumps(hub.stats)
-            headers = {"Content-Type": "application/json"}
-            response = picows.WSUpgradeResponse.create_ok_response(body, headers)
-            return picows.WSUpgradeResponseWithListener(response, None)
+            return answer_with(HTTPStatus.OK, body, "application/json"), None
         if hub.faults.refuse_connects is not None:
             return self._refuse(hub.faults.refuse_connects)
         if 0 <= hub.faults.max_connections <= hub.stats["connections_open"]:
@@ -429,6 +400,9 @@ class Server:
         headers = handshake.headers
         if vsn is None or not self._allows(headers.get("Origin"), headers.get("Host", "")):
             return self._refuse(403)
+        lacking = handshake.lacking_of_an_upgrade
+        if lacking:
+            return self._refuse(400, f": {lacking}")
         try:
             assigns = {} if handler.connect is None else handler.connect(handshake)
             if assigns is False:
@@ -439,19 +413,15 @@ class Server:
         except Exception:
             _LOGGER.exception("connect or id of %s raised", path)
             return self._refuse(500)
-        if handshake.asks_for_upgrade:
-            # picows expects this token alone. RFC 6455 section 4.2.1 allows others: Firefox sends keep-alive.
-            request.headers["Connection"] = "Upgrade"
         connection = ServerConnection(hub, self._pubsub, handler, handshake.params, assigns, name, vsn)
         answer = {"Sec-WebSocket-Protocol": "phoenix"} if "phoenix" in handshake.subprotocols else {}
         if self._deflate_options is not None:
-            self._agree_on_deflate(request, connection, answer)
-        response = picows.WSUpgradeResponse.create_101_response(answer)
-        return picows.WSUpgradeResponseWithListener(response, connection)
+            self._agree_on_deflate(headers, connection, answer)
+        return upgrade_with(handshake, answer), connection
 
-    def _agree_on_deflate(self, request: Any, connection: ServerConnection, headers: dict[str, str]) -> None:
+    def _agree_on_deflate(self, asked: Any, connection: ServerConnection, headers: dict[str, str]) -> None:
         assert self._deflate_options is not None
-        offers = request.headers.getall("Sec-WebSocket-Extensions", ())
+        offers = asked.getall("Sec-WebSocket-Extensions", ())
         try:
             chosen = agree_as_server(offers, self._deflate_options)
         except NegotiationError as error:
@@ -464,9 +434,7 @@ class Server:
     def _allows(self, origin: str | None, host: str) -> bool:
         return self._origins is None or self._origins.allow(origin, host)
 
-    def _refuse(self, status: int) -> Any:
+    def _refuse(self, status: int, why: str = "") -> tuple[bytes, None]:
         self._running_hub().count_refused()
-        phrase = HTTPStatus(status).phrase
-        response = picows.WSUpgradeResponse.create_error_response(500, f"{status} {phrase}".encode())
-        response.status = HTTPStatus(status)
-        return picows.WSUpgradeResponseWithListener(response, None)
+        body = f"{status} {HTTPStatus(status).phrase}{visible(why)}".encode()
+        return answer_with(HTTPStatus(status), body, "text/plain; charset=utf-8"), None

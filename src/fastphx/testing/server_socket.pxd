@@ -1,12 +1,13 @@
 """The server's side of one WebSocket: its messages, its end, and what it does wrong on purpose."""
 
 from libc.stdint cimport int64_t, uint8_t
-from picows.picows cimport WSFrame, WSTransport
 
 from fastphx.testing.faults cimport Faults
 from fastphx.testing.hub cimport Hub
 from fastphx.testing.outlet cimport Outlet
 from fastphx.testing.pubsub cimport PubSub
+from fastphx.transports.websocket.frame_head cimport FrameHead
+from fastphx.transports.websocket.frame_transport cimport FrameTransport
 
 cdef enum SocketState:
     STATE_NEW = 0
@@ -19,7 +20,7 @@ cdef enum:
 
 cdef class ServerSocket(Outlet):
     cdef Hub hub
-    cdef WSTransport transport
+    cdef FrameTransport transport
     cdef readonly PubSub pubsub
     cdef readonly object assigns
     cdef readonly object params
@@ -63,6 +64,17 @@ cdef class ServerSocket(Outlet):
     socket is then closed with 1008."""
     cdef int dequeue(self, Py_ssize_t size) noexcept
     """Give back *size* bytes of that room."""
+
+    # What its reader tells it.
+
+    cdef int on_connected(self, FrameTransport transport) except -1
+    cdef int on_frame(self, const FrameHead* head, const char* payload) except -1
+    """One frame, unmasked."""
+    cdef int break_off(self, int code, str reason) except -1
+    """What came is no frame, or is too long, or could not be handled. Nothing more is told but the end."""
+    cdef int on_lost(self) except -1
+    cdef int pause_writing(self) except -1
+    cdef int resume_writing(self) except -1
 
     cdef int on_part(self, int opcode, bint fin, int rsv, const char* data, Py_ssize_t size) except -1
     cdef int receive(self, const char* data, Py_ssize_t size, int opcode) except -1

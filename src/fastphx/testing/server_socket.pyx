@@ -1,7 +1,6 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
-from picows.picows cimport WSCloseCode, WSFrame, WSMsgType, WSTransport
 
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT
 from fastphx.protocol.utf8 cimport valid_utf8
@@ -9,8 +8,11 @@ from fastphx.testing.faults cimport Faults
 from fastphx.testing.hub cimport Hub, to_ns
 from fastphx.testing.outlet cimport Outlet
 from fastphx.testing.pubsub cimport PubSub
+from fastphx.transports.websocket.frame_head cimport (
+    OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_PING, OPCODE_PONG, FrameHead, may_close_with,
+)
+from fastphx.transports.websocket.frame_transport cimport FrameTransport
 from fastphx.timing.wheel cimport monotonic_ns
-from fastphx.transports.websocket.frame_head cimport may_close_with
 
 import logging
 import socket
@@ -63,7 +65,7 @@ cdef class ServerSocket(Outlet):
         """Bytes that wait for the client to read, or for a fault switch."""
         if self.transport is None:
             return 0
-        return self._unwritten_bytes + self.transport.underlying_transport.get_write_buffer_size()
+        return self._unwritten_bytes + self.transport.transport.get_write_buffer_size()
 
     @property
     def queued_bytes(self):
@@ -88,12 +90,9 @@ cdef class ServerSocket(Outlet):
     cdef int forget(self, str topic, object channel) except -1:
         return 0
 
-    # Of the transport.
+    # Of its reader.
 
-    cpdef on_ws_connected(self, WSTransport transport):
-        # The handshake's headers take kilobytes for each connection, and nobody reads them any more.
-        transport.request = None
-        transport.response = None
+    cdef int on_connected(self, FrameTransport transport) except -1:
         self.transport = transport
         self.state = STATE_OPEN
         self.received_ns = monotonic_ns()
@@ -103,21 +102,26 @@ cdef class ServerSocket(Outlet):
         if self.received_ns < self.hub.stalled_until_ns:
             self.stalled_until_ns = self.hub.stalled_until_ns
             self.hold()
+        return 0
 
-    cpdef on_ws_frame(self, WSTransport transport, WSFrame frame):
-        cdef int opcode = <int>frame.msg_type
+    cdef int on_frame(self, const FrameHead* head, const char* payload) except -1:
         if self.state != STATE_OPEN:
-            if self.state == STATE_CLOSING and opcode == <int>WSMsgType.CLOSE:
+            if self.state == STATE_CLOSING and head.opcode == OPCODE_CLOSE:
                 self.state = STATE_CLOSED
-                transport.disconnect()
-            return
-        rsv = frame.rsv1 << 2 | frame.rsv2 << 1 | frame.rsv3
+                self.transport.transport.close()
+            return 0
         if self.stalled_until_ns:
-            # Reading is paused, but picows still hands on what it has read.
-            self._held_in.append((opcode, frame.fin, rsv, frame.payload_ptr[:frame.payload_size]))
-            return
+            # Reading is paused, but what was read in one go is still handed on.
+            self._held_in.append((head.opcode, head.fin, head.rsv, payload[:head.payload_size]))
+            return 0
         self.received_ns = monotonic_ns()
-        self.on_part(opcode, frame.fin, rsv, frame.payload_ptr, frame.payload_size)
+        return self.on_part(head.opcode, head.fin, head.rsv, payload, head.payload_size)
+
+    cdef int break_off(self, int code, str reason) except -1:
+        if self.state == STATE_OPEN and code != 1009:
+            self.hub.counters.bad_frames += 1
+        self.disconnect(code, reason)
+        return 0
 
     cdef int on_part(self, int opcode, bint fin, int rsv, const char* data, Py_ssize_t size) except -1:
         cdef bint deflated = rsv == RSV1
@@ -137,7 +141,7 @@ cdef class ServerSocket(Outlet):
             self._fragments = bytearray(data[:size])
             self._fragments_opcode = opcode
             self._fragments_deflated = deflated
-        elif opcode == <int>WSMsgType.CONTINUATION:
+        elif opcode == OPCODE_CONTINUATION:
             if self._fragments is None:
                 return self.protocol_error("a continuation came without a beginning")
             if len(self._fragments) + size > self.max_message_size:
@@ -150,12 +154,12 @@ cdef class ServerSocket(Outlet):
                 if self._fragments_deflated:
                     return self.receive_deflated(whole, self._fragments_opcode)
                 return self.receive(PyBytes_AS_STRING(whole), PyBytes_GET_SIZE(whole), self._fragments_opcode)
-        elif opcode == <int>WSMsgType.PING:
+        elif opcode == OPCODE_PING:
             if self.writing_paused:
-                self.wait(<int>WSMsgType.PONG, data[:size])
+                self.wait(OPCODE_PONG, data[:size])
             else:
-                self.transport.send_pong(data[:size])
-        elif opcode == <int>WSMsgType.CLOSE:
+                self.transport.send_control(OPCODE_PONG, data, size)
+        elif opcode == OPCODE_CLOSE:
             self.answer_close(data, size)
         return 0
 
@@ -176,22 +180,23 @@ cdef class ServerSocket(Outlet):
 
     cdef int answer_close(self, const char* data, Py_ssize_t size) except -1:
         cdef int code = 1000
-        if size >= 2:
-            code = (<unsigned char>data[0] << 8) | <unsigned char>data[1]
-            if not may_close_with(code):
-                return self.protocol_error("a close frame has a code that may not be sent")
+        if size:
+            code = 0 if size == 1 else (<unsigned char>data[0] << 8) | <unsigned char>data[1]
+            if not may_close_with(code) or not valid_utf8(data + 2, size - 2):
+                return self.protocol_error("a close frame has no valid code or reason")
         self.on_end()
         self.flush_all()
         self.state = STATE_CLOSED
         # How long the close waits for what is unsent.
         self.deadline_ns = monotonic_ns() + self.hub.close_timeout_ns
-        self.transport.send_close(<WSCloseCode>code)
-        self.transport.disconnect()
+        self.transport.send_close(code, b"")
+        self.transport.transport.close()
         return 0
 
-    cpdef on_ws_disconnected(self, WSTransport transport):
+    cdef int on_lost(self) except -1:
         if self.transport is None:
-            return
+            return 0
+        self.transport.lose()
         self.on_end()
         self.state = STATE_CLOSED
         self.transport = None
@@ -199,14 +204,17 @@ cdef class ServerSocket(Outlet):
         self.cancel_put_off()
         self.hub.counters.connections_open -= 1
         self.hub.on_end(self)
+        return 0
 
-    cpdef pause_writing(self):
+    cdef int pause_writing(self) except -1:
         self.writing_paused = True
+        return 0
 
-    cpdef resume_writing(self):
+    cdef int resume_writing(self) except -1:
         self.writing_paused = False
         if self.state == STATE_OPEN and not self.stalled_until_ns:
             self.flush()
+        return 0
 
     # Frames out.
 
@@ -232,17 +240,21 @@ cdef class ServerSocket(Outlet):
 
     cdef int write(self, int opcode, char* data, Py_ssize_t size) except -1:
         cdef Hub hub = self.hub
-        if opcode == <int>WSMsgType.PONG:
-            self.transport.send_pong(data[:size])
+        cdef bytes deflated
+        if opcode == OPCODE_PONG:
+            self.transport.send_control(opcode, data, size)
             return 1
         hub.counters.frames_sent += 1
         if self._deflate is not None and size >= _MIN_DEFLATED_BYTES:
             deflated = self._deflate(data[:size])
-            hub.counters.bytes_sent += <uint64_t>PyBytes_GET_SIZE(deflated)
-            self.transport.send(<WSMsgType>opcode, deflated, True, True)
+            size = PyBytes_GET_SIZE(deflated)
+            data = hub.reserve(size)
+            memcpy(data, PyBytes_AS_STRING(deflated), <size_t>size)
+            hub.counters.bytes_sent += <uint64_t>size
+            self.transport.send_message(opcode, data, size, True)
             return 1
         hub.counters.bytes_sent += size
-        self.transport.send_reuse_external_buffer(<WSMsgType>opcode, data, size)
+        self.transport.send_message(opcode, data, size, False)
         return 1
 
     cdef int flush(self) except -1:
@@ -336,7 +348,7 @@ cdef class ServerSocket(Outlet):
         self.flush_all()
         self.state = STATE_CLOSING
         self.deadline_ns = monotonic_ns() + self.hub.close_timeout_ns
-        self.transport.send_close(<WSCloseCode>code, reason.encode())
+        self.transport.send_close(code, reason.encode())
 
     def cut(self):
         """Reset the TCP connection: the client sees no close frame."""
@@ -350,10 +362,10 @@ cdef class ServerSocket(Outlet):
         self.on_end()
         self.state = STATE_CLOSED
         self.deadline_ns = 0
-        raw = self.transport.underlying_transport.get_extra_info("socket")
+        raw = self.transport.transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self.transport.disconnect(False)
+        self.transport.transport.abort()
         return 0
 
     def stall(self, double seconds):
@@ -373,8 +385,8 @@ cdef class ServerSocket(Outlet):
 
     cdef int hold(self) except -1:
         self._held_in = []
-        if not self.transport.underlying_transport.is_closing():
-            self.transport.underlying_transport.pause_reading()
+        if not self.transport.transport.is_closing():
+            self.transport.transport.pause_reading()
         self.hub.loop.call_later((self.stalled_until_ns - monotonic_ns()) / 1e9, self._resume)
         return 0
 
@@ -394,8 +406,8 @@ cdef class ServerSocket(Outlet):
         for opcode, fin, rsv, data in held_in:
             if self.state == STATE_OPEN:
                 self.on_part(opcode, fin, rsv, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-        if self.state == STATE_OPEN and not self.transport.underlying_transport.is_closing():
-            self.transport.underlying_transport.resume_reading()
+        if self.state == STATE_OPEN and not self.transport.transport.is_closing():
+            self.transport.transport.resume_reading()
 
 
 def sweep(connections):

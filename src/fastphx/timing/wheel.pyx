@@ -11,33 +11,10 @@ uvloop are exact to a millisecond. Elsewhere, or where no descriptor is left, th
 from weakref import WeakValueDictionary
 
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
-from posix.unistd cimport close
 
-cdef extern from * nogil:
-    """
-    #include <stdint.h>
-    #ifdef __linux__
-    #include <sys/timerfd.h>
-    static int fastphx_timerfd_open(void) {
-        return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    }
-    // Sets it anew, and unread expirations are gone with that. 0: disarms it.
-    static int fastphx_timerfd_set(int fd, int64_t deadline_ns) {
-        struct itimerspec spec = {{0, 0}, {deadline_ns / 1000000000, deadline_ns % 1000000000}};
-        return timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, 0);
-    }
-    #else
-    static int fastphx_timerfd_open(void) { return -1; }
-    static int fastphx_timerfd_set(int fd, int64_t deadline_ns) { return -1; }
-    #endif
-    static int fastphx_lowest_bit(uint64_t word) { return __builtin_ctzll(word); }
-    static int fastphx_highest_bit(uint64_t word) { return 63 - __builtin_clzll(word); }
-    """
-    int fastphx_timerfd_open()
-    int fastphx_timerfd_set(int fd, int64_t deadline_ns)
-    int fastphx_lowest_bit(uint64_t word)
-    int fastphx_highest_bit(uint64_t word)
+from fastphx.operating_system cimport system_calls
+from fastphx.operating_system.compiler cimport highest_bit, lowest_bit
+from fastphx.operating_system.system_calls cimport timerfd_close, timerfd_open, timerfd_set
 
 cdef enum:
     # Waking for a few timers that only move to a finer level costs more than looking at each.
@@ -45,9 +22,7 @@ cdef enum:
 
 
 cdef int64_t monotonic_ns() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <int64_t>now.tv_sec * 1_000_000_000 + now.tv_nsec
+    return system_calls.monotonic_ns()
 
 
 cdef Timer new_head(int position):
@@ -114,11 +89,11 @@ cdef class TimerWheel:
         self._tick = 0 if loop is None else monotonic_ns() >> TICK_SHIFT
         self._armed_ns = INT64_MAX
         if loop is not None and timerfd:
-            self._fd = fastphx_timerfd_open()
+            self._fd = timerfd_open()
 
     def __dealloc__(self):
         if self._fd >= 0:
-            close(self._fd)
+            timerfd_close(self._fd)
 
     def __len__(self):
         return self._size
@@ -164,7 +139,7 @@ cdef class TimerWheel:
         if tick < self._tick:
             tick = self._tick
         # Bits above the highest that differs are equal, so the slot lies ahead of the wheel in its level.
-        level = fastphx_highest_bit(<uint64_t>(tick ^ self._tick) | 1) // LEVEL_BITS
+        level = highest_bit(<uint64_t>(tick ^ self._tick) | 1) // LEVEL_BITS
         index = <int>(tick >> (level * LEVEL_BITS)) & 63
         head = self._slot(level, index)
         last = head._prev
@@ -195,7 +170,7 @@ cdef class TimerWheel:
         cdef int level
         for level in range(LEVELS):
             if self._occupied[level]:
-                index[0] = fastphx_lowest_bit(self._occupied[level])
+                index[0] = lowest_bit(self._occupied[level])
                 return level
         return -1
 
@@ -301,7 +276,7 @@ cdef class TimerWheel:
             if self._size:
                 self._arm(self.next_wake_ns())
             elif self._is_reading:
-                fastphx_timerfd_set(self._fd, 0)
+                timerfd_set(self._fd, 0)
         if errors is not None:
             if len(errors) == 1:
                 raise errors[0]
@@ -318,7 +293,7 @@ cdef class TimerWheel:
                 self.loop.add_reader(self._fd, self._wake)
                 self._is_reading = True
             # A time of 0 would disarm it.
-            if fastphx_timerfd_set(self._fd, deadline_ns if deadline_ns > 0 else 1) != 0:
+            if timerfd_set(self._fd, deadline_ns if deadline_ns > 0 else 1) != 0:
                 raise OSError("timerfd_settime failed")
             return 0
         if self._handle is not None:

@@ -6,10 +6,6 @@ Each name is imported when it is first asked for: a program that only checks opt
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fastphx.transports import picows_version
-
-picows_version.check()
-
 if TYPE_CHECKING:
     from fastphx.transports.base import BINARY, TEXT, Transport, TransportOwner
     from fastphx.transports.connector import connect

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import functools
-import logging
 import os
 import re
 import socket
@@ -14,29 +12,23 @@ import ssl
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
-from picows import WSAutoPingStrategy, WSHandshakeError, WSUpgradeRequest, WSUpgradeResponse
-from picows.picows import WSProtocol  # type: ignore[attr-defined]
-from picows.proxy import ConnectedTransport, connect_through_optional_proxy
-from picows.url import WSParsedURL, parse_url
+from multidict import CIMultiDict
 
 from fastphx.errors import MAX_BODY_BYTES, ConnectError, clip
 from fastphx.protocol.sink import FrameSink
 from fastphx.transports.base import ConnectionOwner
-from fastphx.transports.endpoint import shown_url, split_url
+from fastphx.transports.endpoint import Endpoint, endpoint, shown_url
 from fastphx.transports.options import ConnectOptions
 from fastphx.transports.own_limits import os_error_text, ran_out
 from fastphx.transports.redaction import redacted
 from fastphx.transports.retry_after import retry_after_s
 from fastphx.transports.source_address import bind
 from fastphx.transports.unix_socket import open_unix_connection
+from fastphx.transports.websocket.client_handshake import ClientHandshake, HandshakeError
 from fastphx.transports.websocket.deflate import NegotiationError, agree_as_client
 from fastphx.transports.websocket.link import WebSocketLink
 from fastphx.transports.websocket.reader import MessageReader
-
-PICOWS_READ_BUFFER_BYTES = 2048
-"""picows reads the head of the handshake's answer, and nothing else."""
 
 MAX_SHOWN_PATH = 120
 """How much of a Unix domain socket's path a ``ConnectError`` shows. Linux allows 107 bytes."""
@@ -49,19 +41,6 @@ _SET_COOKIE = re.compile(rb"\r\nset-cookie:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
 
-
-class _PicowsLogger(logging.LoggerAdapter[logging.Logger]):
-    """An adapter: from a plain Logger, picows would make a Logger for each socket."""
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name for it
-        # Below DEBUG, picows logs the whole handshake, with every token in it.
-        return level >= logging.DEBUG and super().isEnabledFor(level)
-
-
-# A handler that writes nothing: an error that picows logs is already reported as a typed reason.
-_logger = logging.getLogger("fastphx.picows")
-_logger.addHandler(logging.NullHandler())
-_shared_logger = _PicowsLogger(_logger, {})
 
 _DEFAULT_OPTIONS = ConnectOptions()
 
@@ -83,9 +62,9 @@ async def connect(
     ``ValueError`` for an invalid URL, or an invalid proxy in the environment. If it is cancelled, the
     connection is cut.
     """
-    parsed = _parsed(url)
+    to = _endpoint(url)
     options = (options or _DEFAULT_OPTIONS).with_cookies(url)
-    proxy = options.proxy_to(parsed.host, parsed.port, secure=parsed.is_secure)
+    proxy = options.proxy_to(to.host, to.port, secure=to.is_secure)
     link = WebSocketLink(
         sink,
         owner,
@@ -98,53 +77,36 @@ async def connect(
     )
     offered = options.offered_subprotocols()
 
-    def accept(_request: WSUpgradeRequest, response: WSUpgradeResponse) -> MessageReader:
-        _check_subprotocol(response, offered, url, options)
-        _use_extension(response, link, url, options)
-        _store_cookies(response.headers.getall("Set-Cookie", ()), url, options)
-        return reader
+    def accept(answer: CIMultiDict[str]) -> None:
+        _check_subprotocol(answer, offered, url, options)
+        _use_extension(answer, link, url, options)
+        _store_cookies(answer.getall("Set-Cookie", ()), url, options)
 
     headers = list(options.extra_headers)
     if offered:
         headers.append(("Sec-WebSocket-Protocol", ", ".join(offered)))
     if options.deflate is not None:
         headers.append(("Sec-WebSocket-Extensions", options.deflate.offer()))
-    protocol = WSProtocol(
-        parsed.netloc if parsed.netloc.isascii() else parsed.netloc.encode("idna").decode(),
-        parsed.resource_name,
-        True,  # is_client_side
-        accept,
-        _shared_logger,
-        True,  # disconnect_on_exception; the link lets none through
-        None,  # websocket_handshake_timeout: it would begin only after TCP and TLS
-        False,  # enable_auto_ping: a task a socket
-        10,
-        10,
-        WSAutoPingStrategy.PING_WHEN_IDLE,
-        False,  # enable_auto_pong: the link must see every frame to know where a read ends
-        options.max_message_size,
-        headers,
-        PICOWS_READ_BUFFER_BYTES,
-    )
+    handshake = ClientHandshake(to.authority, to.resource, headers, accept)
     link.redact = functools.partial(redacted, url=url, options=options)
-    reader = link.new_reader(protocol, asyncio.get_running_loop())
+    reader = link.new_reader(handshake, asyncio.get_running_loop())
     is_open = False
     try:
         async with asyncio.timeout(options.connect_timeout):
-            await _open(reader, parsed, options, proxy)
+            await _open(reader, url, to, options, proxy)
             is_open = True
-            await protocol.wait_until_handshake_complete()
+            is_answered = await handshake.wait()
     except BaseException as error:
-        if not is_open and protocol.transport is not None:
+        if not is_open and handshake.transport is not None:
             link.abort()
-            asyncio.get_running_loop().call_soon(_closed_by_loop, reader, protocol)
+            asyncio.get_running_loop().call_soon(_closed_by_loop, reader, handshake)
         if isinstance(error, TimeoutError) and link.was_connected:
             # The answer came in the same turn of the loop in which the time was up: the owner knows of it.
             return link
         # Without this, a cancelled attempt could still be answered, and would live on without an owner.
         link.abort()
-        if protocol.transport is not None:
-            protocol.transport.disconnect(False)
+        if handshake.transport is not None:
+            handshake.transport.abort()
         if isinstance(error, ConnectError) or not isinstance(error, Exception):
             raise
         if isinstance(error, OSError):
@@ -154,94 +116,81 @@ async def connect(
         via = "" if proxy is None else " through the proxy"
         if options.socket_path is not None:
             via = f" at the socket {clip(str(options.socket_path), MAX_SHOWN_PATH)}"
-        # picows' own errors quote the server as it was.
+        # Other errors quote the server as it was.
         cause = error if isinstance(error, OSError) else None
-        raise _explained(error, url, options, via, sent=protocol.transport is not None) from cause
-    if protocol.listener is None:
+        raise _explained(error, url, options, via, sent=handshake.transport is not None) from cause
+    if not is_answered:
         raise _cannot_connect(url, "the server closed the connection before it answered")
     return link
 
 
-def _closed_by_loop(reader: MessageReader, protocol: WSProtocol) -> None:
+def _closed_by_loop(reader: MessageReader, handshake: ClientHandshake) -> None:
     """Say that a connection has ended which the loop has closed before it had returned it, because the
     attempt was cancelled: uvloop tells nobody. The server may have answered before that, and the owner may
     know of the connection."""
     reader.connection_lost(None)
-    with contextlib.suppress(Exception):
-        # If the answer was a refusal, nobody has waited for it.
-        protocol.wait_until_handshake_complete().send(None)
+    # If the answer was a refusal, nobody has waited for it.
+    handshake.give_up()
 
 
-@functools.lru_cache(maxsize=_KEPT_URLS)
-def _parsed(url: str) -> WSParsedURL:
-    split_url(url)
-    return parse_url(url)
+_endpoint = functools.lru_cache(maxsize=_KEPT_URLS)(endpoint)
 
 
-async def _open(protocol: Any, parsed: WSParsedURL, options: ConnectOptions, proxy: str | None) -> None:
+async def _open(protocol: Any, url: str, to: Endpoint, options: ConnectOptions, proxy: str | None) -> None:
     """Connect *protocol* over TCP, TLS or a Unix domain socket, through the proxy if there is one."""
     loop = asyncio.get_running_loop()
-    context = _tls_context(options) if parsed.is_secure else None
+    context = _tls_context(options) if to.is_secure else None
+    server_hostname = to.host if to.is_secure else None
     if options.socket_path is not None:
-        await open_unix_connection(
-            protocol, str(options.socket_path), options.socket_opts, context, parsed.host
-        )
+        await open_unix_connection(protocol, str(options.socket_path), options.socket_opts, context, to.host)
         return
-    parsed_proxy = _parsed_proxy(proxy) if proxy is not None else None
-    socket_factory = None
+    make_socket = None
     if options.socket_opts or options.local_addr is not None:
-        socket_factory = functools.partial(_connected_socket, options=options)
-    connect_arguments: dict[str, Any] = {}
-    connection = await connect_through_optional_proxy(
-        loop,
-        parsed,
-        parsed_proxy,
-        socket_factory,
-        context,
-        _tls_context(options) if parsed_proxy is not None and parsed_proxy.scheme == "https" else None,
-        connect_arguments,
-        loop.create_connection,
-    )
-    if isinstance(connection, ConnectedTransport):
-        transport: asyncio.Transport | None = connection.transport
-        try:
-            if context is not None:
-                assert transport is not None
-                transport = await loop.start_tls(
-                    transport, transport.get_protocol(), context, server_hostname=parsed.host
-                )
-                if transport is None:
-                    raise ConnectionResetError(errno.ECONNRESET, "the connection closed while TLS started")
-            assert transport is not None
-            transport.set_protocol(protocol)
-            protocol.connection_made(transport)
-        except BaseException:
-            connection.transport.abort()
-            raise
-        return
-    # By default picows uses aiofastnet, which takes 5 KB more per socket than uvloop's own transport.
-    connect_arguments.update(host=connection.host, port=connection.port, sock=connection.sock, ssl=context)
-    await loop.create_connection(lambda: protocol, **connect_arguments)
+        make_socket = functools.partial(_connected_socket, options=options)
+    sock = None
+    if proxy is not None:
+        # It takes as long to import as everything else that a connection needs.
+        from fastphx.transports.proxy_tunnel import open_tunnel
+
+        tunnel = await open_tunnel(url, proxy, make_socket, _tls_context(options))
+        if not isinstance(tunnel, socket.socket):
+            await _move_into(tunnel, protocol, context, server_hostname)
+            return
+        sock = tunnel
+    elif make_socket is not None:
+        sock = await make_socket(to.host, to.port)
+    if sock is None:
+        await loop.create_connection(lambda: protocol, to.host, to.port, ssl=context)
+    else:
+        await loop.create_connection(
+            lambda: protocol, sock=sock, ssl=context, server_hostname=server_hostname
+        )
 
 
-def _parsed_proxy(url: str) -> WSParsedURL:
-    """Add what python_socks requires: a port, and a password with a user name (SOCKS4 has no passwords)."""
-    parts = urlsplit(url)
-    credentials, at, host = parts.netloc.rpartition("@")
-    if at and ":" not in credentials:
-        credentials += ":"
-    if parts.port is None and parts.scheme.startswith("socks"):
-        # RFC 1928 section 3.
-        host = f"{host.removesuffix(':')}:1080"
-    return parse_url(parts._replace(netloc=f"{credentials}{at}{host}").geturl(), False)
+async def _move_into(
+    tunnel: asyncio.Transport, protocol: Any, context: ssl.SSLContext | None, server_hostname: str | None
+) -> None:
+    """Hand an open connection to *protocol*, with TLS inside of it if there is a *context*."""
+    transport: asyncio.Transport | None = tunnel
+    try:
+        if context is not None:
+            transport = await asyncio.get_running_loop().start_tls(
+                tunnel, tunnel.get_protocol(), context, server_hostname=server_hostname
+            )
+            if transport is None:
+                raise ConnectionResetError(errno.ECONNRESET, "the connection closed while TLS started")
+        assert transport is not None
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+    except BaseException:
+        tunnel.abort()
+        raise
 
 
-async def _connected_socket(parsed: WSParsedURL, options: ConnectOptions) -> socket.socket:
+async def _connected_socket(host: str, port: int, options: ConnectOptions) -> socket.socket:
     """A socket with the user's options and address, connected to the first address that takes it."""
     loop = asyncio.get_running_loop()
-    infos = _address_of_literal(parsed.host, parsed.port) or await loop.getaddrinfo(
-        parsed.host, parsed.port, type=socket.SOCK_STREAM
-    )
+    infos = _address_of_literal(host, port) or await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     if options.local_addr is not None:
         wanted = socket.AF_INET6 if ":" in options.local_addr[0] else socket.AF_INET
         infos = [info for info in infos if info[0] == wanted]
@@ -295,21 +244,19 @@ def _shared_tls_context(verify: bool) -> ssl.SSLContext:
 
 
 def _check_subprotocol(
-    response: WSUpgradeResponse, offered: tuple[str, ...], url: str, options: ConnectOptions
+    answer: CIMultiDict[str], offered: tuple[str, ...], url: str, options: ConnectOptions
 ) -> None:
     """Fail if the server chose a sub-protocol that was not offered, or several (RFC 6455 section 4.1)."""
-    chosen = ", ".join(response.headers.getall("Sec-WebSocket-Protocol", ()))
+    chosen = ", ".join(answer.getall("Sec-WebSocket-Protocol", ()))
     if chosen and chosen not in offered:
         quoted = _quoted(chosen.encode("utf-8", "surrogateescape"), url, options)
         raise _cannot_connect(url, f"the server chose the sub-protocol {quoted}, which was not offered", 101)
 
 
-def _use_extension(
-    response: WSUpgradeResponse, link: WebSocketLink, url: str, options: ConnectOptions
-) -> None:
+def _use_extension(answer: CIMultiDict[str], link: WebSocketLink, url: str, options: ConnectOptions) -> None:
     """Use what was agreed, and fail if the answer does not fit the offer (RFC 7692 section 7.1)."""
     try:
-        agreement = agree_as_client(response.headers.getall("Sec-WebSocket-Extensions", ()), options.deflate)
+        agreement = agree_as_client(answer.getall("Sec-WebSocket-Extensions", ()), options.deflate)
     except NegotiationError as error:
         what = redacted(str(error).encode("utf-8", "backslashreplace"), url, options).decode()
         raise _cannot_connect(url, what, 101) from None
@@ -384,10 +331,9 @@ def _unchunked(body: bytes) -> bytes:
 
 def _explained(error: Exception, url: str, options: ConnectOptions, via: str, *, sent: bool) -> ConnectError:
     """Say in one sentence what went wrong; the URL's query and the proxy's password are left out."""
-    if isinstance(error, WSHandshakeError):
+    if isinstance(error, HandshakeError):
         quoted = clip(redacted(str(error).encode(errors="backslashreplace"), url, options), 160)
-        status = None if error.response is None else int(error.response.status)
-        return _cannot_connect(url, f"the answer is not a WebSocket handshake ({quoted})", status)
+        return _cannot_connect(url, f"the answer is not a WebSocket handshake: {quoted}", error.status)
     return _cannot_connect(url, _failed_connection(error, options, sent), via=via, is_local=ran_out(error))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from fastphx.transports.pairs import pairs_of
 
@@ -20,7 +21,21 @@ MAX_PARAM_DEPTH = 32
 """How deeply parameters may be nested. A list that contains itself is deeper."""
 
 _SCHEMES = {"http": "ws", "https": "wss"}
+_DELIMITERS = ":/?#[]@!$&'()*+,;=%"
 _NEVER_IN_A_URL = re.compile(r"[\x00-\x20\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a connection needs to know of a WebSocket URL, in ASCII."""
+
+    host: str
+    port: int
+    is_secure: bool
+    authority: str
+    """What ``Host`` says."""
+    resource: str
+    """The path and the query."""
 
 
 def endpoint_url(url: str, params: Params = (), vsn: str | None = None) -> str:
@@ -103,6 +118,20 @@ def split_url(url: str) -> SplitResult:
     except UnicodeError:
         raise ValueError(f"{shown_url(url)} has an invalid host name") from None
     return parts
+
+
+def endpoint(url: str) -> Endpoint:
+    """Read a WebSocket URL. Raises ``ValueError`` if it is invalid."""
+    parts = split_url(url)
+    host, authority = parts.hostname, parts.netloc
+    resource = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    assert host is not None
+    if not url.isascii():
+        # RFC 3987 section 3.1.
+        host, authority = (name.encode("idna").decode() for name in (host, authority))
+        resource = quote(resource, safe=_DELIMITERS)
+    is_secure = parts.scheme == "wss"
+    return Endpoint(host, parts.port or (443 if is_secure else 80), is_secure, authority, resource)
 
 
 def url_parts(url: str) -> SplitResult:

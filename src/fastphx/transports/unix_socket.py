@@ -26,7 +26,7 @@ async def open_unix_connection(
     )
     # Nothing is lost in between: a server sends nothing before it is asked.
     transport.set_protocol(protocol)
-    protocol.connection_made(_WithoutTcp(transport))
+    protocol.connection_made(transport)
 
 
 async def _connected_socket(path: str, socket_opts: Iterable[tuple[int, int, int | bytes]]) -> socket.socket:
@@ -40,24 +40,3 @@ async def _connected_socket(path: str, socket_opts: Iterable[tuple[int, int, int
         sock.close()
         raise
     return sock
-
-
-class _WithoutTcp:
-    """The loop's transport, or its socket, shown to picows, which sets TCP options on every connection."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        value = self._inner.get_extra_info(name, default)
-        return _WithoutTcp(value) if name == "socket" and value is not None else value
-
-    def setsockopt(self, level: int, *option: Any) -> None:
-        if level != socket.IPPROTO_TCP:
-            self._inner.setsockopt(level, *option)
-
-    def getsockopt(self, level: int, *option: Any) -> Any:
-        return 0 if level == socket.IPPROTO_TCP else self._inner.getsockopt(level, *option)

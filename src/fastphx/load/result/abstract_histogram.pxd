@@ -2,16 +2,17 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
+from fastphx.operating_system.compiler cimport highest_bit
+
 cdef extern from *:
     """
     #define FASTPHX_HIGHEST_NS 3600000000000LL
-    /* A bucket has 2 << half_magnitude sub-buckets; all but the first use their upper half only. */
-    static inline int fastphx_bucket(unsigned long long value, int half_magnitude) {
-        return 63 - half_magnitude - __builtin_clzll(value | ((2ULL << half_magnitude) - 1));
-    }
     """
     const int64_t FASTPHX_HIGHEST_NS
-    int fastphx_bucket(uint64_t value, int half_magnitude) noexcept nogil
+
+cdef inline int bucket_of(uint64_t value, int half_magnitude) noexcept nogil:
+    """A bucket has 2 << half_magnitude sub-buckets; all but the first use their upper half only."""
+    return highest_bit(value | ((<uint64_t>2 << half_magnitude) - 1)) - half_magnitude
 
 cdef inline int64_t in_range(int64_t value_ns) noexcept nogil:
     """Values below 0 count as 0, values above 1 h as 1 h."""
@@ -21,7 +22,7 @@ cdef inline int64_t in_range(int64_t value_ns) noexcept nogil:
 
 cdef inline Py_ssize_t index_of(int64_t value_ns, int half_magnitude) noexcept nogil:
     """Where a value within the range is counted."""
-    cdef int bucket = fastphx_bucket(<uint64_t>value_ns, half_magnitude)
+    cdef int bucket = bucket_of(<uint64_t>value_ns, half_magnitude)
     return (<Py_ssize_t>bucket << half_magnitude) + (value_ns >> bucket)
 
 cdef class AbstractHistogram:

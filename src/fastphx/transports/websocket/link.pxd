@@ -1,11 +1,12 @@
-"""The compiled WebSocket link: it owns the state of a connection between picows and a FrameSink."""
+"""The compiled WebSocket link: it owns the state of a connection, between a loop
+and a FrameSink."""
 
 from libc.stdint cimport int64_t, uint64_t
-from picows.picows cimport WSTransport
 cimport cython
 
 from fastphx.protocol.sink cimport FrameSink
 from fastphx.timing.wheel cimport Timer
+from fastphx.transports.websocket.frame_transport cimport FrameTransport
 from fastphx.transports.websocket.link_hooks cimport LinkHooks
 from fastphx.transports.websocket.reader cimport MessageReader
 from fastphx.transports.websocket.writer cimport WebSocketWriter
@@ -38,9 +39,10 @@ cdef class WebSocketLink(LinkHooks):
     cdef readonly WebSocketWriter writer
     cdef readonly Py_ssize_t max_message_size
     cdef public object redact           # None: reasons are shown as they came
-    cdef WSTransport _transport
+    cdef FrameTransport _transport
     cdef MessageReader _reader          # None once the connection is gone
     cdef object _reason                 # DisconnectReason, once it is known
+    cdef object _sent_close             # the ConnectionClosed that this side has sent
     cdef int _state                     # LinkState
     cdef bint _reading_paused           # by the owner
     cdef bint _resting                  # until the read interval is over

@@ -6,6 +6,7 @@ from fastphx.errors import DisconnectReason
 from fastphx.protocol.sink import FrameSink
 from fastphx.timing.wheel import Timer
 from fastphx.transports.base import ConnectionOwner
+from fastphx.transports.websocket.client_handshake import ClientHandshake
 from fastphx.transports.websocket.deflate import DeflateStream
 from fastphx.transports.websocket.link_hooks import LinkHooks
 from fastphx.transports.websocket.reader import MessageReader
@@ -67,8 +68,9 @@ class WebSocketLink(LinkHooks):
         loop read into one shared buffer."""
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """As in asyncio's transports: "peername", "sockname", "socket", "ssl_object"."""
-    def new_reader(self, handshake: asyncio.BaseProtocol, loop: asyncio.AbstractEventLoop) -> MessageReader:
-        """The asyncio protocol of the link's transport. *handshake* is picows' protocol for it."""
+    def new_reader(self, handshake: ClientHandshake, loop: asyncio.AbstractEventLoop) -> MessageReader:
+        """The asyncio protocol of the link's transport. *handshake* hears of everything
+        until there is a connection."""
     def use_deflate(self, stream: DeflateStream) -> None:
         """Compress what is sent and inflate what is received, as agreed in the handshake."""
     def close(self, code: int = 1000, reason: str = "") -> None:

@@ -1,13 +1,14 @@
 """A WebSocket connection as seen from the protocol: whole messages in through `FrameSink.on_frame`, whole
 messages out through `FrameWriter.write_frame`, and everything that can end it as one typed reason."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
-from picows.picows cimport MemoryBuffer, WSCloseCode, WSMsgType, WSTransport
 cimport cython
 
 from fastphx.protocol.sink cimport FrameSink
 from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
-from fastphx.transports.websocket.frame_head cimport may_close_with
+from fastphx.transports.websocket.frame_head cimport OPCODE_PING, OPCODE_PONG, may_close_with
+from fastphx.transports.websocket.frame_transport cimport FrameTransport
 from fastphx.transports.websocket.link_hooks cimport LinkHooks
 from fastphx.transports.websocket.reader cimport MessageReader
 from fastphx.transports.websocket.writer cimport WebSocketWriter
@@ -21,9 +22,6 @@ from fastphx.transports.limits import (
 cdef:
     Py_ssize_t _MAX_CLOSE_REASON = 123      # RFC 6455 section 5.5: a control frame holds 125 bytes
     int64_t _CLOSE_TIMEOUT_NS = 2_000_000_000
-    # Control frames are written through it, and are gone when the call returns. One for all sockets:
-    # otherwise, each would have a kilobyte of its own.
-    MemoryBuffer _control_frame_buffer = MemoryBuffer(1024)
 
 
 @cython.final
@@ -78,7 +76,7 @@ cdef class WebSocketLink(LinkHooks):
 
     @property
     def is_open(self):
-        return self._state == OPEN and not self._transport.is_close_frame_sent
+        return self._state == OPEN
 
     @property
     def was_connected(self):
@@ -99,7 +97,7 @@ cdef class WebSocketLink(LinkHooks):
     def get_extra_info(self, str name not None, default=None):
         if self._transport is None:
             return default
-        return self._transport.underlying_transport.get_extra_info(name, default)
+        return self._transport.transport.get_extra_info(name, default)
 
     def close(self, int code=1000, str reason not None=""):
         if code != 1000 and not 3000 <= code <= 4999:
@@ -117,26 +115,26 @@ cdef class WebSocketLink(LinkHooks):
         if self._state == CONNECTING:
             self._state = CLOSED
         elif self._state != CLOSED:
-            self._transport._check_thread("abort")
+            self._transport.check_thread("abort")
             if self._reason is None:
                 self._reason = ConnectionClosed(1006, "aborted by this side") if reason is None else reason
             self._state = CLOSING
             self._stop()
-            self._transport.underlying_transport.abort()
+            self._transport.transport.abort()
 
     def pause_reading(self):
         if self._state == OPEN and not self._reading_paused:
-            self._transport._check_thread("pause_reading")
+            self._transport.check_thread("pause_reading")
             self._reading_paused = True
             self._reader.hold()
             if not self._resting:
-                self._transport.underlying_transport.pause_reading()
+                self._transport.transport.pause_reading()
             self._pause_timer = self._start_timer(
                 self._pause_timer, PAUSE_LIMIT, monotonic_ns() + self._max_pause_ns)
 
     def resume_reading(self):
         if self._reading_paused:
-            self._transport._check_thread("resume_reading")
+            self._transport.check_thread("resume_reading")
             self._reading_paused = False
             self._pong_awaited = False
             self._cancel_timer(self._pause_timer)
@@ -149,11 +147,11 @@ cdef class WebSocketLink(LinkHooks):
         if self._reading_paused or self._resting or self._state == CLOSED:
             return 0
         if not self._reader._has_held:
-            self._transport.underlying_transport.resume_reading()
+            self._transport.transport.resume_reading()
         elif not self._hand_over_due:
             # Not at once: who resumes is in the middle of taking a message, maybe of another socket's read.
             self._hand_over_due = True
-            self._transport._loop.call_soon(self._hand_over_held)
+            self._transport.loop.call_soon(self._hand_over_held)
         return 0
 
     def _hand_over_held(self):
@@ -164,19 +162,14 @@ cdef class WebSocketLink(LinkHooks):
 
     # -- what the reader and the writer tell
 
-    cdef int on_open(self, WSTransport transport) except -1:
+    cdef int on_open(self, FrameTransport transport) except -1:
         if self._state != CONNECTING:
             # Closed or given up while it was connecting.
             self._reader.stop_messages()
-            transport.disconnect(False)
+            transport.transport.abort()
             return 0
         self._transport = transport
         self._state = OPEN
-        # An idle socket need not keep its handshake: picows does not look at it again.
-        transport.request = None
-        transport.response = None
-        transport.listener_proxy = None
-        transport._write_buffer = _control_frame_buffer
         self.writer.use(transport)
         if self._keepalive_ns:
             self._keepalive_timer = self._start_timer(None, KEEPALIVE, monotonic_ns() + self._keepalive_ns)
@@ -189,21 +182,21 @@ cdef class WebSocketLink(LinkHooks):
     cdef int on_read(self, int64_t now_ns) except -1:
         # A socket that is being closed is read until its end.
         if self._state == OPEN and not self._resting and not (
-                self._transport.underlying_transport.is_closing()):
+                self._transport.transport.is_closing()):
             self._resting = True
             if not self._reading_paused:
-                self._transport.underlying_transport.pause_reading()
+                self._transport.transport.pause_reading()
             self._rest_timer = self._start_timer(
                 self._rest_timer, READ_INTERVAL, now_ns + self._read_interval_ns)
         return 0
 
     cdef int on_control_frame(self, int opcode, const char* payload, Py_ssize_t size) except -1:
-        if opcode == WSMsgType.PING:
+        if opcode == OPCODE_PING:
             # A server that pings and does not read gets no pongs: what is unsent must stay bounded.
             if self.writer.has_room(size):
                 self.writer.count(size)
-                self._transport.send_pong(payload[:size])
-        elif opcode == WSMsgType.PONG:
+                self._transport.send_control(OPCODE_PONG, payload, size)
+        elif opcode == OPCODE_PONG:
             if self._pong_awaited and payload[:size] == b"%d" % self._pings:
                 self._pong_awaited = False
         elif self._state == OPEN:
@@ -218,15 +211,12 @@ cdef class WebSocketLink(LinkHooks):
         try:
             self.owner.notify_error(exc)
         except Exception as second:
-            self._transport._loop.call_exception_handler(
+            self._transport.loop.call_exception_handler(
                 {"message": "notify_error failed", "exception": second})
         # Not the exception's text: a server should not be told that.
         return self._begin_close(1011, "the client failed", TransportDown(exc))
 
-    cdef int on_picows_closing(self) except -1:
-        return self._begin_close(0, "", None)
-
-    cdef int on_lost(self, WSTransport transport) except -1:
+    cdef int on_lost(self) except -1:
         cdef LinkTimer timer
         self._state = CLOSED
         self._stop()
@@ -234,26 +224,15 @@ cdef class WebSocketLink(LinkHooks):
             self._cancel_timer(timer)
         self._close_timer = self._pause_timer = self._keepalive_timer = self._rest_timer = None
         self._reader = None
-        # picows would put the error of a bad frame there. Nobody looks there, and asyncio would complain.
-        if not transport.disconnected_future.done():
-            transport.disconnected_future.set_result(None)
         if self._transport is None:
             return 0
         if self._reason is None:
-            if transport.close_handshake is None:
-                self._reason = ConnectionClosed(1006, "the connection was lost without a close frame")
-            elif transport.close_handshake.recv is not None:
-                # RFC 6455 section 7.1.5: a close frame without a code is 1005.
-                self._reason = self._closed(<int>transport.close_handshake.recv.code or 1005,
-                                            transport.close_handshake.recv.reason or "")
-            else:
-                # picows found an invalid frame, and closed.
-                self._reason = ConnectionClosed(
-                    <int>transport.close_handshake.sent.code, transport.close_handshake.sent.reason)
+            self._reason = self._sent_close or ConnectionClosed(
+                1006, "the connection was lost without a close frame")
         try:
             self.owner.notify_disconnected(self._reason)
         except Exception as exc:
-            transport._loop.call_exception_handler(
+            self._transport.loop.call_exception_handler(
                 {"message": "notify_disconnected failed", "exception": exc})
         return 0
 
@@ -289,11 +268,11 @@ cdef class WebSocketLink(LinkHooks):
         return 0
 
     cdef int _begin_close(self, int code, str text, object reason) except -1:
-        """Send a close frame (not for code 0: picows has), and give the server time to end the connection."""
+        """Send a close frame, and give the server time to end the connection."""
         if self._state != OPEN:
             return 0
-        if code and not self._transport.is_close_frame_sent:
-            self._transport.send_close(<WSCloseCode>code, text)
+        self._transport.send_close(code, text.encode()[:_MAX_CLOSE_REASON])
+        self._sent_close = ConnectionClosed(code, text)
         self._state = CLOSING
         self._stop()
         if reason is not None:
@@ -314,7 +293,7 @@ cdef class WebSocketLink(LinkHooks):
     # -- timers
 
     cdef LinkTimer _start_timer(self, LinkTimer timer, int purpose, int64_t deadline_ns):
-        cdef TimerWheel wheel = wheel_for(self._transport._loop)
+        cdef TimerWheel wheel = wheel_for(self._transport.loop)
         if timer is None:
             timer = LinkTimer.__new__(LinkTimer)
             timer.link = self
@@ -334,7 +313,7 @@ cdef class WebSocketLink(LinkHooks):
         if purpose == KEEPALIVE:
             return self._send_keepalive(now_ns)
         if purpose == CLOSE_TIMEOUT:
-            self._transport.underlying_transport.abort()
+            self._transport.transport.abort()
         elif self._reading_paused:
             self.on_failure(OverloadedError(
                 f"reading was paused for more than max_pause ({self._max_pause_ns / 1e9:g} s): "
@@ -343,6 +322,7 @@ cdef class WebSocketLink(LinkHooks):
         return 0
 
     cdef int _send_keepalive(self, int64_t now_ns) except -1:
+        cdef bytes number
         if self._state != OPEN:
             return 0
         if self._pong_awaited and not self._reading_paused:
@@ -358,5 +338,6 @@ cdef class WebSocketLink(LinkHooks):
         self._pong_awaited = not self._reading_paused
         self._pong_overdue = False
         self._start_timer(self._keepalive_timer, KEEPALIVE, now_ns + self._keepalive_ns)
-        self._transport.send_ping(b"%d" % self._pings)
+        number = b"%d" % self._pings
+        self._transport.send_control(OPCODE_PING, PyBytes_AS_STRING(number), PyBytes_GET_SIZE(number))
         return 0

@@ -1,10 +1,11 @@
 """What a WebSocket's reader and writer tell their link; the link overrides each hook."""
 
 from libc.stdint cimport int64_t
-from picows.picows cimport WSTransport
+
+from fastphx.transports.websocket.frame_transport cimport FrameTransport
 
 cdef class LinkHooks:
-    cdef int on_open(self, WSTransport transport) except -1
+    cdef int on_open(self, FrameTransport transport) except -1
     """The handshake is done."""
     cdef int on_control_frame(self, int opcode, const char* payload, Py_ssize_t size) except -1
     cdef int on_violation(self, int code, str text) except -1
@@ -13,7 +14,5 @@ cdef class LinkHooks:
     """The sink raised *exc*. Nothing more is read."""
     cdef int on_read(self, int64_t now_ns) except -1
     """Everything that was read is handed on (called only if a read interval is set)."""
-    cdef int on_picows_closing(self) except -1
-    """picows has sent a close frame by itself, or lost the connection."""
-    cdef int on_lost(self, WSTransport transport) except -1
+    cdef int on_lost(self) except -1
     """The connection is gone."""

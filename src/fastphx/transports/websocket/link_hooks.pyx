@@ -1,9 +1,10 @@
 from libc.stdint cimport int64_t
-from picows.picows cimport WSTransport
+
+from fastphx.transports.websocket.frame_transport cimport FrameTransport
 
 
 cdef class LinkHooks:
-    cdef int on_open(self, WSTransport transport) except -1:
+    cdef int on_open(self, FrameTransport transport) except -1:
         return 0
 
     cdef int on_control_frame(self, int opcode, const char* payload, Py_ssize_t size) except -1:
@@ -18,8 +19,5 @@ cdef class LinkHooks:
     cdef int on_read(self, int64_t now_ns) except -1:
         return 0
 
-    cdef int on_picows_closing(self) except -1:
-        return 0
-
-    cdef int on_lost(self, WSTransport transport) except -1:
+    cdef int on_lost(self) except -1:
         return 0

@@ -1,11 +1,12 @@
 """Cuts what a socket reads into whole messages, through one read buffer for all sockets of a loop."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from picows.picows cimport WSFrame, WSListener, WSTransport
 
 from fastphx.protocol.sink cimport FrameSink
 from fastphx.transports.websocket.frame_head cimport FrameHead
+from fastphx.transports.websocket.frame_transport cimport FrameTransport
 from fastphx.transports.websocket.link_hooks cimport LinkHooks
+from fastphx.transports.websocket.read_buffer cimport LoopProtocol, ReadBuffer
 
 cdef enum ReadMode:
     READ_ANSWER = 0             # to the handshake
@@ -15,14 +16,8 @@ cdef enum ReadMode:
     READ_CLOSE = 4              # closing: messages are dropped, the server's close frame is not
     READ_NOTHING = 5            # nothing more is understood, or is to come
 
-cdef class ReadBuffer:
-    """Memory that sockets read into, one after another. Each empties it before the next one's turn."""
-    cdef char* data
-    cdef Py_ssize_t capacity
-    cdef object view
-
-cdef class MessageReader(WSListener):
-    """The asyncio protocol of a connection. picows tells it of the handshake and of the end."""
+cdef class MessageReader(LoopProtocol):
+    """The asyncio protocol of a connection."""
     # The fields that each read touches stand first and close together: with thousands of sockets, every cache
     # line that a delivery need not fetch saves time.
     cdef FrameSink _sink
@@ -40,7 +35,9 @@ cdef class MessageReader(WSListener):
     cdef char* _pending             # the beginning of an unfinished frame, or what is held back
     cdef Py_ssize_t _pending_capacity
     cdef LinkHooks _link
-    cdef object _handshake          # picows' protocol; it hears of everything but frames
+    cdef object _handshake          # ClientHandshake; None: there is a connection
+    cdef object _transport          # asyncio's
+    cdef FrameTransport _frames     # None: not connected
     cdef object _inflate            # DeflateStream.inflate, or None
     cdef char* _fragments
     cdef Py_ssize_t _fragments_size
@@ -51,7 +48,6 @@ cdef class MessageReader(WSListener):
     cdef int _answer_head_bytes     # of it
     cdef int _matched               # how much of the empty line behind its head has come
     cdef int _status
-    cdef int _socket                # its descriptor while connected; -1 where it is TLS' to read
 
     cdef int hold(self) noexcept
     """Hand no frame over: the rest of the read is kept as it came, at most one read buffer of it."""
@@ -60,12 +56,6 @@ cdef class MessageReader(WSListener):
     cdef int hand_over(self) except -1
     cdef int stop_messages(self) noexcept
     """The link is closing: only a close frame still matters."""
-
-    cpdef on_ws_connected(self, WSTransport transport)
-    cpdef on_ws_frame(self, WSTransport transport, WSFrame frame)
-    cpdef on_ws_disconnected(self, WSTransport transport)
-    cpdef pause_writing(self)
-    cpdef resume_writing(self)
 
     cdef bint is_connected(self) noexcept
     """Whether the handshake is done: asked when the answer's head has been read."""

@@ -1,25 +1,22 @@
 import asyncio
 from collections.abc import Callable
-from typing import Any, final
 
 from fastphx.protocol.sink import FrameSink
+from fastphx.transports.websocket.client_handshake import ClientHandshake
 from fastphx.transports.websocket.link_hooks import LinkHooks
+from fastphx.transports.websocket.read_buffer import LoopProtocol
 
 BODY_WAIT_S: float
 """How long to wait for the body of a refusal, which explains it."""
 
-@final
-class ReadBuffer:
-    """Memory that all sockets of a loop read into, one after the other."""
-
-class MessageReader(asyncio.BufferedProtocol):
-    """Hands the handshake to its protocol, and cuts what follows into messages (compiled)."""
+class MessageReader(LoopProtocol, asyncio.BufferedProtocol):
+    """Hands the answer to the handshake, and cuts what follows into messages (compiled)."""
 
     def __init__(
         self,
         link: LinkHooks,
         sink: FrameSink,
-        handshake: asyncio.BaseProtocol,
+        handshake: ClientHandshake,
         loop: asyncio.AbstractEventLoop,
         max_message_size: int,
     ) -> None: ...
@@ -29,10 +26,5 @@ class MessageReader(asyncio.BufferedProtocol):
         within BODY_WAIT_S."""
     def use_inflate(self, inflate: Callable[[bytes], bytes]) -> None:
         """Inflate what is received with RSV1 set."""
-    def is_buffered_protocol(self) -> bool:
-        """aiofastnet asks this instead of looking at the class."""
     def get_buffer(self, size_hint: int) -> memoryview: ...
     def buffer_updated(self, count: int) -> None: ...
-    def on_ws_connected(self, transport: Any) -> None: ...
-    def on_ws_frame(self, transport: Any, frame: Any) -> None: ...
-    def on_ws_disconnected(self, transport: Any) -> None: ...

@@ -1,7 +1,6 @@
 import asyncio
 import re
 import socket
-import weakref
 
 from cpython.buffer cimport PyBUF_WRITE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -9,35 +8,28 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove
-from picows.picows cimport WSFrame, WSListener, WSMsgType, WSTransport
-cimport cython
 
+from fastphx.operating_system.compiler cimport prefetch
 from fastphx.protocol.sink cimport OPCODE_BINARY, OPCODE_TEXT, FrameSink
 from fastphx.protocol.utf8 cimport NOT_UTF8, valid_utf8, whole_utf8
 from fastphx.timing.wheel cimport monotonic_ns
 from fastphx.transports.websocket.frame_head cimport (
-    HEAD_CONTROL, HEAD_MASKED, HEAD_OPCODE, MAX_HEAD_BYTES, FrameHead, read_head,
+    HEAD_CONTROL, HEAD_MASKED, HEAD_OPCODE, MAX_HEAD_BYTES, OPCODE_CLOSE, OPCODE_CONTINUATION, FrameHead,
+    read_head,
 )
+from fastphx.transports.websocket.frame_transport cimport FrameTransport
 from fastphx.transports.websocket.link_hooks cimport LinkHooks
+from fastphx.transports.websocket.read_buffer cimport LoopProtocol, read_buffer_for
 
 from fastphx.transports.websocket.deflate import InflateError
-
-cdef extern from * nogil:
-    """
-    // The two lines of memory where an object begins.
-    static void fastphx_prefetch(const void* object) {
-        __builtin_prefetch(object);
-        __builtin_prefetch((const char*)object + 64);
-    }
-    """
-    void prefetch "fastphx_prefetch"(const void* object)
+from fastphx.transports.websocket.http_head import MAX_HEAD_BYTES as _max_answer_head_bytes
 
 BODY_WAIT_S = 0.25
 
+cdef int _MAX_ANSWER_HEAD_BYTES = _max_answer_head_bytes
+
 cdef enum:
     RSV1 = 4
-    READ_BUFFER_BYTES = 262144
-    MAX_ANSWER_HEAD_BYTES = 16384       # picows' own limit
     MAX_ANSWER_BODY_BYTES = 2048
     MAX_LAST_READS = 64
 
@@ -48,37 +40,8 @@ cdef const char* HEAD_END = b"\r\n\r\n"      # RFC 9112 section 2.1
 cdef object _content_length = re.compile(
     rb"\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r", re.IGNORECASE).search
 
-# RFC 6455 section 4.1 allows other tokens beside this one; picows expects it alone.
-cdef object _connection_upgrade = re.compile(
-    rb"\nconnection:(?:[^\r\n,]*,)*[ \t]*upgrade[ \t]*(?:,[^\r\n]*)?(?=\r)", re.IGNORECASE).sub
 
-cdef object _buffers = weakref.WeakKeyDictionary()
-
-
-@cython.final
-cdef class ReadBuffer:
-    def __cinit__(self):
-        self.capacity = READ_BUFFER_BYTES
-        self.data = <char*>malloc(READ_BUFFER_BYTES)
-        if self.data == NULL:
-            raise MemoryError
-        self.view = PyMemoryView_FromMemory(self.data, self.capacity, PyBUF_WRITE)
-
-    def __dealloc__(self):
-        free(self.data)
-
-
-cdef ReadBuffer read_buffer_for(object loop):
-    """The loop's one read buffer."""
-    cdef ReadBuffer buffer = _buffers.get(loop)
-    if buffer is None:
-        buffer = ReadBuffer.__new__(ReadBuffer)
-        _buffers[loop] = buffer
-    return buffer
-
-
-# asyncio asks for a BufferedProtocol, and an extension type cannot have a Python class as its first base.
-cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
+cdef class MessageReader(LoopProtocol, asyncio.BufferedProtocol):
     def __init__(self, LinkHooks link not None, FrameSink sink not None, handshake, loop,
                  Py_ssize_t max_message_size):
         if not 0 < max_message_size < 1 << 31:
@@ -88,7 +51,6 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         self._handshake = handshake
         self._answer = bytearray()
         self._buffer = read_buffer_for(loop)
-        self._socket = -1
         self._max_message_size = <uint32_t>max_message_size
 
     def __dealloc__(self):
@@ -127,35 +89,17 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
             self._mode = READ_CLOSE
         return self._free_fragments()
 
-    # -- what picows calls
-
-    cpdef on_ws_connected(self, WSTransport transport):
-        self._mode = READ_MESSAGES
-        self._socket = -1 if transport.is_secure else transport._socket
-        self._link.on_open(transport)
-
-    cpdef on_ws_frame(self, WSTransport transport, WSFrame frame):
-        # picows reads nothing but the answer to the handshake.
-        pass
-
-    cpdef on_ws_disconnected(self, WSTransport transport):
-        self._free_fragments()
-        self._link.on_lost(transport)
-
     # -- what the loop's transport calls
 
-    def is_buffered_protocol(self):
-        """aiofastnet asks this instead of looking at the class."""
-        return True
-
     def connection_made(self, transport):
+        self._transport = transport
         self._handshake.connection_made(transport)
 
     # Unsent bytes are bounded by refusing more, so nobody waits for these calls.
-    cpdef pause_writing(self):
+    def pause_writing(self):
         pass
 
-    cpdef resume_writing(self):
+    def resume_writing(self):
         pass
 
     def get_buffer(self, Py_ssize_t size_hint):
@@ -201,7 +145,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
     def eof_received(self):
         if self._mode == READ_ANSWER and self._matched == 4:
             self._end_answer()
-        return self._handshake.eof_received()
+        return False
 
     def connection_lost(self, exc):
         if self._is_lost:
@@ -211,13 +155,17 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
             self._end_answer()
         if self.is_connected():
             self._hand_over_last()
-            if exc is not None and self._socket >= 0:
+            if exc is not None and self._frames is not None and not self._frames.is_secure:
                 self._read_rest()
-            self._socket = -1
         # A refusal is still asked for.
         self._mode = READ_REFUSED if self._mode <= READ_REFUSED else READ_NOTHING
         self._drop()
-        self._handshake.connection_lost(exc)
+        self._free_fragments()
+        if self._frames is not None:
+            self._frames.lose()
+            self._link.on_lost()
+        elif self._handshake is not None:
+            self._handshake.connection_lost()
 
     cdef int _hand_over_last(self) except -1:
         """There is no later time for what waits. Of what nobody has room for, the close frame is taken."""
@@ -230,7 +178,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
     cdef int _read_rest(self) except -1:
         """Sending has failed, and the loop reads no more: what came before may end with a close frame."""
         # Both loops close the socket only after connection_lost, and they close it: it is only borrowed.
-        borrowed = socket.socket(fileno=self._socket)
+        borrowed = socket.socket(fileno=self._frames._socket)
         try:
             for _ in range(MAX_LAST_READS):
                 count = borrowed.recv_into(self.get_buffer(-1))
@@ -250,10 +198,10 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         return self._mode > READ_REFUSED
 
     cdef int _shake_hands(self, const char* data, Py_ssize_t size) except -1:
-        """Give the answer's head to the handshake's protocol. After a 101, frames follow."""
+        """Give the answer's head to the handshake. After a 101, frames follow."""
         cdef Py_ssize_t at = 0
         cdef bint is_first = self._matched < 4
-        while at < size and self._matched < 4 and self._answer_head_bytes < MAX_ANSWER_HEAD_BYTES:
+        while at < size and self._matched < 4 and self._answer_head_bytes < _MAX_ANSWER_HEAD_BYTES:
             if data[at] == HEAD_END[self._matched]:
                 self._matched += 1
             else:
@@ -265,14 +213,14 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
             at += 1
         self._answer += data[:at]
         if self._matched < 4:
-            return self._end_answer() if self._answer_head_bytes == MAX_ANSWER_HEAD_BYTES else 0
+            return self._end_answer() if self._answer_head_bytes == _MAX_ANSWER_HEAD_BYTES else 0
         if self._status == 101:
             self._end_answer()
             if not self.is_connected():
                 return 0
             self._answer = None
             return self._deliver(data + at, size - at)
-        # The body says why, and the handshake's protocol reads nothing after the head.
+        # The body says why.
         self._answer += data[at:size]
         if self._is_explained():
             return self._end_answer()
@@ -291,20 +239,16 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         self._end_answer()
 
     cdef int _end_answer(self) except -1:
-        """Give the head to the handshake's protocol, once. It takes no more."""
-        cdef Py_ssize_t at = 0
-        cdef Py_ssize_t count
-        cdef bytes head
+        """Give the head to the handshake, once."""
         if self._mode != READ_ANSWER:
             return 0
         self._mode = READ_REFUSED
-        head = _connection_upgrade(b"\nConnection: Upgrade", self._answer[:self._answer_head_bytes])
-        while at < len(head):
-            view = self._handshake.get_buffer(-1)
-            count = min(len(head) - at, <Py_ssize_t>len(view))
-            view[:count] = head[at:at + count]
-            at += count
-            self._handshake.buffer_updated(count)
+        if self._handshake.answered(bytes(self._answer[:self._answer_head_bytes])):
+            # An idle socket need not keep it.
+            self._handshake = None
+            self._mode = READ_MESSAGES
+            self._frames = FrameTransport(self._transport, asyncio.get_running_loop(), masks=True)
+            self._link.on_open(self._frames)
         return 0
 
     # -- frames
@@ -320,7 +264,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
         cdef Py_ssize_t valid_bytes = self._valid_bytes
         self._valid_bytes = 0
         while at < size:
-            head_size = read_head(<const uint8_t*>data + at, size - at, &head)
+            head_size = read_head(<const uint8_t*>data + at, size - at, False, &head)
             if head_size <= 0:
                 frame_size = MAX_HEAD_BYTES
                 if head_size == 0:
@@ -417,7 +361,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
 
     cdef int on_other_frame(self, const FrameHead* head, const char* payload, int64_t now_ns) except -1:
         cdef bint deflated = head.rsv == RSV1
-        if self._mode != READ_MESSAGES and (self._mode != READ_CLOSE or head.opcode != WSMsgType.CLOSE):
+        if self._mode != READ_MESSAGES and (self._mode != READ_CLOSE or head.opcode != OPCODE_CLOSE):
             return 0
         # RFC 7692 section 6.1: the bit is set in the first frame of a compressed message.
         if head.rsv and (
@@ -425,7 +369,7 @@ cdef class MessageReader(WSListener, asyncio.BufferedProtocol):
             or (head.opcode != OPCODE_TEXT and head.opcode != OPCODE_BINARY)
         ):
             return self._link.on_violation(1002, "a reserved bit is set, and no extension gives it a meaning")
-        if head.opcode == WSMsgType.CONTINUATION:
+        if head.opcode == OPCODE_CONTINUATION:
             if self._fragments_opcode == 0:
                 return self._link.on_violation(1002, "a continuation frame without a message to continue")
             return self._on_fragment(head, payload, now_ns)

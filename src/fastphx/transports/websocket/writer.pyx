@@ -1,10 +1,10 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
-from picows.picows cimport WSMsgType, WSTransport
 cimport cython
 
 from fastphx.protocol.sink cimport FRAME_HEADROOM, OPCODE_BINARY, OPCODE_TEXT, FrameWriter
+from fastphx.transports.websocket.frame_transport cimport FrameTransport
 from fastphx.transports.websocket.link_hooks cimport LinkHooks
 
 from fastphx.errors import DisconnectedError, OverloadedError
@@ -20,17 +20,16 @@ cdef class WebSocketWriter(FrameWriter):
         self.max_write_buffer = max_write_buffer
 
     cdef int write_frame(self, char* data, Py_ssize_t size, int opcode) except -1:
-        if self._transport is None or self._transport.is_close_frame_sent or self._transport.is_disconnected:
-            self._check_open()
+        if self._transport is None:
+            raise DisconnectedError("the connection is closed or closing: nothing was sent")
         if self._unsent_bound + size > self.max_write_buffer:
             self._make_room(size)
         if self._deflate is not None and size >= _MIN_DEFLATED_BYTES:
             # Checked before the stream moves on: what it has compressed must be sent.
-            self._transport._check_thread("write_frame")
+            self._transport.check_thread("write_frame")
             return self._write_deflated(data[:size], opcode)
         self._unsent_bound += size + FRAME_HEADROOM
-        self._transport.send_reuse_external_buffer(<WSMsgType>opcode, data, size)
-        return 0
+        return self._transport.send_message(opcode, data, size, False)
 
     cdef int _write_deflated(self, bytes message, int opcode) except -1:
         cdef bytes deflated = self._deflate(message)
@@ -41,23 +40,15 @@ cdef class WebSocketWriter(FrameWriter):
         try:
             memcpy(memory + FRAME_HEADROOM, PyBytes_AS_STRING(deflated), size)
             self._unsent_bound += size + FRAME_HEADROOM
-            self._transport.send_reuse_external_buffer(
-                <WSMsgType>opcode, memory + FRAME_HEADROOM, size, True, True)
+            self._transport.send_message(opcode, memory + FRAME_HEADROOM, size, True)
         finally:
             free(memory)
         return 0
 
-    cdef int _check_open(self) except -1:
-        # picows silently drops what is sent after a close.
-        if self._transport is not None:
-            # picows itself has begun to close. If the server does not read, picows would wait for ever.
-            self.link.on_picows_closing()
-        raise DisconnectedError("the connection is closed or closing: nothing was sent")
-
     cdef int _make_room(self, Py_ssize_t size) except -1:
         # Since the last look, the unsent bytes have only shrunk by themselves, and grown by what was written.
         # So a look costs one Python call per max_write_buffer bytes, and not one per frame.
-        self._unsent_bound = self._transport._tr_get_write_buffer_size()
+        self._unsent_bound = self._transport.unsent_bytes()
         if self._unsent_bound and self._unsent_bound + size > self.max_write_buffer:
             raise OverloadedError(
                 f"{self._unsent_bound} bytes are unsent, and {size} more would pass max_write_buffer "
@@ -81,14 +72,14 @@ cdef class WebSocketWriter(FrameWriter):
 
     cdef bint has_room(self, Py_ssize_t size) except -1:
         if self._unsent_bound + size > self.max_write_buffer:
-            self._unsent_bound = self._transport._tr_get_write_buffer_size()
+            self._unsent_bound = self._transport.unsent_bytes()
         return self._unsent_bound + size <= self.max_write_buffer
 
     cdef int count(self, Py_ssize_t size) noexcept:
         self._unsent_bound += size + FRAME_HEADROOM
         return 0
 
-    cdef int use(self, WSTransport transport) noexcept:
+    cdef int use(self, FrameTransport transport) noexcept:
         self._transport = transport
         return 0
 
@@ -97,4 +88,4 @@ cdef class WebSocketWriter(FrameWriter):
 
     @property
     def unsent_bytes(self):
-        return 0 if self._transport is None else self._transport._tr_get_write_buffer_size()
+        return 0 if self._transport is None else self._transport.unsent_bytes()

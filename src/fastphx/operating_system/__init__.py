@@ -1,0 +1,5 @@
+"""What only some systems have, each with what is done elsewhere.
+
+Nothing outside of this package asks which system it runs on, and nothing in it knows what the rest is about.
+FASTPHX_PORTABLE=1, when fastphx is built and when it runs, chooses what is done elsewhere on Linux too.
+"""
