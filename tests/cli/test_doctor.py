@@ -32,6 +32,7 @@ from fastphx.testing.demo import RoomChannel
 from tests.cli.command import COMMAND, TIMEOUT_S, Running, sentence
 from tests.free_port import free_port
 from tests.liveview.scripted_thread import scripted_application
+from tests.transports.proxies import HttpProxy
 
 TIMES = re.compile(r"(\d[\d.e+-]*) ms")
 OWN = ("open files", "ports", "cores")
@@ -376,6 +377,27 @@ def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     code, told = doctor("https://phoenix.example")
     assert code == 3
     assert "✗ proxy " in told
+    assert "hidden" not in told
+
+
+async def test_through_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with HttpProxy("ann", "hidden") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ann:hidden@127.0.0.1:{proxy.port}")
+        with secure_server(authority, "127.0.0.1") as server:
+            url = f"https://127.0.0.1:{server.port}"
+            code, told = await asyncio.to_thread(doctor, url, "--ca", str(tmp_path / "ca.pem"))
+            assert code == 0
+            assert "through which sockets go" in told
+            assert "✓ heartbeat" in told
+            assert set(proxy.destinations) == {("127.0.0.1", server.port)}
+            code, told = await asyncio.to_thread(doctor, url)
+    assert code == 3
+    assert "✗ HTTP           GET https://127.0.0.1:" in told
+    assert "Do: give the certificate of who signed it, with --ca FILE" in told
     assert "hidden" not in told
 
 

@@ -173,7 +173,8 @@ async def look_at_tls(asked: Asked) -> tuple[bool, Finding]:
     try:
         version, certificate = await _handshake(asked, asked.tls_context())
     except ssl.SSLCertVerificationError as error:
-        return False, _not_trusted(asked, error)
+        text = f"the server's certificate is not accepted ({visible(error.verify_message)})"
+        return False, Finding("TLS", "wrong", text, trusting(asked, error.verify_message))
     except TimeoutError:
         text = f"the TLS handshake was not answered within {asked.timeout_s:g} s"
         return False, Finding("TLS", "wrong", text, f"if the port speaks no TLS, write {asked.other_scheme}")
@@ -217,14 +218,10 @@ async def _handshake(asked: Asked, context: ssl.SSLContext) -> tuple[str, dict[s
         writer.transport.abort()
 
 
-def _not_trusted(asked: Asked, error: ssl.SSLCertVerificationError) -> Finding:
-    why = visible(error.verify_message)
-    text = f"the server's certificate is not accepted ({why})"
-    match error.verify_message:
-        case message if "expired" in message or "not yet valid" in message:
-            to_do = "renew the certificate, or correct this machine's clock"
-        case message if "mismatch" in message:
-            to_do = f"write the name that the certificate is for instead of {asked.host}"
-        case _:
-            to_do = "give the certificate of who signed it, with --ca FILE; or --insecure, for a test alone"
-    return Finding("TLS", "wrong", text, to_do)
+def trusting(asked: Asked, why: str) -> str:
+    """What to do where the server's certificate is not accepted, for the reason that OpenSSL gives."""
+    if "expired" in why or "not yet valid" in why:
+        return "renew the certificate, or correct this machine's clock"
+    if "mismatch" in why:
+        return f"write the name that the certificate is for instead of {asked.host}"
+    return "give the certificate of who signed it, with --ca FILE; or --insecure, for a test alone"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from fastphx.errors import FastphxError
 from fastphx.foreign_text import visible
 from fastphx.probe.asked import Asked
 from fastphx.probe.finding import Finding, shown_ms
+from fastphx.probe.network import trusting
 from fastphx.transports.endpoint import shown_url
 
 PATH = re.compile(r"/[\w./~-]{0,100}", re.ASCII)
@@ -43,7 +45,11 @@ async def look_at_page(asked: Asked) -> tuple[PageSeen | None, Finding]:
     try:
         answer = await http.get(url)
     except PageError as error:
-        return None, Finding(HTTP, "wrong", visible(str(error)), f"see what it answers: curl -v {url}")
+        cause, to_do = error.__cause__, f"see what it answers: curl -v {url}"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            # Through a proxy, this is where it is looked at.
+            to_do = trusting(asked, str(cause))
+        return None, Finding(HTTP, "wrong", visible(str(error)), to_do)
     finally:
         await http.close()
     took = shown_ms(time.monotonic() - began_s)

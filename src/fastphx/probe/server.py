@@ -95,8 +95,11 @@ async def _look_below(asked: Asked, proxy: Proxy, found: Callable[[Finding], boo
         return False
     is_open, finding = await look_at_addresses(place, addresses)
     found(finding)
-    if not is_open or place.is_proxy:
-        return is_open
+    if not is_open:
+        return False
+    if place.is_proxy and asked.is_secure:
+        found(Finding("TLS", "absent", "looked at through the proxy, with what follows"))
+        return True
     is_open, finding = await look_at_tls(asked)
     found(finding)
     return is_open
