@@ -19,7 +19,7 @@ MARK = "<!-- commands -->"
 """What the commands stand for on that page."""
 
 OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*)")
-MARKUP = re.compile(r"[\\`*_<\[]")
+MARKUP = re.compile(r"[\\`*_<\[|]")
 
 
 def command_line(command: click.Command = main, name: str = "fastphx") -> str:
@@ -49,12 +49,8 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
         for option in command.get_params(context)
         if isinstance(option, click.Option)
     ]
-    rows = [f"| {_cell(f'`{names}`')} | {_cell(_as_text(words))} |" for names, words in filter(None, records)]
+    rows = [f"| `{names}` | {_as_text(words)} |" for names, words in filter(None, records)]
     yield "\n".join(["| option | what it does |", "| --- | --- |", *rows])
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def _as_text(words: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import griffe
 
 ROLE = re.compile(r":(?:meth|class|func|mod|data|attr|exc):`(~?)([\w.]+)`")
+BROKEN = re.compile(r"``([^`\n]*\n[^`]*)``")
 LITERAL = re.compile(r"::(?=\n\n? +)")
 
 
@@ -23,9 +24,15 @@ def reference(match: re.Match[str]) -> str:
     return f'<autoref identifier="{path}" optional><code>{shown}</code></autoref>'
 
 
+def markdown(text: str) -> str:
+    """A docstring with links for its roles, code on one line, and a colon for ``::`` before a block."""
+    text = BROKEN.sub(lambda match: f"``{' '.join(match[1].split())}``", text)
+    return LITERAL.sub(":", ROLE.sub(reference, text))
+
+
 class Docstrings(griffe.Extension):
-    """Roles become links, and ``::`` before a block of code a colon."""
+    """Each docstring as Markdown."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         if obj.docstring is not None:
-            obj.docstring.value = LITERAL.sub(":", ROLE.sub(reference, obj.docstring.value))
+            obj.docstring.value = markdown(obj.docstring.value)

@@ -32,7 +32,7 @@ def test_a_help_text_is_text() -> None:
         it is"""
 
     text = command_line(odd, "odd")
-    assert r"| `--to A\|B` | Like `--from`: a\_b, \<c> and \*d\* \| \[e]. \`f\` |" in text
+    assert r"| `--to A|B` | Like `--from`: a\_b, \<c> and \*d\* \| \[e]. \`f\` |" in text
     assert text.startswith("First.\n\n```text\nkept  as\nit is\n```")
 
 
