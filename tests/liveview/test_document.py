@@ -112,6 +112,10 @@ def test_what_the_page_says_is_escaped_and_clipped_in_errors() -> None:
         document.find("#save")
     assert str(told.value).isprintable()
     assert len(str(told.value)) < 400
+    for html in ("<p\x1b[2J\u202e id=a>", "<p phx-\u202eclick=a>", f"<p phx-{'x' * 5000}=a>"):
+        (element,) = Document(html).select("*")
+        assert element.described().isprintable()
+        assert len(element.described()) < 200
 
 
 def test_a_page_is_bounded_in_length_and_depth() -> None:

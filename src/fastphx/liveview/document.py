@@ -17,7 +17,7 @@ from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from fastphx.foreign_text import clipped, quoted
+from fastphx.foreign_text import clipped, quoted, visible
 from fastphx.liveview.errors import ElementError, ViewError
 
 MAX_HTML_CHARS = 32 * 1024 * 1024
@@ -229,10 +229,10 @@ class Element:
 
     def described(self) -> str:
         """Its opening tag with what tells it apart, for an error: one printable line, clipped."""
-        parts = [self.tag]
+        parts = [visible(self.tag, 40)]
         for name, value in self.attributes.items():
             if name in _TELLING or name.startswith("phx-"):
-                parts.append(f"{name}={quoted(value, 40)}")
+                parts.append(f"{visible(name, 40)}={quoted(value, 40)}")
         text = clipped(self.text, 30)
         return clipped(f"<{' '.join(parts)}>" + (f" {quoted(text)}" if text else ""), MAX_CANDIDATE_CHARS)
 

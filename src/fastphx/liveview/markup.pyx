@@ -79,7 +79,9 @@ cdef class Writing:
         if data == NULL:
             raise MemoryError
         if kind == self.kind:
-            memcpy(data, self.data, self.size * kind)
+            if self.size:
+                # memcpy takes no NULL, not even for nothing, and there is no memory yet.
+                memcpy(data, self.data, self.size * kind)
         else:
             for at in range(self.size):
                 PyUnicode_WRITE(kind, data, at, PyUnicode_READ(self.kind, self.data, at))

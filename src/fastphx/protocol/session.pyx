@@ -133,7 +133,7 @@ cdef class Session(FrameSink):
             return self._bad_frame(wrapped)
         cdef bint raw = isinstance(payload, RawJson)    # to be decoded when it is read
         header.kind = KIND_OBJECT
-        header.payload = PyBytes_AS_STRING((<RawJson>payload).data) if raw else NULL
+        header.payload = PyBytes_AS_STRING((<RawJson>payload).data if raw else b"")  # memmem takes no NULL
         header.payload_size = PyBytes_GET_SIZE((<RawJson>payload).data) if raw else 0
         header.payload_object = NULL if raw else <void*>payload
         header.event_text = NULL

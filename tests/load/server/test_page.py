@@ -57,6 +57,15 @@ def histogram(*counts: float, total: float = 0.0, bounds: tuple[str, ...] = ("1"
     return "\n".join(["# TYPE h histogram", *lines, f"h_sum {total}", f"h_count {counts[-1]}", ""])
 
 
+def test_a_bucket_below_minus_infinity_or_no_number_is_no_bucket() -> None:
+    bounds = ("-Inf", "NaN", "1", "+Inf")
+    interval = between(histogram(0, 0, 0, 0, bounds=bounds), histogram(10, 5, 10, 20, bounds=bounds), "h")
+    buckets = interval.values["h"]
+    assert isinstance(buckets, Buckets)
+    assert buckets.bounds == (1.0, math.inf)
+    assert buckets.quantile(0.5) == (1.0, 1.0)
+
+
 def test_the_usual_metrics_are_found_and_others_are_asked_for() -> None:
     page = read(PHOENIX)
     assert {name: series.kind for name, series in page.metrics.items()} == {

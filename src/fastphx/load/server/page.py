@@ -174,7 +174,7 @@ def _series(metric: ServerMetric, kind: Kind, name: str, lines: Sequence[str]) -
                 values[labels] = value
             elif sample.name == f"{name}_sum":
                 sums[labels] = value
-            elif bound is not None and not math.isnan(limit := float(bound)):
+            elif bound is not None and (limit := float(bound)) > -math.inf:
                 bounds.add(limit)
                 buckets.setdefault(labels, {})[limit] = value
     except (ValueError, IndexError, KeyError, OverflowError) as error:
