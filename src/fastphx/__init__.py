@@ -6,8 +6,17 @@ it uses. ``__init__.pyi`` has the same names for type checkers.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
+
+# Without -X gil=0, a free-threaded Python enables the lock when it imports the first compiled module.
+if getattr(sys.flags, "gil", None) == 0:
+    raise ImportError(
+        "fastphx needs the global interpreter lock, which guards its compiled modules' caches and sockets: "
+        "run Python without -X gil=0 and PYTHON_GIL=0",
+        name="fastphx",
+    )
 
 _HOMES = {
     "fastphx.client": (
