@@ -628,7 +628,8 @@ cdef class Rendered:
 
     cdef int _roll_back(self) except -1:
         cdef Py_ssize_t at
-        for at in range(len(self._undo) - 3, -1, -3):
+        # Where memory ran out, the last entry is not whole, or what it undoes has not been done.
+        for at in range(len(self._undo) // 3 * 3 - 3, -1, -3):
             where, place, what = self._undo[at], self._undo[at + 1], self._undo[at + 2]
             if where is None:
                 continue
@@ -637,7 +638,7 @@ cdef class Rendered:
             elif type(where) is Rows:
                 (<Rows>where).rows = what
             elif type(where) is dict and what is None:
-                del where[place]
+                (<dict>where).pop(place, None)
             else:
                 where[place] = what
         return 0
