@@ -47,6 +47,7 @@ async def test_sums_hold_whatever_the_server_does(tmp_path: Path) -> None:
             timeout="300ms",
             connect_timeout="300ms",
             graceful_stop="5s",
+            max_steps=500,
         )
     ran.check_sums()
     assert not ran.failures
