@@ -180,7 +180,7 @@ async def _text(answer: aiohttp.ClientResponse) -> str:
             raise PageError(f"{shown_url(str(answer.url))} is longer than {MAX_BODY_BYTES} bytes")
     try:
         return body.decode(answer.charset or "utf-8", "replace")
-    except LookupError:
+    except (LookupError, ValueError):  # `undefined` is a codec, too
         return body.decode("utf-8", "replace")
 
 

@@ -39,7 +39,7 @@ class Response:
         if self._text is None:
             try:
                 self._text = self.content.decode(self._charset or "utf-8", "replace")
-            except LookupError:
+            except (LookupError, ValueError):  # `undefined` is a codec, too
                 self._text = self.content.decode("utf-8", "replace")
         return self._text
 
