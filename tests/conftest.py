@@ -33,6 +33,7 @@ SLOW_FILES = (
     "load/test_scenarios.py",
     "locust/test_distributed.py",
     "client/test_soak.py",
+    "testing/test_conformance.py",
     "locust/test_page.py",
     "load/test_run.py",
     "house/test_pages.py",
