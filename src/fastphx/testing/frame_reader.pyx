@@ -83,7 +83,9 @@ cdef class FrameReader(LoopProtocol, asyncio.BufferedProtocol):
             return self._keep(data + at, size - at)
         self._pending_size = size - at
         if self._pending_size:
-            memmove(self._pending, data + at, <size_t>self._pending_size)
+            # Nothing is moved while one large frame comes in many reads.
+            if at:
+                memmove(self._pending, data + at, <size_t>self._pending_size)
         else:
             free(self._pending)
             self._pending = NULL

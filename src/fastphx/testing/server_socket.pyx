@@ -181,9 +181,14 @@ cdef class ServerSocket(Outlet):
     cdef int answer_close(self, const char* data, Py_ssize_t size) except -1:
         cdef int code = 1000
         if size:
+            # The client waits for no second close frame: the code of the answer says what is wrong.
             code = 0 if size == 1 else (<unsigned char>data[0] << 8) | <unsigned char>data[1]
-            if not may_close_with(code) or not valid_utf8(data + 2, size - 2):
-                return self.protocol_error("a close frame has no valid code or reason")
+            if not may_close_with(code):
+                self.hub.counters.bad_frames += 1
+                code = 1002
+            elif not valid_utf8(data + 2, size - 2):
+                self.hub.counters.bad_frames += 1
+                code = 1007
         self.on_end()
         self.flush_all()
         self.state = STATE_CLOSED
