@@ -29,6 +29,7 @@ class Context:
         "loop",
         "message_handlers",
         "options",
+        "payload_errors",
         "unhandled",
         "unsent",
         "unsent_dropped",
@@ -51,6 +52,8 @@ class Context:
         self.dropped = 0
         self.gaps = 0
         self.handler_errors = 0
+        self.payload_errors = 0
+        """Those of the handlers' errors that are the server's: payloads that cannot be decoded."""
         self.unhandled = 0
         self.unsent = 0
         self.unsent_dropped = 0
@@ -96,6 +99,7 @@ class Context:
         self.handler_errors += 1
         extra: dict[str, Any] = {"topic": topic, "event": event}
         if isinstance(error, DecodeError):
+            self.payload_errors += 1
             self._undecoded += 1
             if not is_logged(self._undecoded):
                 return

@@ -133,7 +133,7 @@ class Browser:
         self._pending: set[asyncio.Task[object]] = set()
         self._loading: asyncio.Task[object] | None = None
         """The last page that a page has led to, while it is being loaded and after."""
-        self._closing: set[asyncio.Future[None]] = set()
+        self._leaving: list[LivePage] = []
         """Pages that were left, until their sockets are closed."""
         self._failed: list[BaseException] = []
         self._navigations = 0
@@ -218,8 +218,6 @@ class Browser:
             await asyncio.wait(self._pending)
         # One of them may have come to another page meanwhile.
         await self._leave_page("the browser was closed", leaves=False)
-        if self._closing:
-            await asyncio.wait(self._closing)
         if self._http is not None:
             await self._http.close()
 
@@ -508,11 +506,12 @@ class Browser:
             self._view.over(why)
         if live is not None:
             live.close(leaves=leaves)
-            closing = asyncio.ensure_future(live.wait_closed())
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
-            # Who navigates may be cancelled, and has left the page all the same.
-            await asyncio.shield(closing)
+            self._leaving.append(live)
+        # Whoever left another one may have been cancelled meanwhile.
+        for left in self._leaving.copy():
+            await left.wait_closed()
+            if left in self._leaving:
+                self._leaving.remove(left)
 
 
 async def _nothing() -> None:

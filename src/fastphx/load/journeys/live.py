@@ -164,8 +164,9 @@ class JourneyBrowser(Browser):
         """Cut the connection."""
         for task in self._pending:
             task.cancel()
-        if self._live is not None and self._live.page.main is not None:
-            cast(JourneyLiveClient, self._live.client).abort()
+        for live in self._leaving if self._live is None else [*self._leaving, self._live]:
+            if live.page.main is not None:
+                cast(JourneyLiveClient, live.client).abort()
 
 
 async def live(

@@ -82,7 +82,7 @@ class Run:
 
     def note_connect(self, error: BaseException) -> None:
         """Count why a connection was not made; once more where it is this machine that ran out."""
-        self.recorder.note("connect", str(error))
+        self.recorder.note("connect", str(error) or "it was given up before it was open")
         if isinstance(error, ConnectError | RequestError) and error.is_local:
             self.recorder.note(LOCAL, str(error))
 

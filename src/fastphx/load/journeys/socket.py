@@ -74,9 +74,12 @@ class JourneySocket(Client):
         finally:
             self._ended("closed")
             self._forget()
-            for _ in range(self._context.handler_errors):
-                self._visit.run.recorder.note("script", "a handler of messages raised")
-            self._context.handler_errors = 0
+            context, note = self._context, self._visit.run.recorder.note
+            for _ in range(context.handler_errors - context.payload_errors):
+                note("script", "a handler of messages raised")
+            for _ in range(context.payload_errors):
+                note("decode", "a payload is not JSON")
+            context.handler_errors = context.payload_errors = 0
 
     def abort(self) -> None:
         """Cut the connection."""
