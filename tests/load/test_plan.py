@@ -151,6 +151,11 @@ def test_a_template_reads_columns_of_rows() -> None:
         template.render({"i": 0, "row": {"id": "x", "n": "seven"}})
 
 
+def test_a_step_without_arrivals_is_read_back() -> None:
+    plan = Plan.from_mapping({"arrivals": "0/s:10s", "users": 5})
+    assert Plan.from_mapping(plan.to_mapping()) == plan
+
+
 def test_what_a_file_calls_its_columns_is_told_on_one_line() -> None:
     row = {"a\nb\x1b[2J": "1", "c" * 10_000: "2"}
     with pytest.raises(PlanError) as caught:

@@ -450,7 +450,9 @@ class Plan:
         for each in fields(self):
             value = getattr(self, each.name)
             if each.name in ("rate", "arrivals"):
-                value = value[0].rate if len(value) == 1 else ",".join(map(str, value))
+                # Arrivals of 0 would read as none, and be users.
+                is_number = len(value) == 1 and (each.name == "rate" or value[0].rate)
+                value = value[0].rate if is_number else ",".join(map(str, value))
             elif each.name == "events":
                 value = str(value[0]) if len(value) == 1 else list(map(str, value))
             elif isinstance(value, tuple):
