@@ -55,7 +55,7 @@ def test_a_shell_takes_its_script(shell: str, tmp_path: Path) -> None:
     program.write_text(f'#!/bin/sh\nexec {" ".join(COMMAND)} "$@"\n')
     program.chmod(0o755)
     file = tmp_path / "script"
-    loaded = "autoload -U compinit; compinit -u -d /dev/null; " if shell == "zsh" else ""
+    loaded = "autoload -U compinit; compinit -u -D; " if shell == "zsh" else ""
     file.write_text(f"{loaded}\n{script}\n{ASKS[shell]}\n")
     ended = subprocess.run(
         [shell, str(file)],
