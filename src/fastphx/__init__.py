@@ -77,6 +77,7 @@ _HOMES = {
         "JsonV1",
         "JsonV2",
         "Serializer",
+        "SupabaseV2",
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -154,6 +154,9 @@ from fastphx.serializers import (
 from fastphx.serializers import (
     Serializer as Serializer,
 )
+from fastphx.serializers import (
+    SupabaseV2 as SupabaseV2,
+)
 
 __all__ = [
     "TIMEOUT",
@@ -201,6 +204,7 @@ __all__ = [
     "Stats",
     "Stop",
     "StoppedError",
+    "SupabaseV2",
     "TransportDown",
     "TransportHandle",
     "connect",

@@ -24,6 +24,11 @@ Decoded = tuple[Ref, Ref, str, str, Any]
 MAX_INFLATED_BYTES = 16 * 1024 * 1024
 """How many bytes a compressed frame may become."""
 
+_BROADCAST = "broadcast"
+_CLIENT_BROADCAST, _SERVER_BROADCAST = 3, 4
+_AS_BYTES, _AS_JSON = 0, 1
+_HEAD_BYTES = 5
+
 
 @runtime_checkable
 class Serializer(Protocol):
@@ -155,6 +160,85 @@ class GzipJson:
         if inflater.unused_data:
             raise DecodeError("a gzip frame goes on after its end", excerpt=clip(inflater.unused_data))
         return inflated
+
+
+class SupabaseV2(JsonV2):
+    """vsn 2.0.0 with the two binary frames that Supabase Realtime has besides Phoenix's, for what its clients
+    broadcast (``RealtimeWeb.Socket.V2Serializer``, as of August 2026).
+
+    A push of ``broadcast`` with ``{"type": "broadcast", "event": …, "payload": …}`` is a frame of kind 3, as
+    Supabase's own client sends it; its ``payload`` is JSON, or ``bytes`` that stay what they are. Its topic,
+    event and refs take at most 255 bytes each. With further keys, which that frame has no place for, it is
+    sent as JSON.
+
+    A frame of kind 4 is a message ``broadcast`` with the same three keys, and ``meta`` if the server has
+    added any (of a message that it sends again). All other frames are those of JsonV2.
+    """
+
+    def encode(
+        self, join_ref: str | None, ref: str | None, topic: str, event: str, payload: Any
+    ) -> tuple[bytes, int]:
+        """A client's frame. Raises EncodingError for a field over 255 bytes, and for ``bytes`` in a payload
+        that is sent as JSON."""
+        if event != _BROADCAST or not _is_broadcast(payload):
+            return super().encode(join_ref, ref, topic, event, payload)
+        content = payload["payload"]
+        encoding = _AS_BYTES if isinstance(content, bytes) else _AS_JSON
+        if isinstance(content, frame_write.RawJson):
+            content = content.data
+        elif encoding == _AS_JSON:
+            content = _dump(content, event)
+        # A binary push, whose lengths two more bytes follow: metadata, of which a client has none; encoding.
+        push = frame_write.encode_binary_push(join_ref or "", ref or "", topic, payload["event"], content)
+        return bytes((_CLIENT_BROADCAST, *push[1:_HEAD_BYTES], 0, encoding)) + push[_HEAD_BYTES:], BINARY
+
+    def decode(self, data: bytes, opcode: int) -> Decoded:
+        """A server's frame."""
+        if opcode != BINARY or not data or data[0] != _SERVER_BROADCAST:
+            return super().decode(data, opcode)
+        if len(data) < _HEAD_BYTES or len(data) < _HEAD_BYTES + sum(data[1:4]):
+            raise DecodeError(
+                "a broadcast is shorter than its lengths say", position=len(data), excerpt=clip(data)
+            )
+        _, topic_size, event_size, meta_size, encoding = data[:_HEAD_BYTES]
+        if encoding not in (_AS_BYTES, _AS_JSON):
+            raise DecodeError(
+                f"a broadcast has the encoding {encoding}, which is neither 0 (binary) nor 1 (JSON)",
+                position=_HEAD_BYTES - 1,
+                excerpt=clip(data),
+            )
+        event_start = _HEAD_BYTES + topic_size
+        meta_start = event_start + event_size
+        content_start = meta_start + meta_size
+        try:
+            topic, event = data[_HEAD_BYTES:event_start].decode(), data[event_start:meta_start].decode()
+        except UnicodeDecodeError as error:
+            raise DecodeError("the topic or event of a broadcast is not UTF-8", excerpt=clip(data)) from error
+        content: Any = data[content_start:]
+        payload = {"type": _BROADCAST, "event": event, "payload": content}
+        try:
+            if encoding == _AS_JSON:
+                payload["payload"] = json_value.loads(content)
+            if meta_size:
+                payload["meta"] = json_value.loads(data[meta_start:content_start])
+        except orjson.JSONDecodeError as error:
+            raise DecodeError(
+                f"a part is not JSON ({error.msg})",
+                excerpt=clip(data[meta_start:]),
+                topic=topic,
+                event=_BROADCAST,
+            ) from error
+        return None, None, topic, _BROADCAST, payload
+
+
+def _is_broadcast(payload: Any) -> bool:
+    """Whether *payload* is what a client broadcasts over Supabase Realtime, and no more."""
+    return (
+        isinstance(payload, dict)
+        and {"event", "payload"} == payload.keys() - {"type"}
+        and payload.get("type", _BROADCAST) == _BROADCAST
+        and isinstance(payload["event"], str)
+    )
 
 
 def _payload_of(message: Message) -> Any:

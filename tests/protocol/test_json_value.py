@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from fastphx import DecodeError, GzipJson, JsonV1, JsonV2
+from fastphx import DecodeError, GzipJson, JsonV1, JsonV2, SupabaseV2
 from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.frame_write import encode
 from fastphx.protocol.json_value import dumps, loads
@@ -36,7 +36,9 @@ def test_an_integer_is_exact_wherever_it_stands(number: int, before: int) -> Non
     assert type(decode(frame).payload["x" * before][1]) is int
 
 
-@pytest.mark.parametrize("serializer", [JsonV1(), JsonV2(), GzipJson()], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(
+    "serializer", [JsonV1(), JsonV2(), GzipJson(), SupabaseV2()], ids=lambda each: type(each).__name__
+)
 def test_every_serializer_keeps_it(serializer: Any) -> None:
     payload = {"n": 2**70, "list": [-(2**70), (2**80,)]}
     data, opcode = serializer.encode("1", "2", "room:a", "new_msg", payload)

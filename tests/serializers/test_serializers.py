@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from fastphx import DecodeError, DisconnectedError, EncodingError
 from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.frame_write import RawJson
-from fastphx.serializers import GzipJson, JsonV1, JsonV2, Serializer
+from fastphx.serializers import GzipJson, JsonV1, JsonV2, Serializer, SupabaseV2
 from tests.protocol.collecting_writer import CollectingWriter
 from tests.protocol.recording_handler import RecordingHandler
 from tests.serializers.msgpack_serializer import MsgPack
 
-ALL = [JsonV1(), JsonV2(), GzipJson(), MsgPack()]
+ALL = [JsonV1(), JsonV2(), GzipJson(), SupabaseV2(), MsgPack()]
 by_name = pytest.mark.parametrize("serializer", ALL, ids=lambda serializer: type(serializer).__name__)
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

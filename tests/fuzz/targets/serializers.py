@@ -1,5 +1,5 @@
-"""JsonV1, GzipJson and permessage-deflate: what is decoded is bounded, and what is encoded again is the
-same."""
+"""JsonV1, GzipJson, SupabaseV2 and permessage-deflate: what is decoded is bounded, and what is encoded again
+is the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from fastphx.errors import DecodeError, EncodingError
 from fastphx.protocol.frame_write import RawJson
 from fastphx.protocol.sink import BINARY, TEXT
-from fastphx.serializers import GzipJson, JsonV1, JsonV2, Serializer
+from fastphx.serializers import GzipJson, JsonV1, JsonV2, Serializer, SupabaseV2
 from fastphx.transports.websocket.deflate import (
     Agreement,
     DeflateOptions,
@@ -22,8 +22,9 @@ from fastphx.transports.websocket.deflate import (
 )
 from tests.fuzz.pieces import JSON, NOT_UTF8, PHOENIX
 from tests.fuzz.recorded_frames import recorded_frames
+from tests.serializers.supabase_frames import sent_on
 
-V1, V2, GZIPPED, GZIP, INFLATE, DEFLATE, EXTENSIONS = range(7)
+V1, V2, GZIPPED, GZIP, INFLATE, DEFLATE, EXTENSIONS, SUPABASE = range(8)
 PIECES = (
     *(
         *JSON,
@@ -35,6 +36,7 @@ PIECES = (
         b'"ref":',
         b"\x1f\x8b\x08\x00",
         b"\x00\x00\xff\xff",
+        b"\x04\x01\x01\x02\x01te{}",
     ),
     *(
         b"permessage-deflate",
@@ -66,12 +68,14 @@ def seeds() -> Iterable[bytes]:
         bytes([EXTENSIONS])
         + b"permessage-deflate; client_max_window_bits=10; server_no_context_takeover, x; y=1"
     )
+    yield bytes([SUPABASE]) + b"\x04\x05\x0a\x00\x00topicuser_eventefg"
+    yield bytes([SUPABASE]) + b'\x04\x05\x0a\x11\x01topicuser_event{"replayed":true}{"a":"b"}'
 
 
 def check(data: bytes) -> None:
     if not data:
         return
-    kind, rest = data[0] % 7, data[1:]
+    kind, rest = data[0] % 8, data[1:]
     match kind:
         case 0 | 1:
             check_decoded(JsonV1() if kind == V1 else JsonV2(), rest, TEXT)
@@ -84,6 +88,8 @@ def check(data: bytes) -> None:
             check_deflated(rest)
         case 6:
             check_extensions(rest.decode("latin-1"))
+        case 7:
+            check_broadcast(rest)
 
 
 def check_decoded(serializer: Serializer, frame: bytes, opcode: int) -> None:
@@ -111,6 +117,29 @@ def check_decoded(serializer: Serializer, frame: bytes, opcode: int) -> None:
         return
     if not isinstance(payload, RawJson) and len(frame) < LIMIT // 2:
         assert comparable(serializer.decode(*again)) == comparable(decoded)
+
+
+def check_broadcast(frame: bytes) -> None:
+    serializer = SupabaseV2()
+    try:
+        decoded = serializer.decode(frame, BINARY)
+    except DecodeError as error:
+        assert str(error).isprintable()
+        return
+    if frame[0] != 4:
+        return
+    payload = decoded[4]
+    assert decoded[:2] == (None, None)
+    if "meta" in payload:
+        # A client sends none.
+        return
+    try:
+        again, _ = serializer.encode(None, None, *decoded[2:])
+    except EncodingError as error:
+        # orjson writes less deep than it reads.
+        assert "Recursion" in str(error), error
+        return
+    assert comparable(serializer.decode(sent_on(again), BINARY)) == comparable(decoded)
 
 
 def comparable(decoded: tuple[Any, ...]) -> tuple[Any, ...]:
