@@ -172,7 +172,7 @@ class SupabaseV2(JsonV2):
     sent as JSON.
 
     A frame of kind 4 is a message ``broadcast`` with the same three keys, and ``meta`` if the server has
-    added any (of a message that it sends again). All other frames are those of JsonV2.
+    added any (to what comes from the database). All other frames are those of JsonV2.
     """
 
     def encode(

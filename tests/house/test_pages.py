@@ -22,6 +22,7 @@ LINK = re.compile(r"\]\(([^)#:]*)#([^)]+)\)")
 OWN_TESTS = {
     "behaviour.md": "gen_socket_client/test_guide.py",
     "client.md": "client/test_docs.py",
+    "how-to/supabase.md": "examples/test_supabase_realtime.py",
     "load.md": "load/test_guide.py",
     "start.md": "cli/test_start_page.py",
 }
