@@ -97,7 +97,7 @@ async def serve(stream: bytes, size: int, *, is_v2: bool) -> None:
     failures: list[dict[str, Any]] = []
     LOOP.set_exception_handler(lambda _loop, context: failures.append(context))
     embedded = await server()
-    transport = MemoryTransport(LOOP, embedded._websocket_protocol())
+    transport = MemoryTransport(LOOP, embedded._reader())
     transport.feed(cut(stream, size))
     # What is put off for a client that reads slowly is not waited for.
     for _ in range(4 + len(stream)):
