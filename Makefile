@@ -9,7 +9,7 @@ CHECKED := src tests ci ci/check_annotations setup.py $(wildcard bench examples)
 lacks = $(shell $(PYTHON) ci/check_machine.py 2>/dev/null || printf 'fastphx needs Python 3.11 or newer, and $(PYTHON) does not run: install one, or name it: make PYTHON=python3.11')
 check_machine = $(if $(strip $(lacks)),$(error $(strip $(lacks))))
 
-.PHONY: demo test build lint types stubs annotations pytest fuzz autobahn soak coverage conformance package-check docs bench-scale bench bench-e2e gate clean
+.PHONY: demo test build lint types stubs annotations pytest fuzz autobahn soak coverage conformance package-check wheel docs bench-scale bench bench-e2e gate clean
 .DELETE_ON_ERROR:
 
 demo: build
@@ -76,12 +76,17 @@ docs: build .venv/docs
 	@$(BIN)/python ci/build_requires.py docs | tr '\n' '\0' | xargs -0 $(PIP) install
 	@touch $@
 
-# Everything that is installed from elsewhere.
+# Slow: the wheels of the last commit, stripped, looked into, and tried where there is no compiler. They stay in dist/.
+wheel:
+	$(check_machine)
+	@ci/check_wheel $(PYTHON) $(PYTHONS)
+
+# Everything that is installed from elsewhere; with LOCK=ci/locked/check.txt, the very files that it lists.
 .venv/ready: pyproject.toml ci/build_requires.py
 	$(check_machine)
 	@test -x $(BIN)/python || { echo "Making .venv"; $(PYTHON) -m venv .venv; }
 	@echo "Installing what fastphx builds and is tested with"
-	@$(BIN)/python ci/build_requires.py | xargs $(PIP) install
+	@$(if $(LOCK),$(PIP) install --require-hashes -r $(LOCK),$(BIN)/python ci/build_requires.py | xargs $(PIP) install)
 	@touch $@.running
 	@mv $@.running $@
 

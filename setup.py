@@ -1,8 +1,9 @@
 """Compile fastphx's Cython modules; everything else about the build stands in pyproject.toml.
 
 FASTPHX_DEBUG=1 builds with Cython's line tracing and without optimisation, FASTPHX_SANITIZE=1 with clang's
-sanitizers and the counters that guide a fuzzer (see ci/fuzz). Each kind of build keeps its own folder under
-build/, so that changing between them costs one compilation and never mixes objects.
+sanitizers and the counters that guide a fuzzer (see ci/fuzz), FASTPHX_PORTABLE=1 with what is done where a
+system or a compiler has nothing better. Each kind of build keeps its own folder under build/, so that
+changing between them costs one compilation and never mixes objects.
 """
 
 import multiprocessing
@@ -24,7 +25,8 @@ SOURCE = Path("src")
 DEBUG = os.environ.get("FASTPHX_DEBUG") == "1"
 SANITIZE = os.environ.get("FASTPHX_SANITIZE") == "1"
 EXACT_FRAMES = Path("tests", "fuzz", "exact_frames.pyx")
-FLAVOUR = "debug" if DEBUG else "sanitize" if SANITIZE else "release"
+PORTABLE = os.environ.get("FASTPHX_PORTABLE") == "1"
+FLAVOUR = "debug" if DEBUG else "sanitize" if SANITIZE else "portable" if PORTABLE else "release"
 BUILD = Path("build", FLAVOUR)
 CPUS = os.cpu_count() or 1
 # For clang. Python's own flags let a signed overflow wrap: here it is an error. CPython casts its functions.
@@ -115,6 +117,11 @@ class BuildExt(build_ext):
 
 def extensions() -> list[Extension]:
     compile_args = ["-O0", "-g"] if DEBUG else ["-O3", "-g0"]
+    if sys.platform == "win32":
+        compile_args = ["/Od"] if DEBUG else ["/O2"]
+    macros = [("CYTHON_TRACE_NOGIL", "1")] if DEBUG else []
+    if PORTABLE:
+        macros.append(("FASTPHX_PORTABLE", "1"))
     link_args = []
     if SANITIZE:
         compile_args = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS]
@@ -128,7 +135,7 @@ def extensions() -> list[Extension]:
             [str(path)],
             extra_compile_args=compile_args,
             extra_link_args=link_args,
-            define_macros=[("CYTHON_TRACE_NOGIL", "1")] if DEBUG else [],
+            define_macros=macros,
         )
         for path, name in paths.items()
     ]
