@@ -33,7 +33,7 @@ from fastphx.load.journeys.run import Run
 from fastphx.load.journeys.user import User
 from fastphx.load.journeys.visit import Visit
 from fastphx.load.plan.plan import Plan
-from fastphx.load.result.memory import rss_bytes
+from fastphx.operating_system.memory import rss_bytes
 from fastphx.load.result.reasons import Reasons
 from fastphx.load.worker.journey_meter import JourneyMeter
 from fastphx.testing import ServerProcess

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +28,7 @@ from fastphx.load.report.save import check_folder
 from fastphx.load.report.save import save as save_result
 from fastphx.load.report.unwaiting_stream import UnwaitingStream
 from fastphx.load.result.result import EXIT_NO_CONNECTION
+from fastphx.operating_system.event_loop import on_interrupt
 
 DEMO: dict[str, object] = {"connections": 200, "rate": 15000.0}
 """The plan of a run that is given nothing at all: real traffic from the first command."""
@@ -368,9 +368,7 @@ async def _run(
         signalled.set()
         coordinator.interrupt()
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, interrupt)
+    on_interrupt(asyncio.get_running_loop(), interrupt)
     exporter = None
     if prometheus is not None:
         from fastphx.load.report.prometheus import Exporter

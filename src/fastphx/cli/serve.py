@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import os
-import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from ipaddress import ip_address
@@ -15,8 +14,9 @@ from typing import Any
 
 import click
 
+from fastphx.operating_system.event_loop import on_interrupt
+from fastphx.operating_system.open_files import raise_open_file_limit
 from fastphx.testing.demo import demo_server
-from fastphx.testing.open_files import raise_open_file_limit
 from fastphx.testing.server import Server
 
 SHOWN = ("connections", "joins", "pushes", "replies", "broadcasts", "deliveries", "crashes", "bad_frames")
@@ -153,9 +153,7 @@ async def _serve(
     server: Server, host: str, port: int, show_stats: bool, faults: Mapping[str, float], *, is_open: bool
 ) -> dict[str, int]:
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stopped.set)
+    on_interrupt(asyncio.get_running_loop(), stopped.set)
     try:
         await server.start()
     except OSError as error:

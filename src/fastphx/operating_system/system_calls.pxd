@@ -66,6 +66,23 @@ cdef extern from * nogil:
         return (Py_ssize_t)send(fd, data, (size_t)size, MSG_NOSIGNAL);
     }
     #endif
+
+    #include <string.h>
+    #if defined(_WIN32) || defined(FASTPHX_PORTABLE)
+    static const void* fastphx_find_bytes(const void* data, size_t size, const void* wanted, size_t wanted_size) {
+        const char* at = (const char*)data;
+        const char* end = at + size;
+        while ((size_t)(end - at) >= wanted_size) {
+            at = wanted_size ? (const char*)memchr(at, *(const char*)wanted, end - at - wanted_size + 1) : at;
+            if (at == NULL || memcmp(at, wanted, wanted_size) == 0)
+                return at;
+            at++;
+        }
+        return NULL;
+    }
+    #else
+    #define fastphx_find_bytes memmem
+    #endif
     """
     # A descriptor that becomes readable at a time, exact to some microseconds; -1 where there is none.
     int timerfd_open "fastphx_timerfd_open" () noexcept
@@ -79,3 +96,7 @@ cdef extern from * nogil:
     # Hand bytes to a socket that never blocks. Returns how many it took; -1 if it took none, or if only the
     # loop can send on it, as on Windows.
     Py_ssize_t send_now "fastphx_send_now" (int fd, const char* data, Py_ssize_t size) noexcept
+
+    # Where *wanted* begins in *data*; NULL if it does not.
+    const void* find_bytes "fastphx_find_bytes" (
+        const void* data, size_t size, const void* wanted, size_t wanted_size) noexcept

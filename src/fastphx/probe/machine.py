@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from fastphx.load.control.open_files import SPARE_FILES, max_connections
-from fastphx.load.control.workers import usable_cores
+from fastphx.operating_system.machine import local_ports, usable_cores
 from fastphx.probe.finding import Finding
 
 FEW_FILES = 4096
-PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def look_at_machine() -> Iterator[Finding]:
@@ -30,12 +28,3 @@ def look_at_machine() -> Iterator[Finding]:
         yield Finding("ports", "ok", text)
     cores = usable_cores()
     yield Finding("cores", "ok", f"{cores}, which the load's processes share with a server on this machine")
-
-
-def local_ports() -> int | None:
-    """How many ports the system gives to connections; None where it does not say."""
-    try:
-        first, last = map(int, PORT_RANGE.read_text().split())
-    except (OSError, ValueError):
-        return None
-    return last - first + 1

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from fastphx.errors import StoppedError
+from fastphx.operating_system.event_loop import new_event_loop
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ class LoopThread:
     """Runs until ``stop``. uvloop is used if it is wanted and installed."""
 
     def __init__(self, name: str, *, use_uvloop: bool = True) -> None:
-        self.loop = _new_loop(use_uvloop)
+        self.loop = new_event_loop(use_uvloop=use_uvloop)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -64,14 +65,3 @@ class LoopThread:
         """Stop the loop and wait for the thread's end."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(STOP_TIMEOUT_S)
-
-
-def _new_loop(use_uvloop: bool) -> asyncio.AbstractEventLoop:
-    if use_uvloop:
-        try:
-            import uvloop
-        except ModuleNotFoundError:
-            pass
-        else:
-            return uvloop.new_event_loop()
-    return asyncio.new_event_loop()

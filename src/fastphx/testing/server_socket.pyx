@@ -15,16 +15,14 @@ from fastphx.transports.websocket.frame_transport cimport FrameTransport
 from fastphx.timing.wheel cimport monotonic_ns
 
 import logging
-import socket
-import struct
 from collections import deque
 
 from fastphx.foreign_text import visible
+from fastphx.operating_system.sockets import reset_on_close
 from fastphx.transports.websocket.deflate import MIN_DEFLATED_BYTES as _min_deflated_bytes, InflateError
 
 cdef Py_ssize_t _MIN_DEFLATED_BYTES = _min_deflated_bytes
 cdef object _logger = logging.getLogger("fastphx.testing")
-cdef bytes _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 cdef enum:
     CLOCK_SLACK_NS = 5_000_000      # a loop may fire a timer a little early
@@ -369,7 +367,7 @@ cdef class ServerSocket(Outlet):
         self.deadline_ns = 0
         raw = self.transport.transport.get_extra_info("socket")
         if raw is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            reset_on_close(raw)
         self.transport.transport.abort()
         return 0
 

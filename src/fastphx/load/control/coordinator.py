@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -28,11 +26,12 @@ from fastphx.load.plan.figures import LOCAL
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.result.goals import why_channels_ended
-from fastphx.load.result.memory import rss_bytes
 from fastphx.load.result.reasons import SCRIPT
 from fastphx.load.result.result import Result
 from fastphx.load.scenarios import scenario_of
 from fastphx.load.worker.timeouts import GRACE_S, HELLO_TIMEOUT_S
+from fastphx.operating_system.memory import rss_bytes
+from fastphx.operating_system.processes import end_group
 
 MAX_OUTPUT_CHARS = 1000
 ABORT_S = 3.0
@@ -241,7 +240,7 @@ class Coordinator:
             # Where the run ends first, the command ends with it, and what it has started.
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                    end_group(process.pid, at_once=True)
                 await process.wait()
         if code != 0:
             raise FastphxError(f"the storm command left with code {code}")

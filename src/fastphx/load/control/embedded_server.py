@@ -95,7 +95,7 @@ async def serve(port: int) -> None:
 
 
 def main() -> None:
-    from fastphx.load.worker.event_loop import run_on_uvloop
+    from fastphx.operating_system.event_loop import run_on_uvloop
 
     run_on_uvloop(serve(int(sys.argv[1])))
 

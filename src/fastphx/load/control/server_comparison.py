@@ -10,13 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import os
-import signal
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +23,7 @@ from fastphx.load.control.progress import QuietProgress
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.figures import HIGHER_IS_BETTER, LOWER_IS_BETTER, figure_of
 from fastphx.load.plan.plan import Plan
+from fastphx.operating_system.processes import end_group, session_usage
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
@@ -62,21 +60,6 @@ class Ratio:
     low: float
     high: float
     is_worse: bool
-
-
-def session_usage(session: int) -> tuple[float, int]:
-    """CPU seconds and resident bytes of all processes of a session, ended children included."""
-    ticks, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-    cpu_s, rss_bytes = 0.0, 0
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
-            if int(fields[3]) == session:
-                cpu_s += sum(map(int, fields[11:15])) / ticks
-                rss_bytes += int(fields[21]) * page
-    return cpu_s, rss_bytes
 
 
 class ServerCommand:
@@ -134,9 +117,9 @@ class ServerCommand:
         process = self._process
         if process is None:
             return
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for at_once in (False, True):
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, number)
+                end_group(process.pid, at_once=at_once)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
             if process.returncode is not None and not await self._listens():

@@ -8,12 +8,12 @@ few open files.
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 
 from fastphx.load.control.open_files import max_connections
 from fastphx.load.plan.plan import Plan
 from fastphx.load.scenarios import scenario_class
+from fastphx.operating_system.machine import usable_cores
 
 FULL = 0.5
 """The part of a core that one worker is planned to use: beyond it, bursts make its schedule lag."""
@@ -41,11 +41,6 @@ class Workers:
     def __str__(self) -> str:
         text = f"{self.count} worker{'s' if self.count > 1 else ''}"
         return f"{text} ({self.why})" if self.why else text
-
-
-def usable_cores() -> int:
-    """The cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def workers_for(plan: Plan, cores: int | None = None, most_sockets: int | None = None) -> Workers:

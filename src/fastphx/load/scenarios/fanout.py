@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
-from uuid import getnode
 
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.payload import json_value, payload_template
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.rows import Row
 from fastphx.load.scenarios.base import Scenario
+from fastphx.operating_system.machine import boot_id
 from fastphx.protocol.json_value import dumps
 
 STAMP_KEY = "fastphx"
@@ -22,11 +21,7 @@ def host_id() -> str:
     # A run that stamps nothing has no use for it, and it brings OpenSSL's hashes.
     from hashlib import blake2s
 
-    try:
-        machine = Path("/proc/sys/kernel/random/boot_id").read_text()
-    except OSError:
-        machine = str(getnode())
-    return blake2s(machine.encode(), digest_size=4).hexdigest()
+    return blake2s(boot_id().encode(), digest_size=4).hexdigest()
 
 
 class Fanout(Scenario):

@@ -28,10 +28,10 @@ from fastphx.load.plan.plan import MOST_STEPS, Plan
 from fastphx.load.result.line import MAX_LINE_BYTES
 from fastphx.load.result.reasons import Reasons
 from fastphx.load.scenarios.journey import Journey
-from fastphx.load.worker.event_loop import run_on_uvloop
 from fastphx.load.worker.journey_meter import JourneyMeter
 from fastphx.load.worker.left_running import end_tasks, leave_threads
 from fastphx.load.worker.output import Output, take_stdout
+from fastphx.operating_system.event_loop import run_on_uvloop
 
 
 async def work() -> None:

@@ -43,12 +43,12 @@ import orjson
 from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.result.line import MAX_LINE_BYTES
-from fastphx.load.result.memory import rss_bytes
 from fastphx.load.scenarios import scenario_class
-from fastphx.load.worker.event_loop import run_on_uvloop
 from fastphx.load.worker.left_running import end_tasks, leave_threads
 from fastphx.load.worker.output import Output, take_stdout
 from fastphx.load.worker.runner import Runner
+from fastphx.operating_system.event_loop import run_on_uvloop
+from fastphx.operating_system.memory import rss_bytes
 
 if TYPE_CHECKING:
     from fastphx.load.worker.journey_runner import JourneyRunner

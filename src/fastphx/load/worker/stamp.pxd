@@ -3,10 +3,8 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 
+from fastphx.operating_system.system_calls cimport find_bytes
 from fastphx.protocol.frame_scan cimport Header
-
-cdef extern from "<string.h>" nogil:
-    void* memmem(const void* data, size_t size, const void* wanted, size_t wanted_size)
 
 cdef enum Stamped:
     STAMPED_NOT             # there is no stamp, or none of a time that was
@@ -34,7 +32,7 @@ cdef class Stamp:
     cdef inline Stamped read(self, const Header* header, int64_t* due_ns) noexcept nogil:
         """Find the stamp of a message; *due_ns* is set where it is of this machine."""
         cdef const char* end = header.payload + header.payload_size
-        cdef const char* found = <const char*>memmem(
+        cdef const char* found = <const char*>find_bytes(
             header.payload, <size_t>header.payload_size,
             self.payload + self._key_at, <size_t>self._key_size)
         cdef int64_t stamp_ns = 0

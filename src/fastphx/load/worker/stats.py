@@ -10,12 +10,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from fastphx.foreign_text import MAX_SHOWN_CHARS, clipped
 from fastphx.load.result.histogram import Histogram
-from fastphx.load.result.memory import rss_bytes
 from fastphx.load.result.reasons import Reasons
-from fastphx.load.worker.cpu_taken import stolen_s, waited_s
 from fastphx.load.worker.herd import Herd
 from fastphx.load.worker.loop_lag import LoopLag
 from fastphx.load.worker.meter import HISTOGRAMS
+from fastphx.operating_system.machine import stolen_s, waited_s
+from fastphx.operating_system.memory import rss_bytes
 
 MAX_TOPICS_A_LINE = 10_000
 
