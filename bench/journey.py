@@ -33,9 +33,9 @@ from fastphx.load.journeys.run import Run
 from fastphx.load.journeys.user import User
 from fastphx.load.journeys.visit import Visit
 from fastphx.load.plan.plan import Plan
-from fastphx.operating_system.memory import rss_bytes
 from fastphx.load.result.reasons import Reasons
 from fastphx.load.worker.journey_meter import JourneyMeter
+from fastphx.operating_system.memory import rss_bytes
 from fastphx.testing import ServerProcess
 from interleave import Ratio, ratio
 
