@@ -69,7 +69,8 @@ cdef extern from * nogil:
 
     #include <string.h>
     #if defined(_WIN32) || defined(FASTPHX_PORTABLE)
-    static const void* fastphx_find_bytes(const void* data, size_t size, const void* wanted, size_t wanted_size) {
+    static const void* fastphx_find_bytes(
+            const void* data, size_t size, const void* wanted, size_t wanted_size) {
         const char* at = (const char*)data;
         const char* end = at + size;
         while ((size_t)(end - at) >= wanted_size) {
