@@ -12,10 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fastphx.errors import DecodeError, EncodingError
-from fastphx.protocol import frame_write
+from fastphx.protocol import codec, frame_write
 from fastphx.protocol.callback_session import CallbackSession
 from fastphx.protocol.frame_write import RawJson
-from fastphx.protocol.message import decode
+from fastphx.protocol.message import Message, decode
 from tests.protocol.collecting_writer import CollectingWriter
 from tests.protocol.recording_handler import RecordingHandler
 
@@ -181,6 +181,8 @@ def test_a_frame_cut_anywhere_is_a_decode_error(size: int) -> None:
 @example(b'["\\ud800","1","t","e",{}]')
 @example(b'["1","1","\\ud83d\\ude00","e",{}]')
 @example(b'["1","1","\\ud83dx","e",{}]')
+@example(b'["1","1","\\ud83d\\u0041","e",{}]')
+@example(b'["1","1","\\uD83D\\uDE00","e",{}]')
 @example(b'["1","1","t\xff","e",{}]')
 @example(b'["1","1","t\xed\xa0\x80","e",{}]')
 @example(b'["1","1","t\x01","e",{}]')
@@ -327,3 +329,37 @@ def test_raw_json_is_text_or_bytes() -> None:
     for data in (5, [1], None):
         with pytest.raises(TypeError, match="RawJson takes"):
             RawJson(data)  # type: ignore[arg-type]
+
+
+def test_raw_json_is_shown_on_one_short_line() -> None:
+    assert repr(RawJson(b'{"x":1}')) == """RawJson('{"x":1}')"""
+    assert len(repr(RawJson(b"\n" * 10_000))) < 300
+
+
+@pytest.mark.parametrize("ref", [True, 1.5, b"1"])
+def test_a_ref_is_text_or_an_integer(ref: Any) -> None:
+    with pytest.raises(EncodingError, match="give a str, an int or None"):
+        frame_write.encode(None, ref, "t", "e", b"{}")
+
+
+def test_a_frame_has_a_topic_and_an_event() -> None:
+    for topic, event, missing in ((None, "e", "topic"), ("t", None, "event")):
+        with pytest.raises(EncodingError, match=f"the {missing} is None"):
+            frame_write.encode(None, None, topic, event, b"{}")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a frame is None"):
+        decode(None)  # type: ignore[arg-type]
+
+
+def test_a_message_comes_from_a_frame() -> None:
+    with pytest.raises(TypeError, match="comes from decode"):
+        Message()
+    # A name that is made in the program is not the one that is looked for first.
+    assert getattr(decode(VALID), "".join(("pay", "load"))) == decode(VALID).payload
+
+
+def test_the_codec_is_the_protocol_for_programs_that_use_it_by_itself() -> None:
+    frame = codec.encode("1", "2", "room:a", "new_msg", codec.RawJson(b"[1]").data)
+    message = codec.decode(frame)
+    assert isinstance(message, codec.Message)
+    assert (message.topic, message.payload) == ("room:a", [1])
+    assert all(hasattr(codec, name) for name in codec.__all__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from enum import StrEnum
 
@@ -9,8 +10,11 @@ import pytest
 
 from fastphx.errors import AlreadyJoinedError, DisconnectedError, NotJoinedError, OverloadedError
 from fastphx.protocol.callback_session import CallbackSession
-from fastphx.protocol.joins import Join, JoinState
-from fastphx.protocol.sink import CallbackWriter
+from fastphx.protocol.frame_write import encode_binary_reply
+from fastphx.protocol.joins import Join, JoinMap, JoinState
+from fastphx.protocol.refs import RefTable
+from fastphx.protocol.sink import CallbackSink, CallbackWriter
+from fastphx.timing.wheel import TimerWheel
 from tests.protocol.collecting_writer import CollectingWriter
 from tests.protocol.recording_handler import RecordingHandler
 
@@ -130,6 +134,79 @@ def test_max_topics() -> None:
     session.join("b")
     with pytest.raises(OverloadedError, match="max_topics"):
         session.join("c")
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_table_has_room_for_something(limit: int) -> None:
+    with pytest.raises(ValueError, match=f"max_in_flight is {limit}"):
+        RefTable(limit)
+    with pytest.raises(ValueError, match=f"max_topics is {limit}"):
+        JoinMap(limit)
+
+
+@pytest.mark.parametrize("interval_s", [-1.0, 86401.0, math.nan])
+def test_a_heartbeats_interval_is_a_time(interval_s: float) -> None:
+    with pytest.raises(ValueError, match="heartbeat_interval_s"):
+        CallbackSession(RecordingHandler(), heartbeat_interval_s=interval_s)
+
+
+def test_a_sink_and_a_writer_call_what_can_be_called() -> None:
+    with pytest.raises(TypeError, match="a sink's callback must be callable, not int"):
+        CallbackSink(1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a writer's callback must be callable, not NoneType"):
+        CallbackWriter(None)  # type: ignore[arg-type]
+
+
+def test_a_join_comes_from_a_session() -> None:
+    with pytest.raises(TypeError, match="comes from a session"):
+        Join()
+
+
+def test_the_tables_say_what_is_in_them() -> None:
+    session, _, _ = start(heartbeat_interval_s=0)
+    joined(session, "a")
+    ref = session.push_awaited("a", "e", {}, object(), now_ns=0)
+    assert ("a" in session.joins, "b" in session.joins) == (True, False)
+    assert (ref in session.refs, ref + 1 in session.refs, 0 in session.refs) == (True, False, False)
+    handlers = {"m": print}
+    session.join_entry("a").handlers = handlers
+    assert session.join_entry("a").handlers is handlers
+
+
+def test_a_burst_of_pushes_leaves_no_table_behind() -> None:
+    session, handler, _ = start(heartbeat_interval_s=0)
+    join_ref = joined(session, "a")
+    refs = [session.push_awaited("a", "e", {}, object(), now_ns=0) for _ in range(600)]
+    assert session.refs.capacity > 1024
+    for ref in refs:
+        reply(session, join_ref, ref, "a")
+    assert (session.refs.capacity, len(session.refs)) == (0, 0)
+    waiter = object()
+    reply(session, join_ref, session.push_awaited("a", "e", {}, waiter, now_ns=0), "a")
+    assert handler.calls[-1][2] is waiter
+
+
+@pytest.mark.parametrize(("status", "told"), [("ok", "on_joined"), ("error", "on_join_error")])
+def test_a_join_may_be_answered_in_binary(status: str, told: str) -> None:
+    session, handler, _ = start(heartbeat_interval_s=0)
+    session.join("a")
+    session.receive(encode_binary_reply("1", "1", "a", status, b"\x00"), 2)
+    ((name, message, *_),) = handler.calls
+    assert (name, message.status, message.response) == (told, status, b"\x00")
+
+
+def test_a_timer_that_is_left_on_another_wheel_does_nothing() -> None:
+    session, handler, _ = start(heartbeat_interval_s=0)
+    wheel = TimerWheel()
+    session.use_wheel(wheel)
+    session.opened(CollectingWriter(), 0, 1.0)
+    joined(session, "a")
+    session.push_awaited("a", "e", {}, object(), now_ns=0, deadline_ns=SECOND)
+    session.use_wheel(TimerWheel())
+    session.disconnected()
+    handler.take()
+    assert wheel.advance(2 * SECOND) == 1
+    assert handler.names == []
 
 
 def test_the_table_of_states() -> None:

@@ -297,6 +297,67 @@ async def test_one_that_is_given_up_before_start_returns(monkeypatch: pytest.Mon
     assert Own.started[0].closes == 1
 
 
+async def test_one_that_is_given_up_before_it_can_send_was_never_up() -> None:
+    Slow.go_on = asyncio.Event()
+    recorder = Recorder()
+    opening = asyncio.create_task(recorder.open(Slow))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    recorder.connection.abort(HeartbeatTimeout())
+    Slow.go_on.set()
+    with pytest.raises(HeartbeatTimeout):
+        await opening
+    assert recorder.told() == []
+    assert Own.started[0].closes == 1
+    assert recorder.connection.is_free
+
+
+class Hasty(Own):
+    """A message comes before it says that it is connected."""
+
+    async def begin(self) -> None:
+        self.message("early")
+        self.owner.notify_connected(None)
+
+
+async def test_what_comes_before_the_connection_is_not_taken() -> None:
+    recorder = Recorder()
+    await recorder.open(Hasty)
+    assert recorder.told() == ["connected"]
+
+
+class Refused(Own):
+    """It says why it ends, and its start raises something else."""
+
+    async def begin(self) -> None:
+        self.owner.notify_disconnected(ConnectionClosed(1013))
+        raise ZeroDivisionError("a bug")
+
+
+async def test_the_reason_that_a_transport_gave_is_the_one() -> None:
+    recorder = Recorder()
+    with pytest.raises(ConnectionClosed) as caught:
+        await recorder.open(Refused)
+    assert caught.value.code == 1013
+    assert recorder.told() == []
+
+
+class Unclosable(Never):
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        raise ZeroDivisionError("a bug")
+
+
+async def test_an_attempt_ends_though_its_transport_cannot_be_closed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("fastphx.transports.connection.CONNECTED_TIMEOUT_S", 0.01)
+    recorder = Recorder()
+    with pytest.raises(ConnectError, match="not connected after"):
+        await recorder.open(Unclosable)
+    assert "could not be closed: a bug" in caplog.text
+    assert recorder.connection.is_free
+
+
 async def test_a_reason_is_not_kept_for_the_next_connection() -> None:
     recorder = Recorder()
     recorder.connection.abort(HeartbeatTimeout())

@@ -23,6 +23,7 @@ from fastphx.transports.longpoll import MIN_ANSWER_BYTES, LongPollTransport, lon
 from tests.free_port import free_port
 from tests.transports.cookie_jar import RecordingJar
 from tests.transports.longpoll_peer import RecordingOwner, ScriptedServer
+from tests.transports.raw_server import Peer, RawServer
 
 TIMEOUT_S = 30.0
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "longpoll.json").read_text())["exchanges"]
@@ -385,6 +386,68 @@ async def test_there_is_room_again_after_a_refusal() -> None:
 async def test_nobody_listens() -> None:
     with pytest.raises(ConnectError, match="the connection was refused"):
         await LongPollTransport.start(f"ws://127.0.0.1:{free_port()}/socket/websocket", RecordingOwner(), {})
+
+
+async def test_a_server_that_leaves_before_it_answers() -> None:
+    async def leave(peer: Peer) -> None:
+        await peer.request()
+
+    async with RawServer(leave) as server:
+        with pytest.raises(ConnectError, match="the server closed the connection before it answered"):
+            await LongPollTransport.start(server.url, RecordingOwner(), {})
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_a_name_that_cannot_be_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Uvloop's name lookup cannot be replaced, and a real one would leave this machine.
+    async def getaddrinfo(*_args: Any, **_options: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    with pytest.raises(ConnectError, match="the host name cannot be resolved"):
+        await LongPollTransport.start("ws://phoenix.test/socket", RecordingOwner(), {})
+
+
+async def test_a_socket_file_that_is_not_there(tmp_path: Path) -> None:
+    opts = {"socket_path": tmp_path / "missing"}
+    with pytest.raises(ConnectError, match="No such file or directory"):
+        await LongPollTransport.start("ws://localhost/socket", RecordingOwner(), opts)
+    with pytest.raises(ValueError, match="no TLS over a Unix domain socket"):
+        await LongPollTransport.start("wss://localhost/socket", RecordingOwner(), opts)
+
+
+async def test_a_post_has_its_time() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            await over.wait()
+        elif len(server.requests) > 1:
+            await asyncio.sleep(0.01)
+            return json_answer({"status": 204})
+        return json_answer(OPENED)
+
+    over = asyncio.Event()
+    owner = RecordingOwner()
+    async with ScriptedServer(answer) as server:
+        transport = await LongPollTransport.start(server.url, owner, {"longpoller_timeout": 0.5})
+        await owner.next("connected")
+        transport.push(b"[]", TEXT)
+        reason = await owner.next("disconnected")
+        over.set()
+    assert (reason.code, reason.reason) == (1006, "a POST was not answered within 0.5 s")
+
+
+async def test_after_an_abort_no_message_comes() -> None:
+    owner = RecordingOwner()
+    async with ScriptedServer(scripted({"status": 200, "messages": ["[1]", "[2]"]})) as server:
+        transport = await LongPollTransport.start(server.url, owner, {})
+        owner.on_message = lambda _: transport.abort()
+        await owner.next("connected")
+        assert await owner.next("message") == (TEXT, b"[1]")
+        assert (await owner.next("disconnected")).code == 1006
+        # It is over: nothing comes of more.
+        transport.close()
+        transport.abort()
+        assert owner.events.empty()
 
 
 async def test_an_attempt_has_a_deadline_and_can_be_cancelled() -> None:

@@ -139,6 +139,25 @@ async def test_tls_goes_through_the_proxy_for_https(
         assert proxy.destinations == [("127.0.0.1", server.port)]
 
 
+async def test_tls_through_a_proxy_may_fail(authority: trustme.CA) -> None:
+    async def leave(peer: Peer) -> None:
+        await peer.reader.read(65536)
+
+    async with HttpProxy() as proxy:
+        through = f"http://127.0.0.1:{proxy.port}"
+        async with RawServer(echo_once, ssl=server_context(authority, "127.0.0.1")) as server:
+            assert "certificate was not accepted" in str(await refused(server.url, proxy=through))
+        async with RawServer(leave) as server:
+            error = await refused(server.url.replace("ws://", "wss://"), proxy=through)
+            assert "the connection was closed while TLS started" in str(error)
+
+
+async def test_a_proxy_for_something_else_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FTP_PROXY", "http://127.0.0.1:1")
+    async with RawServer(echo_once) as server:
+        await exchange(server.url)
+
+
 @pytest.mark.parametrize("proxy", ["http://me:secret@127.0.0.1:1", "socks5://me:secret@127.0.0.1:1"])
 async def test_the_password_of_the_environments_proxy_is_not_shown(
     proxy: str, monkeypatch: pytest.MonkeyPatch

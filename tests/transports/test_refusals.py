@@ -235,6 +235,17 @@ async def test_having_no_local_port_left_is_explained(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(loop, "sock_connect", sock_connect)
     assert "no local port is left" in str(await refused("ws://127.0.0.1:1/"))
+    error = await refused("ws://127.0.0.1:1/", local_addr=("127.0.0.2", 0))
+    assert str(error).endswith("no port is left on 127.0.0.2")
+    assert error.is_local
+
+
+async def test_a_local_port_that_another_socket_has_is_explained() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        error = await refused(f"ws://127.0.0.1:{free_port()}/", local_addr=taken.getsockname())
+    assert str(error).endswith("Address already in use")
+    assert error.is_local
 
 
 async def test_having_no_file_left_is_explained() -> None:

@@ -2,9 +2,12 @@
 
 import socket
 import ssl
+from pathlib import Path
 
+import pytest
 import trustme
 
+from fastphx.transports.tls import client_context
 from tests.transports.attempts import echo_once, exchange, refused
 from tests.transports.certificates import server_context
 from tests.transports.raw_server import TEXT, Peer, RawServer
@@ -51,3 +54,24 @@ async def test_a_tls_link_knows_that_it_is_secure(authority: trustme.CA) -> None
         assert link.read_buffer_bytes == 0
         link.close()
         await owner.reason()
+
+
+async def test_a_context_of_files_trusts_them_and_shows_the_certificate(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    ca, cert, key = (str(tmp_path / name) for name in ("ca.pem", "cert.pem", "key.pem"))
+    authority.cert_pem.write_to_path(ca)
+    ours = authority.issue_cert("client.test")
+    ours.cert_chain_pems[0].write_to_path(cert)
+    ours.private_key_pem.write_to_path(key)
+    asking = server_context(authority, "127.0.0.1")
+    authority.configure_trust(asking)
+    asking.verify_mode = ssl.CERT_REQUIRED
+    async with RawServer(echo_once, ssl=asking) as server:
+        await exchange(server.url, ssl=client_context(ca=ca, cert=cert, key=key))
+        await exchange(server.url, ssl=client_context(cert=cert, key=key, verify=False))
+    assert client_context() is None
+    with pytest.raises(ValueError, match="a key was given without its certificate"):
+        client_context(key=key)
+    with pytest.raises(ValueError, match="the certificates cannot be read"):
+        client_context(ca=str(tmp_path / "missing.pem"))

@@ -53,6 +53,7 @@ def test_nothing_is_called_and_nothing_used_up() -> None:
     pairs = iter([("a", 1)])
     assert withheld(pairs) == "<list_iterator>"
     assert list(pairs) == [("a", 1)]
+    assert withheld(SECRET.encode()) == "<12 bytes>"
     assert withheld(lambda: SECRET) == "<callable>"
     assert withheld(SimpleNamespace(token=SECRET)) == "<SimpleNamespace>"
     around: list[Any] = []

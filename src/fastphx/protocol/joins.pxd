@@ -37,7 +37,8 @@ cdef class JoinMap:
     cdef Join _last                     # the last one found; the only one below two topics
 
     cdef Join find(self, const char* key, Py_ssize_t size)
-    """The topic's Join, or None. Looked up by the bytes on the wire: a known topic costs no str."""
+    """The topic's Join, or None, where it is not `_last`, which the caller has looked at. Looked up by the
+    bytes on the wire: a known topic costs no str."""
     cdef Join get(self, str topic)
     cdef Join add(self, str topic)
     """The topic's Join, a new one (CLOSED) if there was none. Raises EncodingError, OverloadedError."""

@@ -16,7 +16,7 @@ cdef class RefTable:
     cdef readonly Py_ssize_t capacity
     cdef readonly Py_ssize_t size
     cdef readonly Py_ssize_t max_in_flight
-    cdef int64_t earliest_ns    # a lower bound of the deadlines in the table
+    cdef int64_t earliest_ns    # a lower bound of the deadlines in the table; INT64_MAX: none
 
     cdef int put(self, uint64_t ref, uint64_t join_ref, int64_t sent_at_ns, int64_t deadline_ns,
                  int64_t due_ns, PyObject* waiter) except -1
@@ -32,9 +32,6 @@ cdef class RefTable:
     """Move out, in the order of their refs, the entries of *join_ref* (0: of any) whose deadline has passed
     at *expired_at_ns* (INT64_MAX: whatever their deadline). NULL where there is none. The caller frees the
     array with `free` and owns the waiters' references."""
-
-    cdef int64_t next_deadline_ns(self) noexcept
-    """INT64_MAX if nobody waits. It may be early, never late."""
 
     cdef RefEntry* _slot(self, uint64_t ref) noexcept
     cdef void _insert(self, RefEntry entry) noexcept

@@ -187,6 +187,3 @@ cdef class RefTable:
             self.earliest_ns = earliest_ns
         count[0] = found
         return out
-
-    cdef int64_t next_deadline_ns(self) noexcept:
-        return self.earliest_ns

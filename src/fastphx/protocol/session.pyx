@@ -655,46 +655,46 @@ cdef class Session(FrameSink):
         self.counters.bytes_out += <uint64_t>size
         return 0
 
-    # -- hooks: each does nothing here
+    # -- hooks: every session has its own
 
     cdef int on_joined(self, const Header* header, Join join) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_join_error(self, const Header* header, Join join) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_join_timeout(self, Join join) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_reply(self, const Header* header, Join join, const RefEntry* entry) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_message(self, const Header* header, Join join) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_closed(self, const Header* header, Join join) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_errored(self, const Header* header, Join join) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_unknown_topic(self, const Header* header) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_bad_frame(self, object error) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_heartbeat_reply(self, int64_t rtt_ns) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_heartbeat_timeout(self) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_expired(self, const RefEntry* entry) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_failed(self, const RefEntry* entry, int reason) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef dict counters_as_dict(self):
         return self.counters

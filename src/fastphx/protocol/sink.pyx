@@ -7,12 +7,12 @@ BINARY = OPCODE_BINARY
 
 cdef class FrameSink:
     cdef int on_frame(self, const char* data, Py_ssize_t size, int opcode, int64_t now_ns) except -1:
-        return 0
+        raise NotImplementedError
 
 
 cdef class FrameWriter:
     cdef int write_frame(self, char* data, Py_ssize_t size, int opcode) except -1:
-        return 0
+        raise NotImplementedError
 
 
 cdef class CallbackSink(FrameSink):

@@ -5,19 +5,19 @@ from fastphx.transports.websocket.frame_transport cimport FrameTransport
 
 cdef class LinkHooks:
     cdef int on_open(self, FrameTransport transport) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_control_frame(self, int opcode, const char* payload, Py_ssize_t size) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_violation(self, int code, str text) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_failure(self, object exc) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_read(self, int64_t now_ns) except -1:
-        return 0
+        raise NotImplementedError
 
     cdef int on_lost(self) except -1:
-        return 0
+        raise NotImplementedError
