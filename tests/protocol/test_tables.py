@@ -373,6 +373,113 @@ def test_a_full_transport_changes_nothing() -> None:
     assert len(session.refs) == 0
 
 
+def test_a_push_or_a_leave_that_cannot_be_sent_changes_nothing() -> None:
+    full: list[bool] = []
+
+    def write(frame: bytes, opcode: int) -> None:
+        if full:
+            raise OverloadedError("full")
+
+    session, _, _ = start(heartbeat_interval_s=0)
+    session.opened(CallbackWriter(write), 0, 1.0)
+    joined(session, "a")
+    full.append(True)
+    for act in (
+        lambda: session.push("a", "e", {}),
+        lambda: session.push_awaited("a", "e", {}, object(), now_ns=0),
+        lambda: session.leave("a", deadline_ns=SECOND),
+    ):
+        with pytest.raises(OverloadedError, match="full"):
+            act()
+    assert session.state("a") == JoinState.JOINED
+    assert (len(session.refs), session.next_deadline_ns) == (0, None)
+    full.clear()
+    # The refs were given back.
+    assert session.push("a", "e", {}) == 2
+
+
+def test_a_full_table_of_pushes_says_so() -> None:
+    session, _, _ = start(heartbeat_interval_s=0, max_in_flight=1)
+    joined(session, "a")
+    session.push_awaited("a", "e", {}, object(), now_ns=0)
+    with pytest.raises(OverloadedError, match="max_in_flight"):
+        session.push_awaited("a", "e", {}, object(), now_ns=0)
+
+
+def test_a_leave_without_an_answer_is_over_at_its_deadline() -> None:
+    session, handler, _ = start(heartbeat_interval_s=0)
+    for topic in ("a", "b", "c"):
+        joined(session, topic)
+    session.leave("a", deadline_ns=SECOND)
+    session.leave("b", deadline_ns=2 * SECOND)
+    handler.take()
+    session.tick(SECOND)
+    ((name, message, join),) = handler.take()
+    assert (name, message, join.topic) == ("on_closed", None, "a")
+    assert session.next_deadline_ns == 2 * SECOND
+    assert sorted(session.topics()) == ["b", "c"]
+
+
+@pytest.mark.parametrize("answer", ["phx_reply", "join"])
+def test_where_a_join_ends_a_leave_its_reply_or_the_next_join_is_its_end(answer: str) -> None:
+    session, handler, _ = start(heartbeat_interval_s=0, join_ends_leave=True)
+    joined(session, "a")
+    leave_ref = session.leave("a")
+    handler.take()
+    if answer == "join":
+        assert session.join("a") == leave_ref + 1
+    else:
+        reply(session, 1, leave_ref, "a")
+        # Of a join that is over.
+        session.receive(b'["1",null,"a","late",{}]', 1)
+        assert session.stats["stale"] == 1
+    assert handler.names == ["on_closed"]
+
+
+def test_a_beat_that_cannot_be_sent_counts_as_unanswered() -> None:
+    def refuse(frame: bytes, opcode: int) -> None:
+        raise OverloadedError("full")
+
+    handler = RecordingHandler()
+    session = CallbackSession(handler, heartbeat_interval_s=10)
+    session.opened(CollectingWriter(), 0, 1.0)
+    session.join("a", deadline_ns=SECOND)
+    session.opened(CallbackWriter(refuse), 0, 1.0)
+    # One that is long overdue does not come twice.
+    session.tick(50 * SECOND)
+    assert session.stats["heartbeats_sent"] == 0
+    assert session.next_deadline_ns == 60 * SECOND
+    session.tick(60 * SECOND)
+    assert handler.names == ["on_heartbeat_timeout"]
+
+
+def test_a_join_that_times_out_is_over_though_its_leave_cannot_be_sent() -> None:
+    full: list[bool] = []
+
+    def write(frame: bytes, opcode: int) -> None:
+        if full:
+            raise OverloadedError("full")
+
+    session, handler, _ = start(heartbeat_interval_s=0)
+    session.opened(CallbackWriter(write), 0, 1.0)
+    session.join("a", deadline_ns=SECOND)
+    full.append(True)
+    session.tick(SECOND)
+    assert handler.names == ["on_join_timeout"]
+    assert session.topics() == []
+
+
+def test_a_close_that_comes_twice_is_stale() -> None:
+    session, handler, _ = start(heartbeat_interval_s=0)
+    session.join_entry("a").owner = "somebody"
+    joined(session, "a")
+    for _ in range(2):
+        session.receive(b'[null,null,"a","phx_close",{}]', 1)
+    assert handler.names == ["on_joined", "on_closed"]
+    assert session.stats["stale"] == 1
+    assert f"{session.state('a'):>8}" == "  closed"
+
+
 def test_a_failing_callback_does_not_stop_the_deadlines_of_other_joins() -> None:
     class Failing(RecordingHandler):
         def on_join_timeout(self, join: Join) -> None:

@@ -271,3 +271,70 @@ def test_a_serializer_that_ends_the_connection_is_no_harm() -> None:
         session.join("room:a")
     assert session.topics() == []
     assert not session.is_open
+
+
+class Scripted(Odd):
+    """Decodes everything as the values it was given, or raises the exception."""
+
+    def decode(self, data: bytes, opcode: int) -> Any:
+        if isinstance(self.encoded, Exception):
+            raise self.encoded
+        return self.encoded
+
+
+@pytest.mark.parametrize(
+    ("decoded", "said"),
+    [
+        (ZeroDivisionError("a bug"), "the serializer failed"),
+        (("1", "2", "t", "e"), "the serializer failed"),
+        (("1", "2", None, "e", {}), "not a string"),
+        (("1", "2", "t", 5, {}), "not a string"),
+        (("1", "2", "t\ud800", "e", {}), "Unicode"),
+        (("1", -1, "t", "e", {}), "not a positive 63-bit integer"),
+        (("1", 1 << 63, "t", "e", {}), "not a positive 63-bit integer"),
+        (("1", True, "t", "e", {}), "neither None, a string nor an integer"),
+        (("1", 1.5, "t", "e", {}), "neither None, a string nor an integer"),
+        (("\ud800", "2", "t", "e", {}), "not valid Unicode"),
+    ],
+    ids=range(10),
+)
+def test_what_a_serializer_decodes_wrongly_is_a_bad_frame(decoded: Any, said: str) -> None:
+    handler = RecordingHandler()
+    session = CallbackSession(handler, serializer=Scripted(decoded))
+    session.opened(CollectingWriter(), 0, 0.5)
+    session.receive(b"anything", 1)
+    ((name, error),) = handler.calls
+    assert name == "on_bad_frame"
+    assert said in str(error)
+    assert session.stats["decode_errors"] == 1
+
+
+def test_a_serializer_may_give_refs_that_are_integers_and_payloads_of_any_kind() -> None:
+    payload = {"text": "four", "list": [b"four", ("x",)]}
+    handler = RecordingHandler()
+    session = CallbackSession(handler, serializer=Scripted((None, 7, "room:a", "news", payload)))
+    session.opened(CollectingWriter(), 0, 0.5)
+    session.receive(b"a", 1)
+    ((_, message),) = handler.calls
+    assert (message.ref, message.ref_number, message.payload) == (7, 7, payload)
+    # No less than its texts, and counted once: it may be changed.
+    size = message.byte_count()
+    assert size > len("textfourlistfourx")
+    payload["more"] = "x" * 10_000
+    assert message.byte_count() == size
+
+
+def test_what_a_serializer_refuses_is_not_sent() -> None:
+    class Failing(JsonV1):
+        def encode(self, *values: Any) -> tuple[bytes, int]:
+            raise self.error
+
+        error: Exception
+
+    serializer = Failing()
+    session = CallbackSession(RecordingHandler(), serializer=serializer)
+    session.opened(CollectingWriter(), 0, 0.5)
+    for serializer.error in (ZeroDivisionError("a bug"), EncodingError("refused")):
+        with pytest.raises(EncodingError, match=r"a bug|refused"):
+            session.join("room:a")
+        assert session.topics() == []

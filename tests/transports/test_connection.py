@@ -358,6 +358,46 @@ async def test_an_attempt_ends_though_its_transport_cannot_be_closed(
     assert recorder.connection.is_free
 
 
+async def test_what_a_transport_reports_while_it_is_up_is_told() -> None:
+    recorder = Recorder()
+    await recorder.open(Own)
+    transport = Own.started[0]
+    assert recorder.connection.transport is transport
+    transport.owner.notify_error(ZeroDivisionError("a bug"))
+    assert recorder.told() == ["connected", "error"]
+    assert recorder.connection.is_up
+
+
+class Gone(Own):
+    """It has ended before it is returned, and was never up."""
+
+    async def begin(self) -> None:
+        self.owner.notify_disconnected(ConnectionClosed(1013))
+
+
+async def test_one_that_ends_before_it_was_up_is_a_failed_attempt() -> None:
+    recorder = Recorder()
+    with pytest.raises(ConnectionClosed):
+        await recorder.open(Gone)
+    assert recorder.told() == []
+    assert recorder.connection.is_free
+
+
+class UnclosableWhenUp(Own):
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        raise ZeroDivisionError("a bug")
+
+
+async def test_a_connection_ends_though_its_transport_cannot_be_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    recorder = Recorder()
+    await recorder.open(UnclosableWhenUp)
+    recorder.connection.abort(HeartbeatTimeout())
+    assert recorder.told() == ["connected", "disconnected"]
+    assert "could not be closed: a bug" in caplog.text
+
+
 async def test_a_reason_is_not_kept_for_the_next_connection() -> None:
     recorder = Recorder()
     recorder.connection.abort(HeartbeatTimeout())

@@ -1,8 +1,10 @@
 """One connection attempt: what it sends, its deadline, its end by cancelling, and where it connects to."""
 
 import asyncio
+import contextlib
 import gc
 import logging
+import os
 import socket
 import weakref
 from collections.abc import Callable
@@ -10,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from fastphx import transports
 from fastphx.errors import ConnectionClosed
 from fastphx.protocol.sink import CallbackSink, FrameWriter
 from fastphx.transports import WebSocketLink, WebSocketWriter, connect
+from fastphx.transports.named import TRANSPORT_NAMES, transport_named
 from tests.transports.attempts import echo_once, exchange, refused
+from tests.transports.cookie_jar import RecordingJar
 from tests.transports.raw_server import CLOSE, TEXT, Peer, RawServer, frame, handshake_answer
 from tests.transports.recording_owner import TIMEOUT_S, RecordingOwner
 
@@ -334,3 +339,43 @@ async def test_a_host_name_is_looked_up_and_each_address_tried() -> None:
         await exchange(url)
         await exchange(url, socket_opts=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)])
         await exchange(url, local_addr=("127.0.0.3", 0))
+
+
+async def test_a_socket_of_ones_own_that_does_not_connect_is_closed_in_time() -> None:
+    with contextlib.ExitStack() as kept:
+        deaf = kept.enter_context(socket.socket())
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        # Who comes now finds its queue full.
+        for _ in range(8):
+            waiting = kept.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(deaf.getsockname())
+        before = len(os.listdir("/proc/self/fd"))
+        url = f"ws://127.0.0.1:{deaf.getsockname()[1]}/"
+        error = await refused(url, local_addr=("127.0.0.1", 0), connect_timeout=0.1)
+        assert str(error).endswith("no connection within 0.1 s")
+        # Its timer's descriptor may have been opened.
+        assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+async def test_the_cookies_of_a_jar_go_with_the_handshake_and_come_into_it() -> None:
+    async def serve(peer: Peer) -> None:
+        requests.append(await peer.accept(headers="Set-Cookie: seen=1\r\nSet-Cookie: seen=2\r\n"))
+        await peer.close_frame()
+
+    requests: list[bytes] = []
+    jar = RecordingJar()
+    async with RawServer(serve) as server:
+        link = await RecordingOwner().connect(server.url, cookies=jar)
+        link.close()
+    assert b"\r\ncookie: user=ann\r\n" in requests[0].replace(b"Cookie", b"cookie")
+    assert jar.stored == ["seen=1", "seen=2"]
+
+
+def test_the_transports_have_the_names_they_say() -> None:
+    assert all(getattr(transports, name) for name in transports.__all__)
+    named = [transport_named(name).__name__ for name in TRANSPORT_NAMES]
+    assert named == ["WebSocketTransport", "LongPollTransport"]
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        transports.nothing  # noqa: B018

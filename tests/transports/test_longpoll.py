@@ -5,6 +5,7 @@ import base64
 import json
 import socket
 import ssl
+import sys
 import traceback
 from collections.abc import Iterator
 from functools import partial
@@ -17,6 +18,7 @@ from aiohttp import web
 
 from fastphx.errors import ConnectError, ConnectionClosed, DisconnectedError, OverloadedError, TransportDown
 from fastphx.gen_socket_client import Connect, GenSocketClient, start_link
+from fastphx.protocol.sink import FrameWriter
 from fastphx.testing import demo_server
 from fastphx.transports import BINARY, TEXT, Transport, TransportOwner
 from fastphx.transports.longpoll import MIN_ANSWER_BYTES, LongPollTransport, longpoll_url
@@ -512,6 +514,34 @@ async def test_an_owner_that_raises_ends_the_connection() -> None:
         reason = await owner.next("disconnected")
         assert isinstance(reason, TransportDown)
         assert isinstance(reason.exc, LookupError)
+
+
+async def test_an_owner_that_fails_when_it_is_connected_ends_the_connection() -> None:
+    class Failing(RecordingOwner):
+        def notify_connected(self, writer: FrameWriter | None) -> None:
+            raise LookupError("no such thing")
+
+    owner = Failing()
+    async with ScriptedServer(scripted()) as server:
+        await LongPollTransport.start(server.url, owner, {})
+        error = await owner.next("error")
+        assert (await owner.next("disconnected")).exc is error
+
+
+async def test_text_that_is_neither_json_nor_base64_is_text() -> None:
+    owner = RecordingOwner()
+    async with ScriptedServer(scripted({"status": 200, "messages": ["what?"]})) as server:
+        transport = await LongPollTransport.start(server.url, owner, {})
+        await owner.next("connected")
+        assert await owner.next("message") == (TEXT, b"what?")
+        transport.abort()
+        await owner.next("disconnected")
+
+
+async def test_without_aiohttp_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aiohttp", None)  # type: ignore[arg-type]
+    with pytest.raises(ModuleNotFoundError, match=r"pip install fastphx\[longpoll\]"):
+        await LongPollTransport.start("ws://127.0.0.1:1/socket", RecordingOwner(), {})
 
 
 async def test_headers_cookies_and_the_auth_token() -> None:

@@ -115,3 +115,9 @@ def test_a_repr_shows_no_secret() -> None:
         proxy="http://me:secret@host:1",
     )
     assert "secret" not in repr(options)
+
+
+@pytest.mark.parametrize("other", [{"proxy": "http://127.0.0.1:1"}, {"local_addr": ("127.0.0.1", 0)}])
+def test_a_socket_file_needs_no_address(other: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="goes with neither proxy nor local_addr"):
+        ConnectOptions.from_mapping({"socket_path": "/run/phoenix", **other})

@@ -11,7 +11,6 @@ import trustme
 from tests.transports.attempts import exchange, refused
 from tests.transports.certificates import server_context
 from tests.transports.raw_server import Peer, RawServer, frame
-from tests.transports.recording_owner import RecordingOwner
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -42,24 +41,6 @@ async def test_over_a_unix_domain_socket(
             assert "certificate was not accepted" in str(error)
     assert len(requests) == 2
     assert all(b"\r\nHost: phoenix.test\r\n" in request for request in requests)
-
-
-async def test_a_unix_domain_sockets_own_options_can_be_set(tmp_path: Path) -> None:
-    async def serve(peer: Peer) -> None:
-        await peer.accept()
-        await peer.end()
-
-    async with RawServer(serve, path=str(tmp_path / "phoenix")) as server:
-        owner = RecordingOwner()
-        link = await owner.connect(server.url, socket_path=tmp_path / "phoenix")
-        sock = link.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED) == 1
-        # It has none of TCP's, and nobody who sets one need know that.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
-        link.abort()
-        await owner.reason()
 
 
 async def test_a_unix_domain_socket_that_is_not_there(tmp_path: Path) -> None:

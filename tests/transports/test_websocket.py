@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import random
+import socket
 import time
 import weakref
 from collections.abc import Callable
@@ -144,6 +145,9 @@ async def test_fragments_are_put_together_and_control_frames_pass_between_them()
         (frame(3, b"x"), 1002),
         (frame(PING, b"x", fin=False), 1002),
         (frame(PING, bytes(126)), 1002),
+        (b"\x82\x7e\x00\x7d", 1002),
+        (b"\x82\x7f" + (65_535).to_bytes(8, "big"), 1002),
+        (b"\x82\x7f" + (1 << 63).to_bytes(8, "big"), 1002),
         (close_frame(999), 1002),
         (frame(CLOSE, b"x"), 1002),
         (frame(CLOSE, b"\x03\xe8\xff"), 1007),
@@ -163,6 +167,29 @@ async def test_a_wrong_frame_closes_the_connection(data: bytes, code: int) -> No
         assert owner.events == ["connected", "disconnected"]
         with pytest.raises(DisconnectedError):
             link.writer.write(b"late", TEXT)
+
+
+async def test_a_header_may_come_byte_by_byte() -> None:
+    sent = [b"a" * 5, b"b" * 300, b"c" * 70_000]
+
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        peer.writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for data in sent:
+            whole = frame(BINARY, data)
+            for at in range(10):
+                peer.send(whole[at : at + 1])
+                # The client reads each by itself.
+                await asyncio.sleep(0.001)
+            peer.send(whole[10:])
+        await peer.close_frame()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url)
+        for data in sent:
+            assert await owner.message() == (BINARY, data)
+        link.close()
 
 
 async def test_messages_up_to_the_limit_are_taken() -> None:
@@ -647,6 +674,11 @@ def test_what_cannot_be_meant_is_refused() -> None:
     for wrong in ({"max_message_size": 0}, {"max_write_buffer": -1}, {"max_pause_s": 0}, {"keepalive_s": -1}):
         with pytest.raises(ValueError, match="must be"):
             WebSocketLink(sink, None, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="must be"):
+        WebSocketLink(sink, None, read_interval_s=2)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="max_message_size"):
+        WebSocketLink(sink, None, max_message_size=1 << 31).new_reader(None, None)  # type: ignore[arg-type]
+    WebSocketLink(sink, None).close()  # type: ignore[arg-type]
     link = WebSocketLink(sink, None)  # type: ignore[arg-type]
     with pytest.raises(DisconnectedError):
         link.writer.write(b"x", 1)
