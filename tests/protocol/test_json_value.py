@@ -117,6 +117,26 @@ def test_what_is_not_json_is_refused_as_orjson_refuses_it() -> None:
         dumps(deep)
 
 
+def test_a_long_integer_beside_what_nests_without_end_is_refused_too() -> None:
+    deep: list[Any] = []
+    for _ in range(200_000):
+        deep = [deep]
+    around: list[Any] = [2**70]
+    around += [around, around]
+    for value in ([2**70, deep], around, {"n": 2**70, "deep": deep}):
+        with pytest.raises(TypeError, match="Recursion"):
+            dumps(value)
+
+
+def test_what_nests_as_deep_as_orjson_writes_may_hold_a_long_integer() -> None:
+    deep: Any = 2**70
+    for _ in range(254):
+        deep = [deep]
+    assert json.loads(dumps(deep)) == deep
+    with pytest.raises(TypeError, match="Recursion"):
+        dumps([deep])
+
+
 @pytest.mark.parametrize(
     "text", ["0." + "1" * 2_000_000, '"' + "1" * 2_000_000 + '"'], ids=["float", "string"]
 )

@@ -356,6 +356,55 @@ def test_a_failing_callback_does_not_stop_the_others() -> None:
     assert handler.calls[-3:] == [("on_failed", 2), ("on_failed", 3), ("on_failed", 4)]
 
 
+def test_a_failing_callback_does_not_stop_the_deadlines_of_other_pushes() -> None:
+    class Failing(RecordingHandler):
+        def on_expired(self, ref: int, waiter: object) -> None:
+            self.calls.append(("on_expired", ref))
+            raise RuntimeError(str(ref))
+
+    handler = Failing()
+    session = CallbackSession(handler, heartbeat_interval_s=0)
+    session.opened(CollectingWriter(), 0, 1.0)
+    joined(session, "a")
+    for _ in range(3):
+        session.push_awaited("a", "e", {}, object(), now_ns=0, deadline_ns=SECOND)
+    with pytest.raises(RuntimeError, match="2"):
+        session.tick(SECOND)
+    assert handler.calls[-3:] == [("on_expired", 2), ("on_expired", 3), ("on_expired", 4)]
+
+
+def test_a_callback_that_ends_the_connection_ends_the_joins_that_are_due() -> None:
+    class Ending(RecordingHandler):
+        def on_join_timeout(self, join: Join) -> None:
+            self.calls.append(("on_join_timeout", join.topic))
+            session.disconnected()
+
+    handler = Ending()
+    session = CallbackSession(handler, heartbeat_interval_s=0)
+    session.opened(CollectingWriter(), 0, 1.0)
+    for topic in ("a", "b"):
+        session.join(topic, deadline_ns=SECOND)
+    session.tick(SECOND)
+    assert handler.calls == [("on_join_timeout", "a")]
+
+
+def test_what_a_topics_callable_raises_is_for_the_handler_of_errors() -> None:
+    class Minding(RecordingHandler):
+        def on_handler_error(self, error: Exception, message: object) -> None:
+            self.calls.append((str(error),))
+
+    def fail(message: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    handler = Minding()
+    session = CallbackSession(handler, heartbeat_interval_s=0)
+    session.opened(CollectingWriter(), 0, 1.0)
+    session.join_entry("a").handlers = {"m": fail}
+    joined(session, "a")
+    session.receive(b'[null,null,"a","m",1]', 1)
+    assert handler.names == ["on_joined", "a bug"]
+
+
 def test_a_full_transport_changes_nothing() -> None:
     session, _, _ = start(heartbeat_interval_s=0)
 

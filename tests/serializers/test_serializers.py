@@ -310,7 +310,7 @@ def test_what_a_serializer_decodes_wrongly_is_a_bad_frame(decoded: Any, said: st
 
 
 def test_a_serializer_may_give_refs_that_are_integers_and_payloads_of_any_kind() -> None:
-    payload = {"text": "four", "list": [b"four", ("x",)]}
+    payload = {"text": "four", "list": [b"four", ("x", 4)]}
     handler = RecordingHandler()
     session = CallbackSession(handler, serializer=Scripted((None, 7, "room:a", "news", payload)))
     session.opened(CollectingWriter(), 0, 0.5)
@@ -338,3 +338,13 @@ def test_what_a_serializer_refuses_is_not_sent() -> None:
         with pytest.raises(EncodingError, match=r"a bug|refused"):
             session.join("room:a")
         assert session.topics() == []
+
+
+@pytest.mark.parametrize("serializer", [JsonV1(), JsonV2()], ids=["JsonV1", "JsonV2"])
+def test_a_payload_that_nests_deeper_than_orjson_reads_is_left_as_json(serializer: Serializer) -> None:
+    deep = b"[" * 2000 + b"]" * 2000
+    frame = b'[null,null,"t","e",%b]' % deep
+    if isinstance(serializer, JsonV1):
+        frame = b'{"topic":"t","event":"e","payload":%b,"ref":null}' % deep
+    *_, topic, event, payload = serializer.decode(frame, 1)
+    assert (topic, event, payload.data) == ("t", "e", deep)

@@ -17,6 +17,8 @@ from fastphx.errors import ConnectionClosed
 from fastphx.protocol.sink import CallbackSink, FrameWriter
 from fastphx.transports import WebSocketLink, WebSocketWriter, connect
 from fastphx.transports.named import TRANSPORT_NAMES, transport_named
+from fastphx.transports.retry_after import retry_after_s
+from fastphx.transports.websocket.http_head import MAX_HEADERS, read_headers
 from tests.transports.attempts import echo_once, exchange, refused
 from tests.transports.cookie_jar import RecordingJar
 from tests.transports.raw_server import CLOSE, TEXT, Peer, RawServer, frame, handshake_answer
@@ -371,6 +373,13 @@ async def test_the_cookies_of_a_jar_go_with_the_handshake_and_come_into_it() -> 
         link.close()
     assert b"\r\ncookie: user=ann\r\n" in requests[0].replace(b"Cookie", b"cookie")
     assert jar.stored == ["seen=1", "seen=2"]
+
+
+def test_a_head_has_a_number_of_headers_and_may_ask_to_be_left_alone() -> None:
+    assert len(read_headers([b"a: b"] * MAX_HEADERS)) == MAX_HEADERS
+    with pytest.raises(ValueError, match="more than 128 headers"):
+        read_headers([b"a: b"] * (MAX_HEADERS + 1))
+    assert (retry_after_s(" 2 "), retry_after_s("soon")) == (2.0, None)
 
 
 def test_the_transports_have_the_names_they_say() -> None:

@@ -70,6 +70,8 @@ async def test_a_context_of_files_trusts_them_and_shows_the_certificate(
     async with RawServer(echo_once, ssl=asking) as server:
         await exchange(server.url, ssl=client_context(ca=ca, cert=cert, key=key))
         await exchange(server.url, ssl=client_context(cert=cert, key=key, verify=False))
+    async with RawServer(echo_once, ssl=server_context(authority, "127.0.0.1")) as server:
+        await exchange(server.url, ssl=client_context(ca=ca))
     assert client_context() is None
     with pytest.raises(ValueError, match="a key was given without its certificate"):
         client_context(key=key)

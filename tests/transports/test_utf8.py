@@ -1,5 +1,6 @@
 """Text that is not UTF-8 closes the connection with 1007, once that is certain (RFC 6455 section 8.1)."""
 
+import asyncio
 import zlib
 
 import pytest
@@ -135,3 +136,22 @@ async def test_what_is_not_asked_for_is_not_checked() -> None:
         assert await owner.message() == (TEXT, sent)
         link.close()
         await owner.reason()
+
+
+async def test_text_that_comes_in_parts_is_checked_as_it_comes_and_taken_whole() -> None:
+    text = ("é" * 300).encode()
+
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        whole = frame(TEXT, text)
+        for at in range(0, len(whole), 101):
+            peer.send(whole[at : at + 101])
+            # The client reads each by itself, some within a character.
+            await asyncio.sleep(0.005)
+        await peer.close_frame()
+
+    async with RawServer(serve) as server:
+        owner = RecordingOwner()
+        link = await owner.connect(server.url, validate_utf8=True)
+        assert await owner.message() == (TEXT, text)
+        link.close()

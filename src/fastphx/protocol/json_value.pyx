@@ -17,6 +17,10 @@ def _no_constant(str name):
     raise ValueError(f"{name} is not JSON")
 
 
+cdef enum:
+    # One more than orjson writes: where this stops, orjson would.
+    MAX_DEPTH = 255
+
 cdef object _loads = orjson.loads
 cdef object _dumps = orjson.dumps
 cdef object _decode_exactly = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant).decode
@@ -58,18 +62,18 @@ def dumps(value, option=None):
     except TypeError as error:
         if "64-bit" not in str(error):
             raise
-    try:
-        return _dumps(_with_fragments(value), None, option)
-    except RecursionError:
-        raise TypeError("Recursion limit reached") from None
+    return _dumps(_with_fragments(value, MAX_DEPTH), None, option)
 
 
-cdef object _with_fragments(object value):
-    """*value*, with each integer that orjson refuses replaced by its JSON."""
+cdef object _with_fragments(object value, int depth):
+    """*value*, with each integer that orjson refuses replaced by its JSON. Compiled code may not recurse
+    further than the stack is long, and a list may be in itself."""
     if type(value) is int:
         return value if -(1 << 63) <= value < (1 << 64) else orjson.Fragment(str(value).encode())
+    if depth == 0:
+        raise TypeError("Recursion limit reached")
     if isinstance(value, dict):
-        return {key: _with_fragments(each) for key, each in value.items()}
+        return {key: _with_fragments(each, depth - 1) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_with_fragments(each) for each in value]
+        return [_with_fragments(each, depth - 1) for each in value]
     return value
