@@ -7,24 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 
-class NoSocket:
-    """For picows, which sends through the socket if it can. It cannot, and writes to the transport."""
-
-    def fileno(self) -> int:
-        return -1
-
-    def setsockopt(self, *_option: object) -> None:
-        pass
-
-    def getsockopt(self, *_option: object) -> int:
-        return 0
-
-
 class MemoryTransport(asyncio.Transport):
     """Hands chunks to its protocol, one a turn of the loop, and then the peer's end."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, protocol: Any) -> None:
-        super().__init__({"socket": NoSocket(), "peername": ("peer", 1), "sockname": ("here", 2)})
+        super().__init__({"peername": ("peer", 1), "sockname": ("here", 2)})
         self._loop = loop
         self._protocol = protocol
         self._chunks: list[bytes] = []

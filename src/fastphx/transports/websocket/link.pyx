@@ -5,6 +5,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 cimport cython
 
+import asyncio
+
 from fastphx.protocol.sink cimport FrameSink
 from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
 from fastphx.transports.websocket.frame_head cimport OPCODE_PING, OPCODE_PONG, may_close_with
@@ -211,7 +213,8 @@ cdef class WebSocketLink(LinkHooks):
         try:
             self.owner.notify_error(exc)
         except Exception as second:
-            self._transport.loop.call_exception_handler(
+            # The transport is there only once the handshake is over.
+            asyncio.get_running_loop().call_exception_handler(
                 {"message": "notify_error failed", "exception": second})
         # Not the exception's text: a server should not be told that.
         return self._begin_close(1011, "the client failed", TransportDown(exc))
