@@ -51,6 +51,7 @@ async def test_a_choice_that_was_not_offered_fails(header: str, match: str) -> N
         (b"HTTP/1.1 200 OK\r\n\r\n<html>" + b"x" * 300_000, 200, "<html>", None),
         (b"HTTP/1.0 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403, "HTTP 403 Forbidden", b""),
         (b"HTTP/1.1 403\r\nContent-Length: 0\r\n\r\n", 403, "HTTP 403 Forbidden", b""),
+        (b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nnot of it", 403, "HTTP 403 Forbidden: 'no'", b"no"),
         (b"HTTP/1.1 520 \r\nContent-Length: 4\r\n\r\ndown", 520, "HTTP 520: 'down'", b"down"),
         (
             b"HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n4;a=b\r\nnot \r\n5\r\nfound\r\n0\r\n",

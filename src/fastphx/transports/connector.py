@@ -39,6 +39,7 @@ _LOCATION = re.compile(rb"\r\nlocation:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _RETRY_AFTER = re.compile(rb"\r\nretry-after:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _SET_COOKIE = re.compile(rb"\r\nset-cookie:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?=\r|\Z)", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
 
 
@@ -293,6 +294,9 @@ def _refused(answer: bytes, url: str, options: ConnectOptions) -> ConnectError:
     head, _, body = answer.partition(b"\r\n\r\n")
     if _CHUNKED.search(head):
         body = _unchunked(body)
+    elif announced := _CONTENT_LENGTH.search(head):
+        # What came behind it in the same read is none of it.
+        body = body[: int(announced[1])]
     body = redacted(body, url, options)[:MAX_BODY_BYTES]
     status_line = _STATUS_LINE.match(head)
     if status_line is None:

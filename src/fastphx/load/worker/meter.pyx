@@ -190,7 +190,8 @@ cdef class Meter:
             return 0
         self.counts.deliveries += 1
         self.counts.delivery_bytes += <uint64_t>counted_bytes(header)
-        if join.owner is not None:
+        # A script's sessions count what comes on topics that nobody has joined, too.
+        if join is not None and join.owner is not None:
             (<TopicCount>join.owner).received += 1
         if stamped == STAMPED_FOREIGN:
             self.counts.foreign_deliveries += 1
