@@ -24,6 +24,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from fastphx.cli.doctor import MARKS, mark_of
+from fastphx.operating_system import machine as own_machine
 from fastphx.probe import machine
 from fastphx.probe.asked import Asked
 from fastphx.probe.network import Place, look_at_addresses, look_up
@@ -459,7 +460,7 @@ async def test_an_address_that_answers_after_one_that_does_not() -> None:
 
 def test_what_this_machine_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "range").write_text("1024\t65535\n")
-    monkeypatch.setattr(machine, "PORT_RANGE", tmp_path / "range")
+    monkeypatch.setattr(own_machine, "_PORT_RANGE", tmp_path / "range")
     monkeypatch.setattr(machine, "max_connections", lambda: 960)
     files, ports, cores = machine.look_at_machine()
     assert (files.state, files.text) == (
@@ -469,7 +470,7 @@ def test_what_this_machine_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert files.to_do.startswith("for more, run `ulimit -n 65536`")
     assert ports.text.startswith("64,512 connections")
     assert cores.state == "ok"
-    monkeypatch.setattr(machine, "PORT_RANGE", tmp_path / "none")
+    monkeypatch.setattr(own_machine, "_PORT_RANGE", tmp_path / "none")
     assert [each.name for each in machine.look_at_machine()] == ["open files", "cores"]
 
 

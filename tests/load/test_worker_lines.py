@@ -11,10 +11,10 @@ import orjson
 import pytest
 
 from fastphx.load.result import line as worker_line
-from fastphx.load.result import memory
 from fastphx.load.result.line import encode_line
 from fastphx.load.result.reasons import Reasons
 from fastphx.load.worker import stats
+from fastphx.operating_system import memory
 
 from .processes import load
 
