@@ -26,6 +26,7 @@ from fastphx.load.plan.figures import (
     names_in,
 )
 from fastphx.load.plan.plan import Plan
+from fastphx.load.plan.rows import read_rows
 from fastphx.load.plan.target import websocket_url
 from fastphx.load.plan.template import NAMES, Template
 from fastphx.load.plan.threshold import Threshold
@@ -456,3 +457,16 @@ def test_a_tolerance_is_a_part(text: str, value: float) -> None:
 def test_a_tolerance_that_cannot_be_meant_is_refused(text: str, words: str) -> None:
     with pytest.raises(PlanError, match=words):
         tolerance(text)
+
+
+def test_a_data_file_that_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("users.csv").write_text("name\nann\n")
+    assert read_rows("users.csv") == ({"name": "ann"},)
+    assert read_rows("users.csv") is read_rows("users.csv")
+    Path("users.csv").write_text("name\nann\nbob\n")
+    assert read_rows("users.csv") == ({"name": "ann"}, {"name": "bob"})
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(PlanError, match="cannot be read"):
+        read_rows("users.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,14 +16,23 @@ Row = dict[str, str]
 MAX_ROWS = 5_000_000
 
 
-@lru_cache(maxsize=16)
 def read_rows(path: str) -> tuple[Row, ...]:
     """The rows of a CSV file with a header line, or of an NDJSON file (``.ndjson``, ``.jsonl``) of objects.
 
-    Raises PlanError if there is no such file, if it has no rows, or if it is neither.
+    A file that was read before, and is as it was, is not read again. Raises PlanError if there is no such
+    file, if it has no rows, or if it is neither.
     """
     try:
         check_regular_file(path)
+        state = os.stat(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return _read_rows(path, os.path.abspath(path), state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=16)
+def _read_rows(path: str, _absolute: str, _modified_ns: int, _size_bytes: int) -> tuple[Row, ...]:
+    try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             if Path(path).suffix in (".ndjson", ".jsonl"):
                 rows = [_json_row(line, path, number) for number, line in enumerate(file, 1) if line.strip()]
@@ -30,10 +40,14 @@ def read_rows(path: str) -> tuple[Row, ...]:
                 reader = csv.DictReader(file, restval="")
                 rows = [{key: value for key, value in row.items() if key is not None} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PlanError(f"the data file {clip(path)} cannot be read ({why_unreadable(error)})") from None
+        raise _unreadable(path, error) from None
     if not 0 < len(rows) <= MAX_ROWS:
         raise PlanError(f"the data file {clip(path)} has {len(rows)} rows: give 1 to {MAX_ROWS}")
     return tuple(rows)
+
+
+def _unreadable(path: str, error: Exception) -> PlanError:
+    return PlanError(f"the data file {clip(path)} cannot be read ({why_unreadable(error)})")
 
 
 def _json_row(line: str, path: str, number: int) -> Row:
