@@ -152,6 +152,13 @@ def test_a_template_reads_columns_of_rows() -> None:
         template.render({"i": 0, "row": {"id": "x", "n": "seven"}})
 
 
+def test_a_row_that_nests_too_deep_is_one_sentence(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.ndjson"
+    rows.write_text('{"a": 1}\n{"a": ' + "[" * 300 + "]" * 300 + "}\n")
+    with pytest.raises(PlanError, match=r"line 2 of the data file .* is nested too deep"):
+        read_rows(str(rows))
+
+
 def test_a_step_without_arrivals_is_read_back() -> None:
     plan = Plan.from_mapping({"arrivals": "0/s:10s", "users": 5})
     assert Plan.from_mapping(plan.to_mapping()) == plan

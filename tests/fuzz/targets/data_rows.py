@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.payload import PAYLOAD_NAMES, json_value
-from fastphx.load.plan.rows import read_rows
+from fastphx.load.plan.rows import _read_rows, read_rows
 from fastphx.load.plan.template import NAMES, Template
 from tests.fuzz.memory_file import MemoryFile
 from tests.fuzz.pieces import JSON, NOT_UTF8
@@ -55,10 +55,13 @@ def seeds() -> Iterable[bytes]:
             for kind in (b"c", b"j"):
                 yield kind + template + BETWEEN + file
 
+    yield b"j{row.a}" + BETWEEN + b'{"a":' + b"[" * 300 + b"]" * 300 + b"}"
+
 
 def check(data: bytes) -> None:
     source, _, file = data[1:].partition(BETWEEN)
-    read_rows.cache_clear()
+    # Another file of the same size may be as new as the one before it.
+    _read_rows.cache_clear()
     try:
         rows = read_rows(FILES[data[:1] == b"j"].holding(file))
     except PlanError as error:

@@ -57,6 +57,11 @@ def _json_row(line: str, path: str, number: int) -> Row:
         value = None
     if not isinstance(value, dict):
         raise PlanError(f"line {number} of the data file {clip(path)} is not a JSON object")
-    return {
-        key: item if isinstance(item, str) else json_value.dumps(item).decode() for key, item in value.items()
-    }
+    try:
+        return {
+            key: item if isinstance(item, str) else json_value.dumps(item).decode()
+            for key, item in value.items()
+        }
+    except TypeError:
+        # orjson reads deeper than it writes.
+        raise PlanError(f"line {number} of the data file {clip(path)} is nested too deep") from None
