@@ -17,10 +17,10 @@ demo: build
 
 test: lint types stubs annotations pytest
 
-# Three files at a time on two cores: they mostly wait. Those of a file share their load runs. In the order of
+# Four files at a time on two cores: they mostly wait. Those of a file share their load runs. In the order of
 # tests/conftest.py: the slow ones are not the last.
 pytest: build
-	@$(BIN)/python -m pytest -q -p no:benchmark -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -p no:benchmark -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: build
 	@$(BIN)/ruff check --quiet --output-format concise $(CHECKED)

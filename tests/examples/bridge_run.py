@@ -93,6 +93,9 @@ def run(folder: Path, topics: int, processes: int, rate: float, *, replays: bool
             what,
         )
 
+    def wait_for_members(count: int, what: str) -> None:
+        until(lambda: redis.zcard("bridge:members") == count, what)
+
     with contextlib.ExitStack() as stack:
 
         def start(name: str, *command: str | Path) -> subprocess.Popen[bytes]:
