@@ -102,7 +102,11 @@ def check(data: bytes) -> None:
     whole = LOOP.run_until_complete(read(stream, options & ~PAUSES, 0))
     assert (whole.messages, whole.code) == expected(stream, options)
     in_parts = LOOP.run_until_complete(read(stream, options, size))
-    assert in_parts == whole, (in_parts, whole)
+    if options & PAUSES and (whole.code, in_parts.code) == (1007, 1006):
+        # The beginning of a frame that has come in a pause is looked at with its next bytes.
+        assert in_parts.messages == whole.messages
+    else:
+        assert in_parts == whole, (in_parts, whole)
 
 
 @dataclass
