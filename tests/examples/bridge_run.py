@@ -109,11 +109,14 @@ def run(folder: Path, topics: int, processes: int, rate: float, *, replays: bool
         )
         bridge = (sys.executable, "-m", "bridge", url, listed, "--redis", redis_url)
         bridges = [start(f"bridge-{number}", *bridge) for number in range(processes)]
+        wait_for_members(processes, "each process has slots")
         wait_for_more("each topic is followed")
         bridges.pop(0).kill()
+        wait_for_members(processes - 1, "the process that was killed is missed")
         wait_for_more("the topics of the process that was killed are followed by others")
         bridges.append(start("bridge-added", *bridge))
-        wait_for_more("the process that was added follows some")
+        wait_for_members(processes, "the process that was added has slots")
+        wait_for_more("each topic is followed again")
         for process in bridges:
             process.terminate()
         for process in bridges:
