@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).parents[2]
+SHARED_MEMORY = Path("/dev/shm")
 SUPPRESSIONS = Path(__file__).with_name("leaks.supp")
 
 
@@ -20,16 +22,18 @@ def run_sanitized(
 
     *whole_stacks*: say of memory where it came from, through Python's frames too. Ten times as slow.
     """
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        env=_environment(whole_stacks),
-        cwd=ROOT,
-        stdout=out or subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    # In memory where the machine has a folder for that. libFuzzer ends its process without tidying up.
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None) as files:
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            env={**_environment(whole_stacks), "TMPDIR": files},
+            cwd=ROOT,
+            stdout=out or subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
 
 
 def _environment(whole_stacks: bool) -> dict[str, str]:
