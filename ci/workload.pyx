@@ -57,6 +57,19 @@ cdef class SilentSession(Session):
     cdef int on_message(self, const Header* header, Join join) except -1:
         return 0
 
+    cdef int on_reply(self, const Header* header, Join join, const RefEntry* entry) except -1:
+        return 0
+
+
+cdef class SilentHooks(LinkHooks):
+    """A link that is told nothing."""
+
+    cdef int on_control_frame(self, int opcode, const char* payload, Py_ssize_t size) except -1:
+        return 0
+
+    cdef int on_read(self, int64_t now_ns) except -1:
+        return 0
+
 
 cdef class Loop:
     """What a reader finds its read buffer by."""
@@ -220,7 +233,7 @@ cdef bytes fragmented(bytes payload):
 cdef int read_frames(bytes data, Py_ssize_t read_size, int messages, bint checked, int count) except -1:
     """*data* has so many *messages*, and comes in reads of *read_size* bytes."""
     cdef CountingSink sink = CountingSink()
-    cdef MessageReader reader = MessageReader(LinkHooks(), sink, None, Loop(), 65536)
+    cdef MessageReader reader = MessageReader(SilentHooks(), sink, None, Loop(), 65536)
     cdef const char* wire = PyBytes_AS_STRING(data)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
     cdef Py_ssize_t at, some
