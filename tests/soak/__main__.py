@@ -43,7 +43,6 @@ class Part:
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if reports else subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
             text=True,
         )
         self.inside: Mapping[str, float] = {}

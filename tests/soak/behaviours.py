@@ -12,7 +12,7 @@ import uvloop
 
 from fastphx import Connect, FastphxError, GenSocketClient, NoReply, Socket, Stop, reply, start_link
 from fastphx.transports import WebSocketTransport
-from tests.soak.inside import report_inside
+from tests.soak.population import keep_alive
 
 BEHAVIOURS = 50
 LIFE_S = 30.0
@@ -100,14 +100,10 @@ class Population:
 
 async def run(url: str) -> None:
     population = Population(url)
-    living = [asyncio.create_task(population.live_on(number)) for number in range(BEHAVIOURS)]
     counts = ("lives", "answers", "failures")
-    reporting = asyncio.create_task(
-        report_inside(lambda: {f"{name} (a count)": getattr(population, name) for name in counts})
+    await keep_alive(
+        BEHAVIOURS, population.live_on, lambda: {name: getattr(population, name) for name in counts}
     )
-    await asyncio.wait((reporting, *living), return_when="FIRST_COMPLETED")
-    for task in living:
-        task.cancel()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import uvloop
 import fastphx
 from fastphx import FastphxError
 from fastphx.client import Channel
-from tests.soak.inside import report_inside
+from tests.soak.population import keep_alive
 
 CLIENTS = 100
 LIFE_S = 30.0
@@ -78,14 +78,10 @@ class Population:
 
 async def run(url: str) -> None:
     population = Population(url)
-    living = [asyncio.create_task(population.live_on(number)) for number in range(CLIENTS)]
     counts = ("lives", "replies", "failures", "heard")
-    reporting = asyncio.create_task(
-        report_inside(lambda: {f"{name} (a count)": getattr(population, name) for name in counts})
+    await keep_alive(
+        CLIENTS, population.live_on, lambda: {name: getattr(population, name) for name in counts}
     )
-    await asyncio.wait((reporting, *living), return_when="FIRST_COMPLETED")
-    for task in living:
-        task.cancel()
 
 
 if __name__ == "__main__":

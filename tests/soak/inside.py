@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 from collections.abc import Callable, Mapping
 
 from fastphx.timing.wheel import wheel_for
@@ -13,7 +14,9 @@ INTERVAL_S = 5.0
 
 
 async def report_inside(more: Callable[[], Mapping[str, float]]) -> None:
-    """Print the figures, and what *more* returns, until nobody reads them."""
+    """Print the figures, and what *more* returns, until nobody reads them. Nothing is logged any more: faults
+    are meant here."""
+    logging.disable()
     wheel = wheel_for(asyncio.get_running_loop())
     while True:
         gc.collect()

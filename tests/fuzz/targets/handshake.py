@@ -3,17 +3,17 @@ what it says is shown on one line, without a secret."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import re
 from collections.abc import Iterable
 
-from fastphx.errors import ConnectError, DisconnectReason
+from fastphx.errors import ConnectError
 from fastphx.protocol.sink import CallbackSink
 from fastphx.transports.connector import connect
 from fastphx.transports.options import ConnectOptions
 from fastphx.transports.websocket.deflate import DeflateOptions
+from tests.fuzz.connection_owner import ConnectionOwner
 from tests.fuzz.memory_transport import MemoryLoop, MemoryTransport, cut
 from tests.fuzz.pieces import NOT_UTF8
 
@@ -86,20 +86,6 @@ def seeds() -> Iterable[bytes]:
                 yield bytes([options, size]) + answer
 
 
-class Owner:
-    def __init__(self) -> None:
-        self.ended: asyncio.Future[DisconnectReason] = LOOP.create_future()
-
-    def notify_connected(self, writer: object) -> None:
-        pass
-
-    def notify_error(self, exc: BaseException) -> None:
-        raise exc
-
-    def notify_disconnected(self, reason: DisconnectReason) -> None:
-        self.ended.set_result(reason)
-
-
 def check(data: bytes) -> None:
     if len(data) < 2:
         return
@@ -117,7 +103,7 @@ async def shaken(answer: bytes, options: int, size: int) -> tuple[str, object]:
         transport.feed(cut(answer.replace(ACCEPT, accept), size))
 
     LOOP.on_connection = feed
-    owner = Owner()
+    owner = ConnectionOwner(LOOP)
     wanted = ConnectOptions(
         proxy=None,
         auth_token=SECRET,

@@ -9,9 +9,10 @@ from typing import Any, Self
 
 from multidict import CIMultiDict
 
-from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason, TransportDown
-from fastphx.protocol.sink import BINARY, TEXT, FrameWriter
+from fastphx.errors import ConnectError, ConnectionClosed, TransportDown
+from fastphx.protocol.sink import BINARY, TEXT
 from fastphx.transports.longpoll import LongPollOptions, LongPollTransport, longpoll_url
+from tests.fuzz.connection_owner import ConnectionOwner
 from tests.fuzz.pieces import JSON, NOT_UTF8
 from tests.fuzz.steps import BETWEEN, joined, number
 
@@ -100,25 +101,16 @@ class Http:
         pass
 
 
-class Owner:
+class Owner(ConnectionOwner):
     sink = None
 
     def __init__(self) -> None:
+        super().__init__(LOOP)
         self.messages: list[tuple[int, bytes]] = []
-        self.ended: asyncio.Future[DisconnectReason] = LOOP.create_future()
-
-    def notify_connected(self, writer: FrameWriter | None) -> None:
-        pass
 
     def notify_message(self, opcode: int, data: bytes) -> None:
         assert not self.ended.done()
         self.messages.append((opcode, data))
-
-    def notify_error(self, exc: BaseException) -> None:
-        raise exc
-
-    def notify_disconnected(self, reason: DisconnectReason) -> None:
-        self.ended.set_result(reason)
 
 
 class Transport(LongPollTransport):

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fastphx.errors import ConnectionClosed, DisconnectReason
+from fastphx.errors import ConnectionClosed
 from fastphx.protocol.sink import CallbackSink
 from fastphx.transports.connector import connect
 from fastphx.transports.options import ConnectOptions
 from fastphx.transports.websocket.deflate import Agreement, DeflateStream, InflateError
 from fastphx.transports.websocket.link import WebSocketLink
+from tests.fuzz.connection_owner import ConnectionOwner
 from tests.fuzz.memory_transport import MemoryLoop, MemoryTransport, cut
 from tests.transports.raw_server import (
     BINARY,
@@ -119,27 +119,13 @@ class Read:
     answered: list[tuple[int, bytes]] = field(default_factory=list)
 
 
-class Owner:
-    def __init__(self) -> None:
-        self.ended: asyncio.Future[DisconnectReason] = LOOP.create_future()
-
-    def notify_connected(self, writer: object) -> None:
-        pass
-
-    def notify_error(self, exc: BaseException) -> None:
-        raise exc
-
-    def notify_disconnected(self, reason: DisconnectReason) -> None:
-        self.ended.set_result(reason)
-
-
 def max_message_size(options: int) -> int:
     return 300 if options & IS_SMALL else 100_000
 
 
 async def read(stream: bytes, options: int, size: int) -> Read:
     seen = Read()
-    owner = Owner()
+    owner = ConnectionOwner(LOOP)
     link: WebSocketLink | None = None
     transports: list[MemoryTransport] = []
 
