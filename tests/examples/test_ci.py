@@ -73,6 +73,13 @@ def test_a_line_of_the_inputs_is_never_a_command(tmp_path: Path) -> None:
     assert not (tmp_path / "owned").exists()
 
 
+def test_the_action_asks_nothing_of_bash_that_macos_lacks() -> None:
+    # Its bash is 3.2.
+    assert not re.search(
+        r"mapfile |readarray |declare -[An]|\$\{\w+(\^|,)", (ROOT / "action.yml").read_text()
+    )
+
+
 def run_step_without_page(tmp_path: Path, **inputs: str) -> tuple[int, dict[str, str], str]:
     (tmp_path / "page.md").touch()
     return run_step("Load", tmp_path, REPORTS="reports", **inputs)
