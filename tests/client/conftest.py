@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-import uvloop
 
 from fastphx import Client, connect
 from fastphx.testing import Server, demo_server
 from tests.client.backoff import at_once
+from tests.loops import LOOPS
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return LOOPS
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from fastphx import Client, FastphxError, connect
 from fastphx.client import Channel
 from fastphx.protocol.joins import JoinState
 from tests.free_port import free_port
+from tests.loops import LOOPS
 
 CLIENTS = 200
 TOPICS = 5
@@ -218,13 +218,14 @@ async def run(port: int) -> None:
         await server.stop()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the server is a fork, which Windows has not")
 def test_soak(caplog: pytest.LogCaptureFixture) -> None:
     # What pytest keeps of a log is memory as well.
     caplog.set_level(logging.CRITICAL, "fastphx.client")
     port = free_port()
     tracemalloc.start()
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=LOOPS["uvloop"]) as runner:
             runner.run(run(port))
     finally:
         tracemalloc.stop()

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-import uvloop
 
 from fastphx.testing import Server, demo_server
 from tests.gen_socket_client.recorder import call_timeout_s
 from tests.gen_socket_client.starter import Starter
+from tests.loops import LOOPS
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return LOOPS
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-import uvloop
+from tests.loops import LOOPS
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return LOOPS

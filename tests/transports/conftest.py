@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 import trustme
-import uvloop
+
+from tests.loops import LOOPS
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return LOOPS
 
 
 @pytest.fixture(scope="session")
