@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from ci.check_tag import disagreement
 from ci.wheel_contents import MAX_BYTES, faults
 
@@ -18,6 +19,20 @@ LOCKED = sorted((ROOT / "ci" / "locked").glob("*.txt"))
 def test_each_action_is_pinned_to_a_commit_and_says_its_version(workflow: Path) -> None:
     for used in re.findall(r"uses: (.*)", workflow.read_text(encoding="utf-8")):
         assert used.startswith("./") or re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*", used), used
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_each_job_has_a_bound_and_leaves_no_token_behind(workflow: Path) -> None:
+    for name, job in yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].items():
+        assert "uses" in job or "timeout-minutes" in job, name
+        for step in job.get("steps", ()):
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False, name
+
+
+def test_which_pythons_have_a_wheel_stands_in_one_place() -> None:
+    # In the environment it would take the place of pyproject.toml's, and let Pythons in that nobody tried.
+    assert "CIBW_BUILD:" not in (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("locked", LOCKED, ids=lambda path: path.name)
