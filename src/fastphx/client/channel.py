@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
@@ -42,8 +41,6 @@ class Channel:
         "_context",
         "_delivery",
         "_membership",
-        "_payload",
-        "_payload_takes_cursor",
         "_pusher",
         "cursor",
         "topic",
@@ -75,8 +72,6 @@ class Channel:
         self.unsent = PushBuffer(context, topic)
         """Pushes and casts that wait for the channel to be joined; ``len()`` of it says how many."""
         self._context = context
-        self._payload = payload
-        self._payload_takes_cursor = callable(payload) and _takes_argument(payload)
         # bytes() of bytes is the same object.
         own_decoder: Decoder | None = bytes if decoder == "raw" else decoder
         self._delivery = self.delivery_class(
@@ -93,7 +88,7 @@ class Channel:
             pool,
             topic,
             channel=self,
-            payload=self._join_payload,
+            payload=payload,
             delivery=self._delivery,
             unsent=self.unsent,
         )
@@ -152,12 +147,6 @@ class Channel:
         again, or after *timeout* seconds. A pending join is cancelled. Raises NotJoinedError if the channel
         is already closed."""
         await self._membership.leave(checked_timeout(timeout, self._context.options.timeout))
-
-    def _join_payload(self) -> Any:
-        payload = self._payload
-        if not callable(payload):
-            return payload
-        return payload(self.cursor) if self._payload_takes_cursor else payload()
 
     # -- pushing
 
@@ -237,15 +226,3 @@ class Channel:
         if membership.is_settled:
             self._delivery.take_backlog()
         return iterator
-
-
-def _takes_argument(function: Callable[..., Any]) -> bool:
-    """Whether a callable for the join payload has a parameter, for the cursor."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    return any(
-        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        for parameter in parameters
-    )

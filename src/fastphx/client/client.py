@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
@@ -17,16 +16,14 @@ from fastphx.client.options import Options
 from fastphx.client.pool import Pool
 from fastphx.client.queue_policy import MAX_QUEUE_BYTES, Policy
 from fastphx.client.socket import ClientSocket
-from fastphx.client.state import ClientState, StateCallback, StateChanges, StateFeed
+from fastphx.client.state import ClientState, StateCallback, StateChanges
 from fastphx.client.stats import Stats
-from fastphx.errors import ClosedError, ConnectError, DisconnectReason
+from fastphx.errors import ClosedError, ConnectError
 from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.protocol.message import Message
 from fastphx.transports.connection import CLOSE_TIMEOUT_S
 
 MessageHandler = TypeVar("MessageHandler", bound=Callable[[Message], object])
-
-logger = logging.getLogger("fastphx.client")
 
 _SUMMED = (
     "frames_in",
@@ -56,10 +53,8 @@ class Client:
 
     def __init__(self, options: Options) -> None:
         self._context = Context(options)
-        self._pool = Pool(self._context, self._socket_changed, self._socket_failed)
-        self._state = StateFeed(self._context.own_loop)
-        self._state_tasks: set[asyncio.Task[Any]] = set()
-        self._opened_once = False
+        self._pool = Pool(self._context)
+        self._state_tasks: dict[asyncio.Task[Any], None] = {}
 
     def __repr__(self) -> str:
         return f"<Client {shown_host(self.options.url)} {self.state} channels={len(self.channels)}>"
@@ -96,11 +91,10 @@ class Client:
         if self.sockets or self.closed_because is not None:
             raise RuntimeError("a client is opened once: make another with connect()")
         self._context.loop = asyncio.get_running_loop()
-        self._set_state(ClientState.CONNECTING)
         self._pool.open()
         settled = frozenset((ClientState.OPEN, ClientState.CLOSED))
         try:
-            await self._state.wait(settled, self.options.open_timeout)
+            await self._pool.state.wait(settled, self.options.open_timeout)
         except TimeoutError:
             reason = next((socket.reason for socket in self.sockets if socket.reason is not None), None)
             await self.close()
@@ -143,7 +137,7 @@ class Client:
         """Close every socket with code 1000. Whatever waits fails with ClosedError. Closing twice is fine."""
         if self.closed_because is None:
             self._context.own_loop()
-        self._close_because(ClosedError("the client was closed"), None)
+        self._pool.begin_close(ClosedError("the client was closed"), None)
         await self._wait_gone()
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -160,21 +154,14 @@ class Client:
     async def wait_closed(self) -> None:
         """Return when :meth:`close` has closed the client. If it closed by itself, raise the reason."""
         self._context.own_loop()
-        await self._state.wait(frozenset((ClientState.CLOSED,)), None)
+        await self._pool.state.wait(frozenset((ClientState.CLOSED,)), None)
         if not isinstance(self.closed_because, ClosedError) and self.closed_because is not None:
             raise self.closed_because
-
-    def _close_because(self, reason: BaseException, error: Exception | None) -> None:
-        if self.closed_because is not None:
-            return
-        self._context.closed_because = reason
-        self._pool.begin_close(error)
-        self._set_state(ClientState.CLOSED)
 
     async def _wait_gone(self) -> None:
         await self._pool.wait_closed()
         # Tasks may still have to act on the close.
-        if told := self._state_tasks - {asyncio.current_task()}:
+        if told := self._state_tasks.keys() - {asyncio.current_task()}:
             await asyncio.wait(told, timeout=CLOSE_TIMEOUT_S)
         await self._context.cancel_tasks(CLOSE_TIMEOUT_S)
 
@@ -261,12 +248,12 @@ class Client:
     @property
     def state(self) -> ClientState:
         """OPEN if all sockets are open, except for those that ``shards="auto"`` is adding."""
-        return self._state.value
+        return self._pool.state.value
 
     async def wait_state(self, *states: ClientState | str, timeout: float | None = None) -> ClientState:
         """Return when the client is in one of *states*. Raises TimeoutError after *timeout* seconds."""
         timeout_s = None if timeout is None else checked_timeout(timeout, 0.0)
-        return await self._state.wait(frozenset(ClientState(state) for state in states), timeout_s)
+        return await self._pool.state.wait(frozenset(ClientState(state) for state in states), timeout_s)
 
     def on_state(self, callback: StateCallback) -> StateCallback:
         """Call *callback(state)*, plain or async, at each change of state."""
@@ -275,39 +262,17 @@ class Client:
 
             def begin(state: ClientState) -> None:
                 task = self._context.spawn(asynchronous(state))
-                self._state_tasks.add(task)
-                task.add_done_callback(self._state_tasks.discard)
+                self._state_tasks[task] = None
+                task.add_done_callback(self._state_tasks.pop)
 
-            self._state.add(begin)
+            self._pool.state.add(begin)
         else:
-            self._state.add(callback)
+            self._pool.state.add(callback)
         return callback
 
     def states(self) -> StateChanges:
         """An async iterator over the changes of state from now on. It ends after ``closed``."""
-        return self._state.changes(is_closed=self.closed_because is not None)
-
-    def _set_state(self, state: ClientState) -> None:
-        self._state.set(state, lambda error: self._context.handler_failed(error, "state"))
-
-    # -- what the pool tells
-
-    def _socket_changed(self) -> None:
-        if self.closed_because is not None:
-            return
-        if self._pool.is_open:
-            self._opened_once = True
-            self._set_state(ClientState.OPEN)
-        elif self._opened_once:
-            self._set_state(ClientState.RECONNECTING)
-
-    def _socket_failed(self, reason: DisconnectReason, error: BaseException) -> None:
-        if self.closed_because is not None:
-            return
-        logger.error("closed: %s", reason, extra={"endpoint": shown_host(self.options.url)})
-        closed = ClosedError(f"the client is closed: {reason}")
-        closed.__cause__ = error
-        self._close_because(error, closed)
+        return self._pool.state.changes(is_closed=self.closed_because is not None)
 
     # -- statistics
 

@@ -59,7 +59,8 @@ class Context:
         self.unsent_dropped = 0
         self._undecoded = 0
         """How many frames and payloads could not be decoded, for the log."""
-        self._tasks: set[asyncio.Task[Any]] = set()
+        # The collector does not look at a dict that is empty, as it mostly is.
+        self._tasks: dict[asyncio.Task[Any], None] = {}
 
     def own_loop(self) -> asyncio.AbstractEventLoop:
         """The running event loop. Raises RuntimeError if it is not the client's: nothing would wake a task
@@ -74,12 +75,12 @@ class Context:
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run *coroutine* as a task of the client."""
         task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._task_done)
         return task
 
     def _task_done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         if not task.cancelled() and isinstance(error := task.exception(), Exception):
             self.handler_failed(error, "a task")
 

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from fastphx.client.context import Context
 from fastphx.client.deadline import deadline_after
@@ -41,12 +41,19 @@ TOO_MANY_CHANNELS = "too many channels joined"
 logger = logging.getLogger("fastphx.client")
 
 
+class ListedChannel(Protocol):
+    """What the client lists under the topic."""
+
+    cursor: Any
+    """How far the user has read."""
+
+
 class Membership:
     """One for each channel. The socket tells it of the topic (it is a :class:`SocketChannel`), and it tells
     the channel's delivery and buffer.
 
-    *channel* is the object that the client lists under the topic. *payload* is called at each join for its
-    payload, and may return an awaitable.
+    *payload* of each join: a value, or a callable that returns it, or an awaitable of it, and is called with
+    the channel's cursor if it has a parameter.
     """
 
     __slots__ = (
@@ -61,6 +68,7 @@ class Membership:
         "_joined_at",
         "_leave_waiter",
         "_payload",
+        "_payload_takes_cursor",
         "_pool",
         "_rejoin_attempt",
         "_rejoin_timer",
@@ -81,8 +89,8 @@ class Membership:
         pool: Pool,
         topic: str,
         *,
-        channel: object,
-        payload: Callable[[], Any],
+        channel: ListedChannel,
+        payload: Any,
         delivery: Delivery,
         unsent: PushBuffer,
     ) -> None:
@@ -103,6 +111,7 @@ class Membership:
         self._pool = pool
         self._channel = channel
         self._payload = payload
+        self._payload_takes_cursor = callable(payload) and _takes_argument(payload)
         self._delivery = delivery
         self._unsent = unsent
         self._entry: Join | None = None
@@ -362,7 +371,7 @@ class Membership:
         if self._down_since is not None:
             self._down_attempts += 1
         try:
-            payload = self._payload()
+            payload = self._next_payload()
         except Exception as error:
             self._join_failed(error)
             return
@@ -370,6 +379,12 @@ class Membership:
             self._context.spawn(self._send_join_later(payload, self._join_attempt))
         else:
             self._send_join_with(payload)
+
+    def _next_payload(self) -> Any:
+        payload = self._payload
+        if not callable(payload):
+            return payload
+        return payload(self._channel.cursor) if self._payload_takes_cursor else payload()
 
     async def _send_join_later(self, payload: Any, attempt: int) -> None:
         error = None
@@ -442,3 +457,15 @@ class Membership:
         outage = Outage(self.topic, since, time.time(), attempts)
         logger.info("joined again", extra={"topic": self.topic, "attempts": attempts})
         self._delivery.dispatch_outage(outage)
+
+
+def _takes_argument(function: Callable[..., Any]) -> bool:
+    """Whether a callable for the join payload has a parameter, for the cursor."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(
+        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        for parameter in parameters
+    )

@@ -1,39 +1,36 @@
-"""A client's sockets, and the choice of one for each topic. Phoenix' default is 100 channels a socket."""
+"""A client's sockets, the state that follows from theirs, and the choice of one for each topic. Phoenix'
+default is 100 channels a socket."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from fastphx.client.context import Context
+from fastphx.client.endpoint import shown_host
 from fastphx.client.socket import ClientSocket
+from fastphx.client.state import ClientState, StateFeed
 from fastphx.errors import ClosedError, DisconnectReason, OverloadedError
 
 logger = logging.getLogger("fastphx.client")
 
 
 class Pool:
-    """The sockets of one client. *changed* is called when one was opened or lost. *failed* is called when one
-    is lost and will not be connected again, with the reason and the error to raise."""
+    """The sockets of one client, and its state."""
 
-    __slots__ = ("_cap", "_changed", "_context", "_failed", "_first", "sockets")
+    __slots__ = ("_cap", "_context", "_first", "_opened_once", "sockets", "state")
 
-    def __init__(
-        self,
-        context: Context,
-        changed: Callable[[], object],
-        failed: Callable[[DisconnectReason, BaseException], object],
-    ) -> None:
+    def __init__(self, context: Context) -> None:
         self.sockets: list[ClientSocket] = []
+        self.state = StateFeed(context)
         self._context = context
-        self._changed = changed
-        self._failed = failed
         self._cap: int | None = None
         self._first = 0
         """How many sockets were opened at first."""
+        self._opened_once = False
 
     def open(self) -> None:
         """Begin to connect as many sockets as the options ask for."""
+        self.state.set(ClientState.CONNECTING)
         shards = self._context.options.shards
         self._first = 1 if shards == "auto" else shards
         for _ in range(self._first):
@@ -82,14 +79,38 @@ class Pool:
             socket = self._add_shard()
         return socket
 
-    def begin_close(self, error: Exception | None) -> None:
-        """End every channel, because of *error* unless the user asked for it, and begin to close every socket
-        with code 1000."""
+    def socket_changed(self) -> None:
+        """See :class:`~fastphx.client.socket.SocketOwner`."""
+        if self._context.closed_because is not None:
+            return
+        if self.is_open:
+            self._opened_once = True
+            self.state.set(ClientState.OPEN)
+        elif self._opened_once:
+            self.state.set(ClientState.RECONNECTING)
+
+    def socket_failed(self, reason: DisconnectReason, error: BaseException) -> None:
+        """See :class:`~fastphx.client.socket.SocketOwner`."""
+        context = self._context
+        if context.closed_because is not None:
+            return
+        logger.error("closed: %s", reason, extra={"endpoint": shown_host(context.options.url)})
+        closed = ClosedError(f"the client is closed: {reason}")
+        closed.__cause__ = error
+        self.begin_close(error, closed)
+
+    def begin_close(self, reason: BaseException, error: Exception | None) -> None:
+        """The client is closed because of *reason*: end every channel, because of *error* unless the user
+        asked for it, and begin to close every socket with code 1000. Closing twice is fine."""
+        if self._context.closed_because is not None:
+            return
+        self._context.closed_because = reason
         for socket in self.sockets:
             for channel in list(socket.channels.values()):
                 channel.end(error)
         for socket in self.sockets:
             socket.begin_close()
+        self.state.set(ClientState.CLOSED)
 
     async def wait_closed(self) -> None:
         """Return when every connection is gone, in bounded time."""
@@ -110,7 +131,7 @@ class Pool:
         return socket
 
     def _add_socket(self) -> ClientSocket:
-        socket = ClientSocket(self._context, len(self.sockets), changed=self._changed, failed=self._failed)
+        socket = ClientSocket(self._context, self, len(self.sockets))
         self.sockets.append(socket)
         socket.start()
         return socket

@@ -35,21 +35,20 @@ class PushBuffer:
     def __init__(self, context: Context, topic: str) -> None:
         self._context = context
         self._topic = topic
-        self._unsents: list[UnsentPush] = []
+        self._unsents: dict[UnsentPush, None] = {}
 
     def __len__(self) -> int:
         return len(self._unsents)
 
     def add(self, unsent: UnsentPush) -> None:
-        self._unsents.append(unsent)
+        self._unsents[unsent] = None
         self._context.unsent += 1
 
     def discard(self, unsent: UnsentPush) -> bool:
         """Take it out. False if it is not in the buffer."""
-        try:
-            self._unsents.remove(unsent)
-        except ValueError:
+        if unsent not in self._unsents:
             return False
+        del self._unsents[unsent]
         self._context.unsent -= 1
         return True
 
@@ -69,7 +68,7 @@ class PushBuffer:
     def send(self, session: CallbackSession) -> None:
         """The channel is joined on *session*."""
         now_ns = time.monotonic_ns()
-        unsents, self._unsents = self._unsents, []
+        unsents, self._unsents = self._unsents, {}
         self._context.unsent -= len(unsents)
         for unsent in unsents:
             try:
@@ -95,7 +94,7 @@ class PushBuffer:
 
     def fail(self, outcome: object) -> None:
         """None of them will be sent."""
-        unsents, self._unsents = self._unsents, []
+        unsents, self._unsents = self._unsents, {}
         self._context.unsent -= len(unsents)
         for unsent in unsents:
             if unsent.waiter is None:

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fastphx.client.context import Context
@@ -73,9 +73,18 @@ class SocketChannel(Protocol):
         """The client is closed, because of *error* unless the user asked for it."""
 
 
+class SocketOwner(Protocol):
+    """Is told what becomes of a socket."""
+
+    def socket_changed(self) -> object:
+        """It was opened, or lost."""
+
+    def socket_failed(self, reason: DisconnectReason, error: BaseException) -> object:
+        """It is lost for *reason*, and will not be connected again. *error* is to be raised."""
+
+
 class ClientSocket:
-    """One of a client's sockets, with the channels on it. The pool makes it, and documents *changed* and
-    *failed*.
+    """One of a client's sockets, with the channels on it. The pool makes it.
 
     It has a task only while it is connecting. A connected socket has none.
     """
@@ -83,19 +92,19 @@ class ClientSocket:
     __slots__ = (
         "__weakref__",
         "_attempt",
-        "_changed",
         "_closing",
         "_connected_at",
         "_connection",
         "_context",
         "_down_since",
-        "_failed",
         "_forbidden",
-        "_given",
+        "_given_opts",
+        "_given_url",
         "_gone",
         "_loop",
         "_mute_timer",
         "_options",
+        "_owner",
         "_paused",
         "_reopened",
         "_task",
@@ -122,14 +131,11 @@ class ClientSocket:
     def __init__(
         self,
         context: Context,
+        owner: SocketOwner,
         number: int,
-        *,
-        changed: Callable[[], object],
-        failed: Callable[[DisconnectReason, BaseException], object],
     ) -> None:
         self._context = context
-        self._changed = changed
-        self._failed = failed
+        self._owner = owner
         options = self._options = context.options
         self._loop = asyncio.get_running_loop()
         serializer = options.serializer
@@ -167,15 +173,16 @@ class ClientSocket:
         self._attempt = 0
         self._forbidden = 0
         """Attempts since the last connection that were refused with HTTP 401 or 403."""
-        self._given: tuple[str, Mapping[str, Any]] = ("", {})
-        """The URL and the transport's options of the last attempt."""
+        self._given_url = ""
+        self._given_opts: Mapping[str, Any] = {}
+        """The transport's options of the last attempt."""
         self._connected_at = 0.0
         self._down_since = self._loop.time()
         self.was_open = False
         """Whether it has ever been connected."""
         self._closing = False
         self._gone: asyncio.Future[None] | None = None
-        self._paused: set[MessageQueue] = set()
+        self._paused: dict[MessageQueue, None] = {}
         self._unjoined = Unjoined(context, self)
         self._reopened: asyncio.Future[None] | None = None
         """Is done when the connection that was asked for is open; None if none was asked for."""
@@ -219,7 +226,7 @@ class ClientSocket:
             if not isinstance(error, DisconnectReason | ValueError | ImportError):
                 logger.error("connecting failed", exc_info=error, extra=self._extra())
             reason = error if isinstance(error, DisconnectReason) else TransportDown(error)
-            self._failed(reason, error)
+            self._owner.socket_failed(reason, error)
 
     async def _connect(self) -> None:
         while True:
@@ -365,13 +372,13 @@ class ClientSocket:
         if callable(options.headers) or callable(options.auth_token):
             # The transport would take an invalid value for a wrong option, with which no attempt can succeed.
             ConnectOptions(extra_headers=opts.get("extra_headers", ()), auth_token=token)
-        self._given = (url, opts)
+        self._given_url, self._given_opts = url, opts
         return url, opts
 
     def redaction(self, *payloads: object) -> Redaction:
         """What takes out of a server's text the parameters, headers and token of the connection, and what is
         in *payloads*."""
-        url, opts = self._given
+        url, opts = self._given_url, self._given_opts
         headers, token = opts.get("extra_headers", ()), opts.get("auth_token")
         try:
             options = ConnectOptions(extra_headers=headers, auth_token=token)
@@ -408,7 +415,7 @@ class ClientSocket:
             logger.info("connected", extra=self._extra(attempt=self._attempt))
         for channel in list(self.channels.values()):
             channel.socket_opened()
-        self._changed()
+        self._owner.socket_changed()
 
     # -- what the connection tells
 
@@ -442,9 +449,9 @@ class ClientSocket:
             return
         if self._reopened is not None or self._context.may_reconnect(reason):
             self.start()
-            self._changed()
+            self._owner.socket_changed()
         else:
-            self._failed(reason, reason)
+            self._owner.socket_failed(reason, reason)
 
     def on_error(self, exc: BaseException) -> None:
         """Something failed in the transport or in this class. A disconnect may follow."""
@@ -513,7 +520,7 @@ class ClientSocket:
         """Stop reading until *queue*, and every other queue that has asked, is half empty. If the transport
         cannot pause, the connection is given up."""
         is_first = not self._paused
-        self._paused.add(queue)
+        self._paused[queue] = None
         if is_first:
             try:
                 self._connection.pause()
@@ -523,7 +530,7 @@ class ClientSocket:
     def resume(self, queue: MessageQueue) -> None:
         """*queue* is half empty."""
         if queue in self._paused:
-            self._paused.discard(queue)
+            del self._paused[queue]
             if not self._paused:
                 self._connection.resume()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Self
 
+from fastphx.client.context import Context
 from fastphx.client.waiter import settle
 from fastphx.timing.wheel import CallbackTimer, wheel_for
 
@@ -29,16 +30,13 @@ class ClientState(StrEnum):
 
 StateCallback = Callable[[ClientState], object]
 
-OwnLoop = Callable[[], asyncio.AbstractEventLoop]
-"""Returns the running loop. Raises RuntimeError if it is not the client's."""
-
 
 class StateChanges:
     """Iterates over state changes from now on, and ends after ``closed``. If several tasks share it, each
     change goes to one of them."""
 
-    def __init__(self, own_loop: OwnLoop, is_closed: bool) -> None:
-        self._own_loop = own_loop
+    def __init__(self, context: Context, is_closed: bool) -> None:
+        self._context = context
         self._changes: deque[ClientState] = deque(maxlen=CHANGES_KEPT)
         self._ended = is_closed
         self._waiters: set[asyncio.Future[None]] = set()
@@ -50,7 +48,7 @@ class StateChanges:
         while not self._changes:
             if self._ended:
                 raise StopAsyncIteration
-            waiter = self._own_loop().create_future()
+            waiter = self._context.own_loop().create_future()
             self._waiters.add(waiter)
             try:
                 await waiter
@@ -68,19 +66,21 @@ class StateChanges:
 class StateFeed:
     """Holds the state and tells of its changes."""
 
-    def __init__(self, own_loop: OwnLoop) -> None:
-        self._own_loop = own_loop
+    __slots__ = ("_callbacks", "_context", "_iterators", "_waiters", "value")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self.value = ClientState.CLOSED
-        self._callbacks: list[StateCallback] = []
-        self._waiters: list[tuple[frozenset[ClientState], asyncio.Future[ClientState]]] = []
+        self._callbacks: tuple[StateCallback, ...] = ()
+        self._waiters: dict[asyncio.Future[ClientState], frozenset[ClientState]] = {}
         # Made when it is needed: it is larger than everything else here.
         self._iterators: weakref.WeakSet[StateChanges] | None = None
 
     def add(self, callback: StateCallback) -> None:
-        self._callbacks.append(callback)
+        self._callbacks += (callback,)
 
     def changes(self, *, is_closed: bool) -> StateChanges:
-        changes = StateChanges(self._own_loop, is_closed)
+        changes = StateChanges(self._context, is_closed)
         if self._iterators is None:
             self._iterators = weakref.WeakSet()
         self._iterators.add(changes)
@@ -89,10 +89,9 @@ class StateFeed:
     async def wait(self, states: frozenset[ClientState], timeout_s: float | None) -> ClientState:
         if self.value in states:
             return self.value
-        loop = self._own_loop()
+        loop = self._context.own_loop()
         waiter: asyncio.Future[ClientState] = loop.create_future()
-        entry = (states, waiter)
-        self._waiters.append(entry)
+        self._waiters[waiter] = states
         # asyncio.timeout takes five times as long, and every client that is opened waits here.
         timer = CallbackTimer(functools.partial(_too_late, waiter))
         if timeout_s is not None:
@@ -101,24 +100,24 @@ class StateFeed:
             return await waiter
         finally:
             timer.cancel()
-            self._waiters.remove(entry)
+            del self._waiters[waiter]
 
-    def set(self, value: ClientState, failed: Callable[[Exception], object]) -> None:
-        """Change the state and tell everybody. What a callback raises goes to *failed*."""
+    def set(self, value: ClientState) -> None:
+        """Change the state and tell everybody. What a callback raises is reported."""
         if value is self.value:
             return
         self.value = value
-        for states, waiter in self._waiters:
+        for waiter, states in self._waiters.items():
             if value in states and not waiter.done():
                 waiter.set_result(value)
         if self._iterators is not None:
             for changes in list(self._iterators):
                 changes._add(value)
-        for callback in list(self._callbacks):
+        for callback in self._callbacks:
             try:
                 callback(value)
             except Exception as error:
-                failed(error)
+                self._context.handler_failed(error, "state")
 
 
 def _too_late(waiter: asyncio.Future[ClientState]) -> None:

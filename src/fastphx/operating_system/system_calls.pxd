@@ -84,6 +84,13 @@ cdef extern from * nogil:
     #else
     #define fastphx_find_bytes memmem
     #endif
+
+    #if defined(_WIN32) || defined(__APPLE__) || defined(FASTPHX_PORTABLE)
+    static char** fastphx_environment(void) { return NULL; }
+    #else
+    extern char** environ;
+    static char** fastphx_environment(void) { return environ; }
+    #endif
     """
     # A descriptor that becomes readable at a time, exact to some microseconds; -1 where there is none.
     int timerfd_open "fastphx_timerfd_open" () noexcept
@@ -101,3 +108,6 @@ cdef extern from * nogil:
     # Where *wanted* begins in *data*; NULL if it does not.
     const void* find_bytes "fastphx_find_bytes" (
         const void* data, size_t size, const void* wanted, size_t wanted_size) noexcept
+
+    # The process' variables, NAME=VALUE, up to a NULL; NULL itself where a library cannot read them so.
+    char** environment "fastphx_environment" () noexcept

@@ -9,5 +9,5 @@ cdef class CallbackSession(Session):
     cdef object _handler
     cdef object _on_message         # the handler's bound methods of the two hot hooks
     cdef object _on_reply
-    cdef object _on_handler_error   # None: the handler has none, and exceptions go to the transport
+    cdef bint _reports_errors       # otherwise exceptions of handlers go to the transport
     cdef int _handler_failed(self, Message message, bint is_default) except -1

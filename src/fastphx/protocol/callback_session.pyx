@@ -38,7 +38,7 @@ cdef class CallbackSession(Session):
         self._handler = handler
         self._on_message = handler.on_message
         self._on_reply = handler.on_reply
-        self._on_handler_error = getattr(handler, "on_handler_error", None)
+        self._reports_errors = hasattr(handler, "on_handler_error")
 
     # -- the transport's owner
 
@@ -161,12 +161,12 @@ cdef class CallbackSession(Session):
         return 0
 
     cdef int _handler_failed(self, Message message, bint is_default) except -1:
-        if is_default or self._on_handler_error is None:
+        if is_default or not self._reports_errors:
             return raise_pending()
         try:
             raise_pending()
         except Exception as error:
-            self._on_handler_error(error, message)
+            self._handler.on_handler_error(error, message)
         return 0
 
     cdef int on_reply(self, const Header* header, Join join, const RefEntry* entry) except -1:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 from urllib.parse import urlsplit
+
+from fastphx.operating_system.environment import may_have
 
 PROXY_SCHEMES = ("http", "https", "socks4", "socks5")
 _KINDS = {
@@ -25,7 +26,7 @@ def environment_proxy(host: str, port: int, *, secure: bool) -> str | None:
     not the URL of a proxy.
     """
     # Usually there is none, and urllib takes a tenth of the time to connect to find that.
-    if b"_proxy" not in _names_in_the_environment().lower():
+    if not may_have(b"_proxy"):
         return None
     # Imported here, because it takes longer than everything else that a connection needs.
     from urllib import request
@@ -42,11 +43,6 @@ def environment_proxy(host: str, port: int, *, secure: bool) -> str | None:
                 proxy = f"{'socks5' if kind == 'socks' else 'http'}://{proxy}"
             return checked_proxy(proxy, f"the environment's {kind.upper()}_PROXY")
     return None
-
-
-def _names_in_the_environment() -> bytes:
-    # They are bytes, which os.environ decodes one by one; Windows has no others.
-    return b"\n".join(os.environb) if os.supports_bytes_environ else "\n".join(os.environ).encode()
 
 
 def checked_proxy(proxy: Any, name: str = "proxy") -> str:

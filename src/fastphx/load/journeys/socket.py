@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, cast
 from fastphx.client.client import Client
 from fastphx.client.options import Options
 from fastphx.client.state import ClientState
-from fastphx.errors import DisconnectReason
+from fastphx.errors import ClosedError, DisconnectReason
 from fastphx.load.journeys.http_cookies import UserCookies
 from fastphx.load.journeys.room import Room
 from fastphx.load.journeys.step import UNCOUNTED, end_step
@@ -42,6 +42,7 @@ class JourneySocket(Client):
         self._was_open = False
         self._is_counted = False
         """Whether its connection stands in the counts, and its end does not."""
+        self.on_state(self._state_changed)
 
     async def open(self) -> Self:
         """Connect, as :meth:`fastphx.client.client.Client.open` does. The step is ``connect`` and the
@@ -132,18 +133,15 @@ class JourneySocket(Client):
         counts["join_attempts"] += 1
         counts["joins"] += 1
 
-    def _set_state(self, state: ClientState) -> None:
-        if state is ClientState.RECONNECTING:
+    def _state_changed(self, state: ClientState) -> None:
+        if state is ClientState.RECONNECTING or (
+            state is ClientState.CLOSED and not isinstance(self.closed_because, ClosedError)
+        ):
             self._lost(self.sockets[0].reason)
         elif state is ClientState.OPEN and self._was_open:
             self._visit.run.recorder.counts["connect_attempts"] += 1
             self._connected()
         self._was_open = self._was_open or state is ClientState.OPEN
-        super()._set_state(state)
-
-    def _socket_failed(self, reason: DisconnectReason, error: BaseException) -> None:
-        self._lost(reason)
-        super()._socket_failed(reason, error)
 
     def _lost(self, reason: DisconnectReason | None) -> None:
         if self._is_counted:
