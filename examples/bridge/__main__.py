@@ -29,10 +29,13 @@ from fastphx import Channel, Client, FastphxError
 from fastphx.protocol.message import Message
 
 from .leases import Leases, slot_of
-from .streams import FLUSH_S, SlotWriter, Streams, gap
+from .streams import SlotWriter, Streams, gap
 
 TICK_S = 1.0
 RETRY_S = 1.0
+LEAVE_S = 0.5
+"""How long a server may take to answer a leave: leases are renewed only afterwards."""
+
 JOINS_AT_ONCE = 200
 MAX_QUEUE = 10_000
 logger = logging.getLogger("bridge")
@@ -64,27 +67,28 @@ class Bridge:
                 late, self.streams.refused = self.streams.refused & self.leases.held, set()
                 await self.stop_following(lost | late)
                 await self.leases.release(lost)
-                for slot in taken | late:
-                    self._following[slot] = asyncio.create_task(self.follow(slot))
+                await self.begin_following(taken | late)
                 if taken or lost:
                     logger.info("%d slots", len(self.leases.held))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), TICK_S)
         finally:
-            # What was heard is written before others begin where it ends.
-            await asyncio.sleep(2 * FLUSH_S)
-            writing.cancel()
             await self.stop_following(frozenset(self._following))
+            self.streams.end()
+            await writing
             await self.leases.leave()
 
-    async def follow(self, slot: int) -> None:
-        """Follow the topics of *slot* from where they were written last, until this is cancelled."""
-        topics = self.topics_of[slot]
-        cursors = await self.streams.cursors(topics)
+    async def begin_following(self, slots: frozenset[int]) -> None:
+        """Follow the topics of *slots* from where they were written last."""
+        # Of all at once; and here, not in the tasks: redis-py may let a cancelled one go on.
+        cursors = await self.streams.cursors([topic for slot in slots for topic in self.topics_of[slot]])
+        for slot in slots:
+            self._following[slot] = asyncio.create_task(self.follow(slot, cursors))
+
+    async def follow(self, slot: int, cursors: dict[str, int | None]) -> None:
+        """Follow the topics of *slot* until this is cancelled."""
         writer = self.streams.open(slot)
-        channels = [
-            self.channel(writer, topic, cursor) for topic, cursor in zip(topics, cursors, strict=True)
-        ]
+        channels = [self.channel(writer, topic, cursors[topic]) for topic in self.topics_of[slot]]
         try:
             await asyncio.gather(*(self.join(channel) for channel in channels))
             await asyncio.Event().wait()
@@ -133,7 +137,7 @@ class Bridge:
     async def leave(self, channel: Channel) -> None:
         channel.off("tick")
         with contextlib.suppress(FastphxError):
-            await channel.leave()
+            await channel.leave(timeout=LEAVE_S)
 
 
 async def main(url: str, topics: list[str], redis_url: str) -> None:

@@ -47,6 +47,7 @@ class Streams:
         """Slots whose lease had run out when they were written: what was in them must be heard again."""
         self.has_room = asyncio.Event()
         self._slots: dict[int, SlotWriter] = {}
+        self._is_ended = False
 
     def open(self, slot: int) -> SlotWriter:
         """What collects the messages of *slot* from now on."""
@@ -60,9 +61,9 @@ class Streams:
         self.pending -= len(writer.take()) // 4
 
     async def write_on(self) -> None:
-        """Write until this is cancelled. Raises RedisError."""
+        """Write until ``end``. Raises RedisError."""
         write = self.redis.register_script(_WRITE)
-        while True:
+        while not self._is_ended:
             await asyncio.sleep(FLUSH_S)
             taken = {slot: entries for slot, writer in self._slots.items() if (entries := writer.take())}
             if not taken:
@@ -80,11 +81,19 @@ class Streams:
                     self.refused.add(slot)
             self.has_room.set()
 
-    async def cursors(self, topics: list[str]) -> list[int | None]:
+    def end(self) -> None:
+        """Write no more."""
+        self._is_ended = True
+
+    async def cursors(self, topics: list[str]) -> dict[str, int | None]:
         """How far each topic was written; None where nothing was."""
         if not topics:
-            return []
-        return [None if each is None else int(each) for each in await self.redis.hmget(CURSORS, topics)]
+            return {}
+        written = await self.redis.hmget(CURSORS, topics)
+        return {
+            topic: None if cursor is None else int(cursor)
+            for topic, cursor in zip(topics, written, strict=True)
+        }
 
 
 class SlotWriter:

@@ -2,7 +2,8 @@
 
     python -m bridge.ticker --port 4000 --topics topics.txt [--rate 2000] [--no-replay]
 
-It stands for a Phoenix server of yours: the channel is the dozen lines that yours needs, too.
+It stands for a Phoenix server of yours: the channel is the dozen lines that yours needs, too. It also says
+when all topics are followed, and when they are no longer.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import argparse
 import asyncio
 import contextlib
 import random
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +46,45 @@ class Ticker:
         return [tick for tick in self._kept[topic] if tick["seq"] > after]
 
 
+class Followed:
+    """How many channels each topic has."""
+
+    def __init__(self, topics: list[str]) -> None:
+        self.topics = len(topics)
+        self._channels: Counter[str] = Counter()
+
+    def add(self, topic: str) -> None:
+        self._channels[topic] += 1
+        if self._channels[topic] == 1 and len(self._channels) == self.topics:
+            self.tell("all topics are followed")
+
+    def remove(self, topic: str) -> None:
+        if self._channels[topic] > 1:
+            self._channels[topic] -= 1
+            return
+        if len(self._channels) == self.topics:
+            self.tell("not all topics are followed")
+        del self._channels[topic]
+
+    def tell(self, what: str) -> None:
+        print(datetime.now().isoformat(timespec="milliseconds"), what, flush=True)
+
+
 class TickChannel(ServerChannel):
     """Answers a join with ``{"after": seq}`` by what came after it, before anything new."""
 
-    def __init__(self, ticker: Ticker) -> None:
+    def __init__(self, ticker: Ticker, followed: Followed) -> None:
         self.ticker = ticker
+        self.followed = followed
 
     def join(self, topic: str, payload: Any) -> ServerReply:
+        self.followed.add(topic)
         if payload.get("after") is not None:
             self.send_info(payload["after"])
         return ServerReply("ok", {"seq": self.ticker.last[topic]})
+
+    def terminate(self, reason: Any) -> None:
+        self.followed.remove(self.topic)
 
     def handle_info(self, after: int) -> None:
         for tick in self.ticker.missed(self.topic, after):
@@ -75,8 +106,8 @@ async def tick_on(server: Server, ticker: Ticker, topics: list[str], rate: float
 
 
 async def main(port: int, topics: list[str], rate: float, replays: bool) -> None:
-    ticker = Ticker(replays)
-    async with Server(channels={"*": lambda: TickChannel(ticker)}, port=port) as server:
+    ticker, followed = Ticker(replays), Followed(topics)
+    async with Server(channels={"*": lambda: TickChannel(ticker, followed)}, port=port) as server:
         print(server.url, flush=True)
         await tick_on(server, ticker, topics, rate)
 

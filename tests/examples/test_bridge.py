@@ -1,4 +1,4 @@
-"""`examples/bridge/`: a process is killed and one is added, and no message is missing unsaid."""
+"""`examples/bridge/`: processes are killed, added and ended, and no message is missing unsaid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("replays", [True, False])
 def test_nothing_is_missing_unsaid(tmp_path: Path, replays: bool) -> None:
-    streams = run(tmp_path, topics=120, processes=2, rate=240, replays=replays)
+    streams = run(tmp_path, topics=120, processes=3, rate=240, replays=replays).streams
     assert streams.messages > 500
     assert streams.holes == 0
     assert (streams.gaps == 0) == replays
