@@ -257,6 +257,7 @@ def test_the_index_is_drawn_without_a_console_error(nights: Path, tmp_path: Path
     assert console == []
     assert 'data-ready="yes"' in document
     assert f'<a href="{newest.stem}.html">2026-11-03 03:00</a>' in document
+    assert 'data-title="rtt.p99"' in document
     drawn = re.search(r'<section id="trend-0"(.*?)</section>', document, re.DOTALL)
     assert drawn is not None
     assert drawn[1].count(' r="4"') == 6

@@ -64,7 +64,11 @@ function fillTable(node, { columns, rows }) {
   }
   fill(table.tBodies[0], rows, () => "tr", (row, [kind, cells]) => {
     row.className = kind;
-    fill(row, cells, (_, at) => (columns[at][1] === "name" ? "th" : "td"), (cell, each, at) => fillCell(cell, each, columns[at][1]));
+    fill(row, cells, (_, at) => (columns[at][1] === "name" ? "th" : "td"), (cell, each, at) => {
+      fillCell(cell, each, columns[at][1]);
+      // What a narrow page writes beside a cell, whose heads are hidden.
+      cell.dataset.title = columns[at][0];
+    });
   });
 }
 
