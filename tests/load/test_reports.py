@@ -248,9 +248,11 @@ def test_a_taken_prometheus_port_is_exit_2() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        ended = end(start("load", "-c", "1", "--prometheus", str(taken.getsockname()[1])), None)
-    assert ended.code == 2
-    assert "--prometheus" in ended.err
+        port = taken.getsockname()[1]
+        ended = end(start("load", "-c", "1", "--ui", "0", "--prometheus", str(port)), None)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"--prometheus: port {port} cannot be listened on" in ended.err
+    assert len(ended.err.splitlines()) == 1
 
 
 def test_the_result_survives_json() -> None:

@@ -350,6 +350,11 @@ async def _run(
     stays: bool,
     quiet: bool,
 ) -> int:
+    exporter = None
+    if prometheus is not None:
+        from fastphx.load.report.prometheus import Exporter
+
+        exporter = await Exporter.listen(prometheus)
     page = None
     if address is not None:
         from fastphx.load.live_page.page import LivePage
@@ -369,11 +374,8 @@ async def _run(
         coordinator.interrupt()
 
     on_interrupt(asyncio.get_running_loop(), interrupt)
-    exporter = None
-    if prometheus is not None:
-        from fastphx.load.report.prometheus import Exporter
-
-        exporter = await Exporter.start(coordinator.result, prometheus)
+    if exporter is not None:
+        exporter.show(coordinator.result)
         if not quiet:
             click.echo(f"live figures on http://127.0.0.1:{exporter.port}/metrics")
     if page is not None:

@@ -105,38 +105,47 @@ def _checks(result: Result) -> list[str]:
 class Exporter:
     """Answers every request on a port of the loopback address with the run's figures."""
 
-    def __init__(self, server: asyncio.Server) -> None:
-        self._server = server
+    def __init__(self) -> None:
+        self._server: asyncio.Server | None = None
+        self._result: Result | None = None
 
     @classmethod
-    async def start(cls, result: Result, port: int) -> Self:
-        """Listen (0: on a free port). Raises FastphxError if it cannot."""
-
-        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            with contextlib.suppress(
-                OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
-            ):
-                await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_TIMEOUT_S)
-                body = exposition(result).encode()
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n"
-                    b"Content-Length: %d\r\n\r\n" % len(body) + body
-                )
-                await asyncio.wait_for(writer.drain(), REQUEST_TIMEOUT_S)
-            writer.close()
-
+    async def listen(cls, port: int) -> Self:
+        """Take the port (0: a free one). Raises FastphxError if that cannot be."""
+        exporter = cls()
         try:
-            server = await asyncio.start_server(answer, "127.0.0.1", port, limit=MAX_REQUEST_BYTES)
+            exporter._server = await asyncio.start_server(
+                exporter._answer, "127.0.0.1", port, limit=MAX_REQUEST_BYTES
+            )
         except OSError as error:
             raise FastphxError(
-                f"--prometheus: port {port} cannot be listened on ({error.strerror})"
+                f"--prometheus: port {port} cannot be listened on ({error.strerror}): give another one"
             ) from None
-        return cls(server)
+        return exporter
 
     @property
     def port(self) -> int:
+        assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
+    def show(self, result: Result) -> None:
+        """Answer with the figures of *result* from now on; until then the page is empty."""
+        self._result = result
+
     def close(self) -> None:
+        assert self._server is not None
         self._server.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(
+            OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+        ):
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_TIMEOUT_S)
+            body = b"" if self._result is None else exposition(self._result).encode()
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(body) + body
+            )
+            await asyncio.wait_for(writer.drain(), REQUEST_TIMEOUT_S)
+        writer.close()
