@@ -418,6 +418,10 @@ def test_any_mapping_is_a_plan_or_a_plan_error_of_one_sentence(mapping: dict[str
         ({"join_payload": '{"i":{i - 1}0}', "connections": 2}, "is not JSON"),
         ({"binary": True, "payload": "x", "topic": "x" * 254 + "{i}", "connections": 11}, "255 bytes"),
         ({"heartbeat": "25h"}, "give at most a day"),
+        ({"scenario": "idle", "rate": 5}, "a rate does not go with idle, whose sockets do not push"),
+        ({"scenario": "listen", "rate": "0/s:1s,5/s:1s"}, "a rate does not go with listen"),
+        ({"scenario": "storm", "rate": 5}, "a rate does not go with storm"),
+        ({"scenario": "storm", "think_time": 1}, "think time does not go with storm"),
         ({"payload": '"' + "x" * (64 << 20) + '"'}, "put the payload into a file, @FILE"),
     ],
 )
