@@ -35,6 +35,16 @@ def test_which_pythons_have_a_wheel_stands_in_one_place() -> None:
     assert "CIBW_BUILD:" not in (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
 
 
+def test_each_python_that_has_a_wheel_runs_the_tests() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheels = re.findall(r"cp3(\d+)-", pyproject["tool"]["cibuildwheel"]["build"])
+    check = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text(encoding="utf-8"))
+    tested = check["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert tested == [f"3.{minor}" for minor in wheels]
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(pyproject["project"]["classifiers"]))
+    assert set(named) <= set(tested)
+
+
 @pytest.mark.parametrize("locked", LOCKED, ids=lambda path: path.name)
 def test_what_is_locked_has_a_version_and_hashes_and_names_no_host(locked: Path) -> None:
     text = locked.read_text(encoding="utf-8")
