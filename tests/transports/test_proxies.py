@@ -172,6 +172,24 @@ async def test_the_password_of_the_environments_proxy_is_not_shown(
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("http://me:1#secret@host", "http://me:1/secret@host", "http://me:1?secret@host"),
+        *(
+            "http://me:secret@host/#a",
+            " http://me:secret@host",
+            "ht\ntp://me:secret@host",
+            "http://me:secret@ho\0st",
+        ),
+    ],
+)
+async def test_a_proxy_with_more_than_a_host_is_refused_before_its_password_is_quoted(proxy: str) -> None:
+    with pytest.raises(ValueError, match="ends behind its host and port") as caught:
+        await RecordingOwner().connect("ws://127.0.0.1:1/", proxy=proxy)
+    assert "secret" not in str(caught.value)
+
+
 async def test_an_ipv6_address_that_no_proxy_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     for listed in ("::1", "[::1]"):

@@ -52,11 +52,18 @@ def checked_proxy(proxy: Any, name: str = "proxy") -> str:
         proxy = "socks5" + proxy.removeprefix("socks5h")
     try:
         parts = urlsplit(proxy)
+        behind = (parts.path.removeprefix("/"), parts.query, parts.fragment)
         valid = parts.scheme in PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
+        # A password whose / or # is not escaped would end the host's name. urlsplit passes over control
+        # characters.
+        valid = valid and not any(behind) and proxy.isprintable() and " " not in proxy
     except (ValueError, AttributeError, TypeError):
         valid = False
     if not valid:
         # Not the value: it may hold a password.
-        raise ValueError(f"{name} is a URL with a host that begins with one of {', '.join(PROXY_SCHEMES)}")
+        raise ValueError(
+            f"{name} is a URL with a host that begins with one of {', '.join(PROXY_SCHEMES)} and ends behind "
+            "its host and port: escape what is special in a password"
+        )
     assert isinstance(proxy, str)
     return proxy
