@@ -384,6 +384,41 @@ async def test_a_closed_browser_ends_what_waits(server: Scripted, browser: Brows
         await clicking
 
 
+@pytest.mark.parametrize("how", ["close", "leave"])
+async def test_what_waits_for_a_rejoin_ends_with_its_view(
+    server: Scripted, browser: Browser, how: str
+) -> None:
+    async def ignore(_: Push) -> None:
+        pass
+
+    view = await browser.open("/")
+    server.on_join = ignore
+    await server.joins[0].send("phx_error", {}, None)
+    await until(lambda: len(server.joins) == 2)
+    clicking = asyncio.create_task(view.click("#inc", timeout=60))
+    # It waits, and holds back all other actions.
+    await until(lambda: browser._lock.locked())
+    if how == "close":
+        await browser.close()
+    else:
+        server.on_join = server.joined
+        await server.joins[1].reply({"redirect": {"to": "/other"}}, "error")
+    with pytest.raises(ViewClosedError, match=r"was closed|went to"):
+        await asyncio.wait_for(clicking, 5)
+
+
+async def test_a_closed_browser_ends_what_waits_on_a_page_without_a_view(
+    server: Scripted, browser: Browser
+) -> None:
+    server.page = lambda _: html_page("<p>dead</p>")
+    view = await browser.open("/")
+    waiting = asyncio.create_task(view.wait_for("#never"))
+    await asyncio.sleep(0)
+    await browser.close()
+    with pytest.raises(ViewClosedError, match="was closed"):
+        await asyncio.wait_for(waiting, 5)
+
+
 async def test_a_browser_that_is_closed_while_a_page_is_asked_for(server: Scripted, browser: Browser) -> None:
     await browser.open("/")
     opening = asyncio.create_task(browser.open("/"))

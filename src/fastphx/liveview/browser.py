@@ -504,6 +504,7 @@ class Browser:
         live, self._live = self._live, None
         if self._view is not None:
             self._view.over(why)
+            self._notify()
         if live is not None:
             live.close(leaves=leaves)
             self._leaving.append(live)

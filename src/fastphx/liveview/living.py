@@ -113,8 +113,9 @@ class Living:
         "_broken",
         "_has_children",
         "_has_mounted",
+        "_is_decided",
+        "_is_joined",
         "_join_ref",
-        "_joined",
         "attempts",
         "changes",
         "channel",
@@ -177,7 +178,9 @@ class Living:
         self.container_attributes: dict[str, str] | None = None
         """The tag (``""``) and the attributes that a live navigation has given to the container."""
         self.is_left = False
-        self._joined = asyncio.Event()
+        self._is_joined = False
+        self._is_decided = asyncio.Event()
+        """Set while it is joined, and once it never will be: it was left, or its socket is closed."""
         self._join_ref = 0
         self._has_children = False
         self._has_mounted = False
@@ -188,12 +191,19 @@ class Living:
     @property
     def is_joined(self) -> bool:
         """Whether the server has it, as far as is known."""
-        return self._joined.is_set()
+        return self._is_joined
 
     def connection_lost(self) -> None:
-        """It is joined again with the next connection, whose refs begin anew."""
-        self._joined.clear()
+        """It is joined again with the next connection, whose refs begin anew, if there will be one."""
+        self._not_joined()
         self._join_ref = 0
+
+    def _not_joined(self) -> None:
+        self._is_joined = False
+        if self.is_left or self.host.client.closed_because is not None:
+            self._is_decided.set()
+        else:
+            self._is_decided.clear()
 
     # -- joining
 
@@ -287,7 +297,8 @@ class Living:
                 str(name): str(value) for name, value in container[1].items()
             }
         self.changes += 1
-        self._joined.set()
+        self._is_joined = True
+        self._is_decided.set()
         self.host.rendered(self, rendered if isinstance(rendered, dict) else {})
         if before is not None:
             self.host.recover(before)
@@ -297,7 +308,7 @@ class Living:
 
     def _refused(self, response: object) -> ViewError | None:
         """What that comes to for whoever waits for the join."""
-        self._joined.clear()
+        self._not_joined()
         if self.is_left:
             return None
         self.attempts += 1
@@ -329,7 +340,7 @@ class Living:
             self.host.crashed(self)
 
     def _on_close(self, _: Message | None) -> None:
-        self._joined.clear()
+        self._not_joined()
         if not self.is_left:
             self._drop_children()
 
@@ -452,7 +463,7 @@ class Living:
     ) -> Message:
         """Push when the view is joined; once more where it turns out that it is not, and nothing was sent."""
         for is_last in (not self.host.keeps_up, True):
-            if not self._joined.is_set():
+            if not self._is_joined:
                 await self.wait_joined(timeout_s)
             self.raise_error()
             channel = self.channel
@@ -473,8 +484,17 @@ class Living:
 
     async def wait_joined(self, timeout_s: float) -> None:
         """Return when the server has it. Raises ViewCrashedError, ViewClosedError, ViewDisconnectedError."""
-        if self._joined.is_set():
-            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self._is_joined:
+                    self._check_joinable()
+                    await self._is_decided.wait()
+        except TimeoutError:
+            raise ViewCrashedError(
+                f"{self.shown} is not joined, and was not within {timeout_s:g} s"
+            ) from None
+
+    def _check_joinable(self) -> None:
         if self.is_left:
             raise ViewClosedError(f"{self.shown} was left")
         closed = self.host.client.closed_because
@@ -482,13 +502,6 @@ class Living:
             raise ViewDisconnectedError(f"{self.shown} has no connection any more: {closed}")
         if not self.host.keeps_up and self.mounts:
             raise ViewCrashedError(f"{self.shown} has crashed, or its connection was lost")
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._joined.wait()
-        except TimeoutError:
-            raise ViewCrashedError(
-                f"{self.shown} is not joined, and was not within {timeout_s:g} s"
-            ) from None
 
     async def _destroy(self, cids: Sequence[int]) -> None:
         """Tell the server that components have vanished: it keeps them until then."""
@@ -547,7 +560,7 @@ class Living:
             return
         self._drop_children()
         self.is_left = True
-        self._joined.clear()
+        self._not_joined()
         if self.host.living.get(self.id) is self:
             del self.host.living[self.id]
         if self.channel is not None and self.channel.topic in self.host.client.channels:
