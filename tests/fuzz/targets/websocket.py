@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -173,6 +172,18 @@ def sent_frames(data: bytes) -> Iterable[tuple[int, bytes]]:
         data = data[at + 4 + size :]
 
 
+ENDS = [byte * count for byte in (b"\x80", b"\xbf") for count in range(4)]
+"""What makes UTF-8 of all that can become it. Python's incremental decoder waits for a surrogate's end."""
+
+
+def is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class BreachError(Exception):
     """The stream breaks off here, with a close code."""
 
@@ -261,11 +272,12 @@ class Model:
         return message
 
     def check_text(self, data: bytes, opcode: int, *, final: bool) -> None:
-        if self.validates and opcode == TEXT:
-            try:
-                codecs.getincrementaldecoder("utf-8")().decode(data, final)
-            except UnicodeDecodeError:
-                raise BreachError(1007) from None
+        if (
+            self.validates
+            and opcode == TEXT
+            and not any(is_text(data + end) for end in ((b"",) if final else ENDS))
+        ):
+            raise BreachError(1007)
 
     def close_code(self, payload: bytes) -> int:
         if not payload:
