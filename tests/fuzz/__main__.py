@@ -1,8 +1,11 @@
 """``python -m tests.fuzz SECONDS [TARGET…]``, from `ci/fuzz`: all targets, one after the other.
 
 Says of each how often it was executed, what it covers more than before, and what was found. The exit code is
-the number of targets with findings. Inputs that cover something new are kept in ``build/fuzz/TARGET/inputs``,
-and those that fail in ``build/fuzz/TARGET/found``.
+1 if something was found. Inputs that cover something new are kept in ``build/fuzz/TARGET/inputs``, and those
+that fail in ``build/fuzz/TARGET/found``.
+
+``python -m tests.fuzz fixed [TARGET…]``: each target on inputs that are the same each time, so that what is
+found depends on the code and not on luck. See `tests/fuzz/fixed.py`.
 
 ``python -m tests.fuzz keep [TARGET…]``: put the fewest of these inputs that cover as much into
 ``tests/fuzz/corpus``.
@@ -10,13 +13,16 @@ and those that fail in ``build/fuzz/TARGET/found``.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
 
+from tests.fuzz.first_inputs import first_inputs
 from tests.fuzz.kept_inputs import read_kept, write_kept
 from tests.fuzz.sanitized import ROOT, run_sanitized
 from tests.fuzz.targets import NAMES, load
@@ -27,6 +33,7 @@ MEMORY_MB, ALLOCATION_MB = 4096, 256
 SHOWN_LINES = 60
 _COVERAGE = re.compile(r"\bcov: (\d+) ")
 _EXECUTIONS = re.compile(r"^stat::number_of_executed_units: (\d+)$", re.M)
+_EXECUTED = re.compile(r"^executed (\d+)$", re.M)
 _ROUND = re.compile(r"^#(\d+)\t", re.M)
 
 
@@ -35,7 +42,7 @@ class Outcome:
     executions: int
     covered_before: int
     covered: int
-    failed: bool
+    found: list[str]
 
 
 def prepare(name: str) -> Path:
@@ -43,10 +50,9 @@ def prepare(name: str) -> Path:
     folder = WORK / name
     for part in ("inputs", "found"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    target = load(name)
-    for data in (*read_kept(name), *target.seeds()):
-        (folder / "inputs" / sha1(data).hexdigest()).write_bytes(data[: target.MAX_BYTES])
-    pieces = {"".join(f"\\x{byte:02x}" for byte in piece) for piece in target.PIECES if piece}
+    for data in first_inputs(name):
+        (folder / "inputs" / sha1(data).hexdigest()).write_bytes(data)
+    pieces = {"".join(f"\\x{byte:02x}" for byte in piece) for piece in load(name).PIECES if piece}
     (folder / "pieces.txt").write_text("".join(f'"{piece}"\n' for piece in sorted(pieces)))
     return folder
 
@@ -70,11 +76,19 @@ def fuzz(name: str, seconds: int) -> Outcome:
     text = log.read_text(errors="replace")
     covered = [int(each) for each in _COVERAGE.findall(text)] or [0]
     executed = _EXECUTIONS.search(text) or max(_ROUND.finditer(text), key=lambda at: int(at[1]), default=None)
+    found = []
     if ran.returncode != 0:
-        print("\n".join(text.splitlines()[-SHOWN_LINES:]))
-        for path in sorted(set((folder / "found").iterdir()) - found_before):
-            print(f"{path.relative_to(ROOT)}: {path.read_bytes()!r}")
-    return Outcome(int(executed[1]) if executed else 0, covered[0], covered[-1], ran.returncode != 0)
+        found.append("a failure")
+        show(text, sorted(set((folder / "found").iterdir()) - found_before))
+    if leaks(name):
+        found.append("a leak")
+    return Outcome(int(executed[1]) if executed else 0, covered[0], covered[-1], found)
+
+
+def show(text: str, paths: list[Path]) -> None:
+    print("\n".join(text.splitlines()[-SHOWN_LINES:]))
+    for path in paths:
+        print(f"{path.relative_to(ROOT)}: {path.read_bytes()!r}")
 
 
 def leaks(name: str) -> bool:
@@ -86,18 +100,49 @@ def leaks(name: str) -> bool:
     return True
 
 
-def fuzz_all(names: list[str], seconds: int) -> int:
+def fuzz_all(names: list[str], seconds: int) -> bool:
+    """Whether something was found."""
     print(f"{'target':<16} {'executions':>12} {'covered':>8} {'new':>6}  found", flush=True)
-    total = failed = 0
+    outcomes = []
     for name in names:
         outcome = fuzz(name, max(1, seconds // len(names)))
-        found = ", ".join(["a failure"] * outcome.failed + ["a leak"] * leaks(name)) or "nothing"
         new = outcome.covered - outcome.covered_before
+        found = ", ".join(outcome.found) or "nothing"
         print(f"{name:<16} {outcome.executions:>12,} {outcome.covered:>8,} {new:>6,}  {found}", flush=True)
-        total += outcome.executions
-        failed += found != "nothing"
+        outcomes.append(outcome)
+    print(f"{'all':<16} {sum(each.executions for each in outcomes):>12,}", flush=True)
+    return any(each.found for each in outcomes)
+
+
+def fixed(name: str) -> tuple[int, str]:
+    """How often *name* was executed, and what was found."""
+    found = WORK / name / "found"
+    found.mkdir(parents=True, exist_ok=True)
+    # The input that was read last.
+    last = WORK / name / "last"
+    ran = run_sanitized("tests.fuzz.fixed", name, str(last))
+    executed = _EXECUTED.search(ran.stdout)
+    if ran.returncode == 0 and executed:
+        return int(executed[1]), "nothing"
+    if executed:
+        show(ran.stdout, [])
+        return int(executed[1]), "a leak"
+    failed = [last.replace(found / sha1(last.read_bytes()).hexdigest())] if last.exists() else []
+    show(ran.stdout, failed)
+    return 0, "a failure"
+
+
+def fixed_all(names: list[str]) -> bool:
+    """Whether something was found; as many targets at a time as there are processors."""
+    print(f"{'target':<16} {'executions':>12}  found", flush=True)
+    total, has_found = 0, False
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, (executions, found) in zip(names, pool.map(fixed, names), strict=True):
+            print(f"{name:<16} {executions:>12,}  {found}", flush=True)
+            total += executions
+            has_found |= found != "nothing"
     print(f"{'all':<16} {total:>12,}", flush=True)
-    return failed
+    return has_found
 
 
 def keep(name: str) -> None:
@@ -114,12 +159,15 @@ def keep(name: str) -> None:
 
 
 def main() -> int:
-    names = sys.argv[2:] or NAMES
-    if sys.argv[1] != "keep":
-        return fuzz_all(names, int(sys.argv[1]))
-    for name in names:
-        keep(name)
-    return 0
+    how, *names = sys.argv[1:]
+    names = names or NAMES
+    if how == "keep":
+        for name in names:
+            keep(name)
+        return 0
+    if how == "fixed":
+        return int(fixed_all(names))
+    return int(fuzz_all(names, int(how)))
 
 
 if __name__ == "__main__":

@@ -10,24 +10,41 @@ import ctypes
 import gc
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.fuzz.targets import load
 
 
-def check_all(name: str, folder: Path) -> None:
-    target = load(name)
-    for path in sorted(folder.iterdir()):
-        target.check(path.read_bytes())
-    gc.collect()
+def leaks_after(work: Callable[[], None]) -> bool:
+    """Do *work*, and look whether it has left memory that nothing points to. Raises what it raises."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+        gc.collect()
+
+    # In a thread that is over before the look: what only a running Python frame points to would seem lost.
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
+    return bool(ctypes.CDLL(None).__lsan_do_recoverable_leak_check())
 
 
 def main() -> int:
-    # In a thread that is over before the look: what only a running Python frame points to would seem lost.
-    thread = threading.Thread(target=check_all, args=(sys.argv[1], Path(sys.argv[2])))
-    thread.start()
-    thread.join()
-    return int(ctypes.CDLL(None).__lsan_do_recoverable_leak_check() != 0)
+    name, folder = sys.argv[1:]
+
+    def check_all() -> None:
+        target = load(name)
+        for path in sorted(Path(folder).iterdir()):
+            target.check(path.read_bytes())
+
+    return int(leaks_after(check_all))
 
 
 if __name__ == "__main__":

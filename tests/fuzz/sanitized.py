@@ -52,6 +52,8 @@ def _environment(whole_stacks: bool) -> dict[str, str]:
         "LD_PRELOAD": str(metadata.distribution("atheris").locate_file("asan_with_fuzzer.so")),
         # Python's own allocator would hide where an object ends.
         "PYTHONMALLOC": "malloc",
+        # The order in a set of texts is the same each time.
+        "PYTHONHASHSEED": "0",
         "PYTHONPATH": f"{os.environ['FASTPHX_SANITIZED']}:{ROOT}",
         "ASAN_OPTIONS": ":".join(f"{name}={value}" for name, value in asan.items()),
         "UBSAN_OPTIONS": "print_stacktrace=1",
