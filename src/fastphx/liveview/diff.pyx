@@ -44,24 +44,25 @@ cdef tuple events_of(object value, bint before):
 
 
 @cython.final
+@cython.freelist(8)
 cdef class Changed:
     pass
 
 
-cdef Changed head_of(dict diff):
+cdef Changed head_of(dict diff, int letters):
     """What a message says beside the tree: its events, title and reply."""
     cdef Changed changed = Changed.__new__(Changed)
     changed.events_before = changed.events = ()
     changed.new_cids = changed.removed_cids = ()
-    if "e" in diff:
+    if letters & HAS_E:
         changed.events_before = events_of(diff["e"], True)
         changed.events = events_of(diff["e"], False)
-    if "t" in diff:
+    if letters & HAS_T:
         title = diff["t"]
         if type(title) is not str:
             raise TreeError(f"a title is a text, not {clip_repr(title)}")
         changed.title = <str>title
-    if "r" in diff and type(diff["r"]) is dict:
+    if letters & HAS_R and type(diff["r"]) is dict:
         # An integer there says that the template has one root element.
         changed.reply = diff["r"]
     return changed

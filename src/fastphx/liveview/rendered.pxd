@@ -45,7 +45,7 @@ cdef class Rendered:
     cdef bint _lost(self) except -1
     cdef int _prune(self, Changed changed) except -1
     cdef int _pin(self, Statics statics, list cells) except -1
-    cdef int _merge_component(self, Py_ssize_t cid, dict diff) except -1
+    cdef int _merge_component(self, Py_ssize_t cid, Node known, dict diff) except -1
     cdef int _merge_sharing(self, dict diffs, dict clones) except -1
     cdef Node _clone(self, object cid)
     cdef int _set_component(self, Py_ssize_t cid, Node node) except -1

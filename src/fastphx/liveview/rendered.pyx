@@ -1,7 +1,8 @@
 import cython
 
 from fastphx.errors import clip_repr
-from fastphx.liveview.diff cimport Changed, count_of, head_of, number, statics_in, templates_of
+from fastphx.liveview.diff cimport (
+    HAS_C, HAS_OTHERS, HAS_P, HAS_S, Changed, count_of, head_of, letters_of, number, statics_in, templates_of)
 from fastphx.liveview.markup cimport Markup
 from fastphx.liveview.nodes cimport CELL_BYTES, Node, Rows, Statics, copied, holds, weight_of
 from fastphx.liveview.streams cimport StreamChange, StreamRows, stream_change
@@ -90,10 +91,11 @@ cdef class Rendered:
     cdef Changed _merge(self, dict diff):
         cdef Changed changed
         cdef dict templates = None
+        cdef int letters = letters_of(diff)
         try:
             self._owner = 0
-            changed = head_of(diff)
-            if "s" in diff:
+            changed = head_of(diff, letters)
+            if letters & HAS_S:
                 root = self._build(diff, None, 0)
                 if type(root) is not Node:
                     raise TreeError("a view's tree is a template, not a comprehension")
@@ -104,11 +106,12 @@ cdef class Rendered:
             elif self._root is None:
                 raise TreeError("a rendered tree has statics `s`, and this one has none")
             else:
-                if "p" in diff:
+                if letters & HAS_P:
                     templates = templates_of(diff["p"])
-                self._fill(self._root.statics, self._root.cells, diff, templates, 0)
+                if letters & HAS_OTHERS:
+                    self._fill(self._root.statics, self._root.cells, diff, templates, 0)
                 changed.dom = len(self._undo) > 0
-            if "c" in diff:
+            if letters & HAS_C:
                 changed.new_cids = self._merge_components(diff["c"])
                 changed.dom = True
             self._check()
@@ -411,12 +414,13 @@ cdef class Rendered:
                 self._nested_cids = True
         for name, diff in (<dict>diffs).items():
             cid = number(<str>name)
-            if cid not in self._components:
+            known = self._components.get(cid)
+            if known is None:
                 new = new or []
                 new.append(cid)
             if clones is None or name not in clones:
                 self._owner = cid
-                self._merge_component(cid, <dict>diff)
+                self._merge_component(cid, <Node>known, <dict>diff)
         if clones is not None:
             self._merge_sharing(<dict>diffs, clones)
         self._owner = 0
@@ -424,20 +428,20 @@ cdef class Rendered:
             raise TreeError(f"the view has over {COMPONENTS} components")
         return () if new is None else tuple(new)
 
-    cdef int _merge_component(self, Py_ssize_t cid, dict diff) except -1:
-        """Merge the diff of one that has its own statics, new ones or those that it had."""
-        cdef Node node
-        known = self._components.get(cid)
-        if "s" in diff:
+    cdef int _merge_component(self, Py_ssize_t cid, Node known, dict diff) except -1:
+        """Merge the diff of one that has its own statics, new ones or those that it had: *known*, or None."""
+        cdef int letters = letters_of(diff)
+        cdef dict templates = None
+        if letters & HAS_S:
             built = self._build(diff, None, 0)
             if type(built) is not Node:
                 raise TreeError(f"the component {cid} is a comprehension")
             return self._set_component(cid, <Node>built)
         if known is None:
             raise TreeError(f"the diff changes the component {cid}, which is not known")
-        node = <Node>known
-        templates = templates_of(diff["p"]) if "p" in diff else None
-        return self._fill(node.statics, node.cells, diff, <dict>templates, 0)
+        if letters & HAS_P:
+            templates = templates_of(diff["p"])
+        return self._fill(known.statics, known.cells, diff, templates, 0)
 
     cdef int _merge_sharing(self, dict diffs, dict clones) except -1:
         """Merge those that share another's statics. *clones* has them, with a copy of those already known."""
