@@ -26,10 +26,9 @@ class Slope:
     high: float
     level: float
 
-    @property
-    def grows(self) -> bool:
-        """Whether the whole interval lies above 0."""
-        return self.low > 0
+    def grows_beyond(self, an_hour: float) -> bool:
+        """Whether the whole interval lies above *an_hour*."""
+        return self.low > an_hour
 
 
 def slope_of(samples: Sequence[tuple[float, float]]) -> Slope:

@@ -24,18 +24,19 @@ def noisy(an_hour: float, noise: float, warm_up: float = 0.0) -> list[tuple[floa
 
 def test_noise_does_not_grow() -> None:
     slope = slope_of(noisy(0, 3))
-    assert not slope.grows
+    assert not slope.grows_beyond(0)
     assert slope.low < 0 < slope.high
 
 
 def test_a_leak_is_seen_through_noise() -> None:
     slope = slope_of(noisy(30, 3))
-    assert slope.grows
+    assert slope.grows_beyond(0)
+    assert not slope.grows_beyond(60)
     assert slope.low < 30 < slope.high
 
 
 def test_what_fills_in_the_first_minutes_is_no_growth() -> None:
-    assert not slope_of(noisy(0, 3, warm_up=500)).grows
+    assert not slope_of(noisy(0, 3, warm_up=500)).grows_beyond(0)
 
 
 def test_a_short_run_tells_nothing() -> None:
