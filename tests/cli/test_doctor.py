@@ -24,6 +24,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from fastphx.cli.doctor import MARKS, mark_of
+from fastphx.operating_system import IS_LINUX
 from fastphx.operating_system import machine as own_machine
 from fastphx.probe import machine
 from fastphx.probe.asked import Asked
@@ -458,6 +459,7 @@ async def test_an_address_that_answers_after_one_that_does_not() -> None:
     assert (is_open, finding.state) == (True, "ok")
 
 
+@pytest.mark.skipif(not IS_LINUX, reason="which ports connections go out from is only told by Linux")
 def test_what_this_machine_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "range").write_text("1024\t65535\n")
     monkeypatch.setattr(own_machine, "_PORT_RANGE", tmp_path / "range")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from fastphx.operating_system import IS_POSIX
 from fastphx.protocol.message import Message
 from fastphx.testing.channel import ServerChannel
 from fastphx.testing.demo import demo_server
@@ -154,6 +155,7 @@ def test_a_killed_embedded_server_comes_back_on_its_port(tmp_path: Path) -> None
     assert run.totals["connect_errors"] > 0
 
 
+@pytest.mark.skipif(not IS_POSIX, reason="without groups of processes, the command is ended alone")
 def test_a_storm_command_does_not_outlive_the_run(tmp_path: Path) -> None:
     # Its shell has a child, which is to end too.
     pid_file = tmp_path / "pid"
