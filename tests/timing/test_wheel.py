@@ -14,6 +14,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastphx.operating_system import IS_LINUX
 from fastphx.timing.wheel import CallbackTimer, TimerWheel, wheel_for
 
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
@@ -292,7 +293,7 @@ def test_wakes_once_for_each_of_a_few_timers() -> None:
     assert wakes == len(delays_ns)
 
 
-@pytest.mark.skipif(not hasattr(select, "epoll"), reason="a timerfd is Linux'")
+@pytest.mark.skipif(not IS_LINUX, reason="a timerfd is Linux'")
 def test_a_timerfd_that_has_expired_wakes_once_and_costs_no_read() -> None:
     """What is unread in it would wake the loop again and again; setting it anew takes that back."""
     loop = asyncio.new_event_loop()

@@ -14,6 +14,7 @@ import pytest
 
 from fastphx import transports
 from fastphx.errors import ConnectionClosed
+from fastphx.operating_system import IS_LINUX
 from fastphx.protocol.sink import CallbackSink, FrameWriter
 from fastphx.transports import WebSocketLink, WebSocketWriter, connect
 from fastphx.transports.named import TRANSPORT_NAMES, transport_named
@@ -266,7 +267,7 @@ async def test_socket_options_and_the_local_address_are_used() -> None:
         )
         sock = link.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        assert sock.getsockopt(socket.IPPROTO_IP, 24) == 1, "IP_BIND_ADDRESS_NO_PORT"
+        assert sock.getsockopt(socket.IPPROTO_IP, 24) == IS_LINUX, "IP_BIND_ADDRESS_NO_PORT"
         assert link.get_extra_info("sockname")[0] == "127.0.0.2"
         link.close()
         await owner.reason()
