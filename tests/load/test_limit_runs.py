@@ -257,8 +257,8 @@ def test_a_limit_beyond_this_machine(server: Server, monkeypatch: pytest.MonkeyP
 
 
 def test_a_script_that_this_machine_cannot_run_more_often(server: Server, tmp_path: Path) -> None:
-    """A visit holds its worker for 20 ms, so that one worker begins fewer than 50 a second. At 80 a second it lags
-    by 0.6 s in each: only steps that last as long are past the limit of 0.1 s by far."""
+    """A visit holds its worker for 20 ms, so that one worker begins fewer than 50 a second. At 80 a second it
+    lags by 0.6 s in each: only a step that lasts as long is past the limit of 0.1 s by far."""
     script = tmp_path / "holding.py"
     script.write_text(f"import time\n{VISITOR}            time.sleep(0.02)\n")
     keys: dict[str, Any] = {**SHORT, "step_max": "1s", "max_loop_lag": "30s", "max_cpu": "100%"}
