@@ -29,6 +29,9 @@ def main() -> None:
 
 
 def _run() -> int:
+    import errno
+    import os
+
     import click
 
     from fastphx.cli import main as group
@@ -43,6 +46,12 @@ def _run() -> int:
         return error.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN):
+            raise
+        # Not even a loop could be made, or what a command cannot do without.
+        _say(f"this machine has run out: {os.strerror(error.errno).lower()}")
+        return EXIT_USAGE
     return code if isinstance(code, int) else 0
 
 

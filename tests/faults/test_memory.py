@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.memory import OPERATIONS
+from tests.faults.preloaded import preloaded
 
-HERE = Path(__file__).parent
 TIMEOUT_S = 120.0
 
 
@@ -42,21 +41,7 @@ def test_each_allocation_of_python_may_fail() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the allocations of glibc are failed")
 def test_each_allocation_of_a_compiled_module_may_fail(tmp_path: Path) -> None:
-    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("cc")
-    assert compiler is not None, "fastphx was compiled here"
-    shim = tmp_path / "failing_malloc.so"
-    command = [
-        *compiler.split(),
-        "-shared",
-        "-fPIC",
-        "-O1",
-        "-o",
-        str(shim),
-        str(HERE / "failing_malloc.c"),
-        "-ldl",
-    ]
-    subprocess.run(command, check=True, timeout=TIMEOUT_S)
-    counted = borne("libc", LD_PRELOAD=str(shim))
+    counted = borne("libc", **preloaded("failing_malloc", tmp_path))
     assert counted["pushes until the table grows"] > 3
     assert counted["joins until the table grows"] > 1
     for name in ("a push and its reply", "a message with escapes", "a long frame to be sent", "histograms"):

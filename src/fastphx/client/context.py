@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastphx.client.options import Options, reconnects_by_default
+from fastphx.client.raised import RAISED
 from fastphx.errors import DecodeError, DisconnectReason
 from fastphx.foreign_text import is_logged
 from fastphx.protocol.message import Message
@@ -125,7 +126,7 @@ class Context:
             return self.options.may_reconnect(
                 reason, was_connected=was_connected, may_ask_again=may_ask_again
             )
-        except Exception as error:
+        except RAISED as error:
             self.handler_failed(error, "reconnect")
             return reconnects_by_default(reason, was_connected=was_connected, may_ask_again=may_ask_again)
 
@@ -134,7 +135,7 @@ class Context:
         returns an invalid delay, the default applies."""
         try:
             return self.options.reconnect_delay(attempt)
-        except Exception as error:
+        except RAISED as error:
             self.handler_failed(error, "backoff")
             return self.options.default_reconnect_delay(attempt)
 
@@ -143,6 +144,6 @@ class Context:
         invalid delay, the default applies."""
         try:
             return self.options.rejoin_delay(attempt)
-        except Exception as error:
+        except RAISED as error:
             self.handler_failed(error, "rejoin_backoff")
             return self.options.default_rejoin_delay(attempt)

@@ -13,6 +13,7 @@ from fastphx.client.context import Context
 from fastphx.client.message_queue import MessageQueue
 from fastphx.client.outage import Outage
 from fastphx.client.queue_policy import Policy
+from fastphx.client.raised import RAISED, ends_this_task
 from fastphx.client.socket import ClientSocket
 from fastphx.errors import OverloadedError, clip
 from fastphx.protocol.joins import Join
@@ -214,7 +215,7 @@ class Delivery:
         for handler in handlers:
             try:
                 handler(message)
-            except Exception as error:
+            except RAISED as error:
                 self._context.handler_failed(error, _event(message), self._topic)
 
     # -- async handlers
@@ -241,7 +242,9 @@ class Delivery:
                         result = handler(message)
                         if inspect.isawaitable(result):
                             await result
-                    except Exception as error:
+                    except RAISED as error:
+                        if ends_this_task(error):
+                            raise
                         self._context.handler_failed(error, _event(message), self._topic)
         finally:
             self._mailbox_task = None
@@ -335,7 +338,7 @@ class Delivery:
                 else:
                     rest.append(message)
                     self._backlog_bytes += message.byte_count()
-            except Exception as error:
+            except RAISED as error:
                 self._context.handler_failed(error, message.event, self._topic)
 
     def _close_backlog(self) -> None:

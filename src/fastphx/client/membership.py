@@ -16,6 +16,7 @@ from fastphx.client.delivery import Delivery
 from fastphx.client.outage import Outage
 from fastphx.client.pool import Pool
 from fastphx.client.push_buffer import PushBuffer
+from fastphx.client.raised import RAISED, ends_this_task
 from fastphx.client.socket import ClientSocket
 from fastphx.client.waiter import settle
 from fastphx.errors import (
@@ -372,7 +373,7 @@ class Membership:
             self._down_attempts += 1
         try:
             payload = self._next_payload()
-        except Exception as error:
+        except RAISED as error:
             self._join_failed(error)
             return
         if inspect.isawaitable(payload):
@@ -391,7 +392,9 @@ class Membership:
         try:
             async with asyncio.timeout(self._context.options.timeout):
                 payload = await payload
-        except Exception as raised:
+        except RAISED as raised:
+            if ends_this_task(raised):
+                raise
             error = raised
         # Meanwhile, it may have been lost, left, or joined again.
         if self._join_attempt != attempt:
@@ -416,7 +419,7 @@ class Membership:
         except Exception as error:
             self._join_failed(error)
 
-    def _join_failed(self, error: Exception) -> None:
+    def _join_failed(self, error: BaseException) -> None:
         """The join was not sent."""
         if settle(self._join_waiter, error):
             return

@@ -13,6 +13,7 @@ from fastphx.client.context import Context
 from fastphx.client.endpoint import shown_host, transport_url
 from fastphx.client.message_queue import MessageQueue
 from fastphx.client.options import FORBIDDEN, check_params, resolve
+from fastphx.client.raised import RAISED, ends_this_task
 from fastphx.client.unjoined import Unjoined
 from fastphx.client.waiter import settle
 from fastphx.errors import (
@@ -338,8 +339,8 @@ class ClientSocket:
                     url, opts = await self._parameters(name)
             else:
                 url, opts = await self._parameters(name)
-        except Exception as error:
-            if not options.asks_for_parameters:
+        except RAISED as error:
+            if not options.asks_for_parameters or ends_this_task(error):
                 raise
             # A token's source may be down for a moment, or return nonsense, just as a server may.
             self._context.handler_failed(error, "params, headers or auth_token")

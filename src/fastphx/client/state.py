@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Self
 
 from fastphx.client.context import Context
+from fastphx.client.raised import RAISED
 from fastphx.client.waiter import settle
 from fastphx.timing.wheel import CallbackTimer, wheel_for
 
@@ -116,7 +117,7 @@ class StateFeed:
         for callback in self._callbacks:
             try:
                 callback(value)
-            except Exception as error:
+            except RAISED as error:
                 self._context.handler_failed(error, "state")
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from fastphx.client.context import Context
 from fastphx.client.message_queue import MessageQueue
 from fastphx.client.queue_policy import MAX_QUEUE_BYTES
+from fastphx.client.raised import RAISED, ends_this_task
 from fastphx.protocol.message import Message
 
 MAX_QUEUE = 1000
@@ -69,7 +70,7 @@ class Unjoined:
     def _call(self, handler: Callable[[Message], Any], message: Message) -> Any:
         try:
             return handler(message)
-        except Exception as error:
+        except RAISED as error:
             self._context.handler_failed(error, message.event, message.topic)
             return None
 
@@ -82,7 +83,9 @@ class Unjoined:
                     if inspect.isawaitable(result):
                         try:
                             await result
-                        except Exception as error:
+                        except RAISED as error:
+                            if ends_this_task(error):
+                                raise
                             self._context.handler_failed(error, message.event, message.topic)
         finally:
             self._running = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import socket
 import struct
 import sys
@@ -18,6 +20,19 @@ def choose_port_when_connecting(sock: socket.socket) -> None:
     if IS_LINUX:
         # socket.IP_BIND_ADDRESS_NO_PORT has a name only from Python 3.12.
         sock.setsockopt(socket.IPPROTO_IP, getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
+
+
+def check_listening(server: asyncio.Server) -> None:
+    """Close *server* and raise OSError if it listens on nothing: a loop leaves out a socket that could not be
+    made, and uvloop one that could not listen, and neither says so."""
+    # uvloop has None for a socket that it has closed.
+    sockets: list[socket.socket | None] = list(server.sockets)
+    if sockets and None not in sockets:
+        return
+    server.close()
+    # If there is still no file for one, this says it.
+    socket.socket().close()
+    raise OSError(errno.EADDRNOTAVAIL, "no socket could be made to listen")
 
 
 def reset_on_close(sock: socket.socket) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
 import threading
@@ -16,7 +17,7 @@ from fastphx.foreign_text import visible
 from fastphx.probe.asked import Asked
 from fastphx.probe.finding import Finding, shown_ms
 from fastphx.transports.endpoint import shown_url
-from fastphx.transports.own_limits import os_error_text
+from fastphx.transports.own_limits import os_error_text, ran_out
 from fastphx.transports.proxy import environment_proxy
 
 MAX_ADDRESSES = 8
@@ -116,7 +117,10 @@ async def _getaddrinfo(host: str, port: int) -> list[Address]:
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, addresses, failure)
 
-    threading.Thread(target=ask, daemon=True).start()
+    try:
+        threading.Thread(target=ask, daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(errno.EAGAIN, str(error)) from None
     return await found
 
 
@@ -124,7 +128,7 @@ async def look_at_addresses(asked: Place, addresses: list[Address]) -> tuple[boo
     """Whether something listens there, and what to say of it. A client tries them in this order."""
     took: list[str] = []
     failed: dict[str, str] = {}
-    was_slow = False
+    was_slow = ran_out_here = False
     for family, kind, number, _, address in addresses[:MAX_ADDRESSES]:
         name, began_s = str(address[0]), time.monotonic()
         try:
@@ -136,6 +140,7 @@ async def look_at_addresses(asked: Place, addresses: list[Address]) -> tuple[boo
             failed[name] = "the connection was refused"
         except OSError as error:
             failed[name] = os_error_text(error)
+            ran_out_here = ran_out_here or ran_out(error)
         else:
             took.append(
                 f"{name} port {asked.port} took a connection in {shown_ms(time.monotonic() - began_s)}"
@@ -143,7 +148,7 @@ async def look_at_addresses(asked: Place, addresses: list[Address]) -> tuple[boo
     others = [f"{name}: {why}" for name, why in failed.items()]
     text = "; ".join([*took[:1], *others])
     if not took:
-        return False, Finding("TCP", "wrong", text, _to_do(asked, set(failed.values())))
+        return False, Finding("TCP", "wrong", text, _to_do(asked, set(failed.values()), ran_out_here))
     if was_slow:
         to_do = "write the address that answers instead of the name: each connection waits for the others"
         return True, Finding("TCP", "wrong", text, to_do)
@@ -157,7 +162,9 @@ async def _connect(asked: Place, family: int, kind: int, number: int, address: A
             await asyncio.get_running_loop().sock_connect(sock, address)
 
 
-def _to_do(asked: Place, why: set[str]) -> str:
+def _to_do(asked: Place, why: set[str], ran_out_here: bool) -> str:
+    if ran_out_here:
+        return "end what takes so much of this machine, or raise its limits"
     if asked.is_proxy:
         return "correct the variable that names the proxy, or list the server in NO_PROXY"
     if why == {"the connection was refused"}:

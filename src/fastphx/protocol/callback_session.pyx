@@ -1,3 +1,5 @@
+from asyncio import CancelledError
+
 import cython
 
 from cpython.object cimport PyObject
@@ -165,7 +167,7 @@ cdef class CallbackSession(Session):
             return raise_pending()
         try:
             raise_pending()
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             self._handler.on_handler_error(error, message)
         return 0
 

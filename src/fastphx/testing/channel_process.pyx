@@ -1,3 +1,5 @@
+from asyncio import CancelledError
+
 from cpython.bytes cimport PyBytes_GET_SIZE
 
 from fastphx.protocol.frame_scan cimport Header, REF_NUMBER
@@ -80,7 +82,7 @@ cdef class ChannelProcess:
             if type(result) is CoroutineType:
                 return self.start_task(ITEM_JOIN, message, result)
             return self.end_join(message, result)
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             return self.crash_join(message, error)
 
     cdef int crash_join(self, Message message, object error) except -1:
@@ -149,7 +151,7 @@ cdef class ChannelProcess:
             result = self.handle_in(message.event, message)
         except DecodeError as error:
             return self.crash(error) if nests_too_deep(error) else self.socket.bad_frame(error)
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             return self.crash(error)
         finally:
             self.running = False
@@ -166,7 +168,7 @@ cdef class ChannelProcess:
         self.running = True
         try:
             result = self.handle_info(message)
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             return self.crash(error)
         finally:
             self.running = False
@@ -293,7 +295,7 @@ cdef class ChannelProcess:
         self.call_monitors(reason)
         try:
             self.terminate(reason)
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             _logger.error("terminate of %s raised\n%s", self, traceback_text(error))
         return 0
 
@@ -303,7 +305,7 @@ cdef class ChannelProcess:
         for monitor in self.monitors:
             try:
                 monitor(reason)
-            except Exception as error:
+            except (Exception, CancelledError) as error:
                 _logger.error("a monitor of %s raised\n%s", self, traceback_text(error))
         return 0
 

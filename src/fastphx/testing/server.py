@@ -13,6 +13,7 @@ import orjson
 
 from fastphx.errors import clip
 from fastphx.foreign_text import visible
+from fastphx.operating_system.sockets import check_listening
 from fastphx.protocol.frame_write import NO_PAYLOAD
 from fastphx.testing.channel import ServerChannel
 from fastphx.testing.connection import ServerConnection
@@ -346,15 +347,18 @@ class Server:
 
     async def _listen(self, port: int) -> asyncio.Server:
         if self._serves_longpoll:
-            return await self._listen_for_both(port)
-        return await asyncio.get_running_loop().create_server(
-            self._reader,
-            self.host,
-            port,
-            ssl=self._ssl,
-            backlog=self._backlog,
-            reuse_port=self._reuse_port or None,
-        )
+            listener = await self._listen_for_both(port)
+        else:
+            listener = await asyncio.get_running_loop().create_server(
+                self._reader,
+                self.host,
+                port,
+                ssl=self._ssl,
+                backlog=self._backlog,
+                reuse_port=self._reuse_port or None,
+            )
+        check_listening(listener)
+        return listener
 
     async def _listen_for_both(self, port: int) -> asyncio.Server:
         """Listen for WebSockets and long polling on one port."""

@@ -16,6 +16,7 @@ from fastphx.errors import FastphxError
 from fastphx.foreign_text import visible
 from fastphx.load.control.embedded_server import EmbeddedServer
 from fastphx.load.control.limit_steps import LimitSteps
+from fastphx.load.control.module_process import NotStartedError, start_command
 from fastphx.load.control.once_process import run_once
 from fastphx.load.control.open_files import raise_open_files
 from fastphx.load.control.progress import Progress
@@ -157,10 +158,8 @@ class Coordinator:
                 worker = await WorkerProcess.start(
                     plan, Share(index, workers.count), self._on_line, self._on_output, self._shared
                 )
-            except OSError as error:
-                # No file, process or memory is left here.
-                why = f"worker {index} (of {workers.count}) could not be started: {error.strerror}"
-                self.result.reasons[LOCAL] = Counter((why,))
+            except NotStartedError as error:
+                self.result.reasons[LOCAL] = Counter((str(error),))
                 return
             self._workers.append(worker)
             self._waiting["hello"].add(worker)
@@ -231,9 +230,7 @@ class Coordinator:
         await asyncio.sleep((start_ns - time.monotonic_ns()) / 1e9 + self.plan.storm_at_s)
 
     async def _run_storm_command(self, command: str) -> None:
-        process = await asyncio.create_subprocess_shell(
-            command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
-        )
+        process = await start_command(command)
         try:
             code = await process.wait()
         finally:

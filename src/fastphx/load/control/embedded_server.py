@@ -30,7 +30,9 @@ class EmbeddedServer:
     @classmethod
     async def start(cls, port: int = 0) -> Self:
         """Start it and wait until it listens. Raises FastphxError if it does not."""
-        process = await start_module("fastphx.load.control.embedded_server", str(port), has_stderr=False)
+        process = await start_module(
+            "fastphx.load.control.embedded_server", str(port), what="the embedded server", has_stderr=False
+        )
         assert process.stdout is not None
         server = cls(process, "")
         try:

@@ -43,7 +43,7 @@ def value_of(what: What, raw: bytes, why_it_died: str) -> Any:
 async def run_once(plan: Plan, what: What, shared: Any, on_output: Callable[[str], object]) -> Any:
     """Call the file's function in a process of its own, and return what it returns. *on_output* gets what it
     prints, line by line. Raises FastphxError if it fails, or takes longer than TIMEOUTS_S allows."""
-    process = await start_module(ONCE)
+    process = await start_module(ONCE, what=f"the scenario's {what}()")
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from fastphx.errors import FastphxError, clip
 from fastphx.load.control.coordinator import Coordinator
+from fastphx.load.control.module_process import start_command
 from fastphx.load.control.progress import QuietProgress
 from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.figures import HIGHER_IS_BETTER, LOWER_IS_BETTER, figure_of
@@ -85,12 +86,7 @@ class ServerCommand:
         """Start it and wait until it listens. Raises FastphxError if it does not."""
         if await self._listens():
             raise FastphxError(f"something listens on {self._host}:{self._port} already: stop it first")
-        self._process = await asyncio.create_subprocess_shell(
-            self._command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._process = await start_command(self._command, is_silent=True)
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline_s:
             if await self._listens():

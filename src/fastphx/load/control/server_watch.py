@@ -12,6 +12,7 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.plan import Plan
 from fastphx.load.result.reasons import MAX_REASONS, OTHER
 from fastphx.load.server.figures import ServerFigures
+from fastphx.operating_system.threads import in_thread
 
 if TYPE_CHECKING:
     from fastphx.load.server.process import ServerProcesses
@@ -49,8 +50,8 @@ class ServerWatch:
         if self._processes is None:
             self._processes = ServerProcesses()
         async with self._using_processes:
-            process = await asyncio.to_thread(find_server, server) if isinstance(server, str) else server
-            await asyncio.to_thread(self._processes.add, process)
+            process = await in_thread(find_server, server) if isinstance(server, str) else server
+            await in_thread(self._processes.add, process)
 
     async def begin(self, zero_ns: int) -> None:
         """Begin to watch. *zero_ns*: when the first connection is due, from which the seconds count. Raises
@@ -137,7 +138,7 @@ class ServerWatch:
         if processes is None:
             return self._now_s()
         async with self._using_processes:
-            reading = await asyncio.to_thread(processes.read)
+            reading = await in_thread(processes.read)
         if reading is None:
             now_s = self._now_s()
             figures.gone_s = now_s if figures.gone_s is None else figures.gone_s

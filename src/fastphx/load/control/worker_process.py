@@ -87,8 +87,8 @@ class WorkerProcess:
         shared: Any = None,
     ) -> Self:
         """Start a worker and give it its plan, and what a journey's ``before`` has returned; *on_output* gets
-        what its script prints, line by line."""
-        process = await start_module("fastphx.load.worker")
+        what its script prints, line by line. Raises NotStartedError."""
+        process = await start_module("fastphx.load.worker", what=f"worker {share.index} (of {share.workers})")
         worker = cls(share, process)
         worker._task = asyncio.create_task(worker._read(on_line, on_output))
         worker.send({"plan": plan.to_mapping(), "share": share.to_mapping(), "shared": shared})

@@ -13,6 +13,7 @@ from fastphx.load.plan.figures import SERVER_QUANTILES
 from fastphx.load.result.abstract_histogram import AbstractHistogram
 from fastphx.load.result.result import Result
 from fastphx.load.server.figures import ServerFigures
+from fastphx.operating_system.sockets import check_listening
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 REQUEST_TIMEOUT_S = 5.0
@@ -117,6 +118,7 @@ class Exporter:
             exporter._server = await asyncio.start_server(
                 exporter._answer, "127.0.0.1", port, limit=MAX_REQUEST_BYTES
             )
+            check_listening(exporter._server)
         except OSError as error:
             raise FastphxError(
                 f"--prometheus: port {port} cannot be listened on ({error.strerror}): give another one"

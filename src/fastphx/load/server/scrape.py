@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import os
@@ -14,6 +13,7 @@ import aiohttp
 from fastphx.foreign_text import visible
 from fastphx.load.plan.server_metric import ServerMetric
 from fastphx.load.server.page import Page, PageError, read_page
+from fastphx.operating_system.threads import in_thread
 
 MAX_PAGE_BYTES = 8 << 20
 TIMEOUT_S = 5.0
@@ -66,7 +66,7 @@ class Scraper:
             raise ScrapeError(_why(error)) from None
         scrape_s = (time.monotonic_ns() - began_ns) / 1e9
         try:
-            page = await asyncio.to_thread(read_page, body.decode("utf-8", "replace"), self._asked)
+            page = await in_thread(read_page, body.decode("utf-8", "replace"), self._asked)
         except PageError as error:
             raise ScrapeError(str(error)) from None
         return page, at_ns, scrape_s

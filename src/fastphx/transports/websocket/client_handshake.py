@@ -61,18 +61,26 @@ class ClientHandshake:
         if not self._done.done():
             self._done.set_result(False)
 
+    def opened(self) -> None:
+        """The connection can be used."""
+        if not self._done.done():
+            self._done.set_result(True)
+
+    def failed(self, error: Exception) -> None:
+        """The answer was not read to its end, or the connection could not be used. It ends."""
+        if self.transport is not None:
+            self.transport.close()
+        if not self._done.done():
+            self._done.set_exception(error)
+
     def answered(self, head: bytes) -> bool:
-        """Judge the head of the answer. Returns whether there is a connection now."""
+        """Judge the head of the answer. Returns whether there can be a connection now: then `opened` or
+        `failed` says whether there is."""
         try:
             self._accept(self._checked(head))
         except Exception as error:
-            if self.transport is not None:
-                self.transport.close()
-            if not self._done.done():
-                self._done.set_exception(error)
+            self.failed(error)
             return False
-        if not self._done.done():
-            self._done.set_result(True)
         return True
 
     def _request(self) -> bytes:

@@ -45,8 +45,12 @@ cdef class FrameTransport:
         if sock is None:
             return
         if sock.family != getattr(socket, "AF_UNIX", None):
-            # asyncio does so only for a socket that was made with the number of TCP.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                # asyncio does so only for a socket that was made with the number of TCP.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError:
+                # Some systems refuse it where the peer has gone, which the loop is about to say.
+                pass
         if not self.is_secure:
             self._socket = sock.fileno()
 

@@ -139,7 +139,11 @@ cdef class MessageReader(LoopProtocol, asyncio.BufferedProtocol):
         except Exception as exc:
             self._mode = READ_REFUSED if self._mode <= READ_REFUSED else READ_NOTHING
             self._drop()
-            self._link.on_failure(exc)
+            if self._handshake is not None:
+                # Whoever waits for the connection hears of it; the owner knows of none.
+                self._handshake.failed(exc)
+            else:
+                self._link.on_failure(exc)
         return 0
 
     def eof_received(self):
@@ -244,10 +248,11 @@ cdef class MessageReader(LoopProtocol, asyncio.BufferedProtocol):
             return 0
         self._mode = READ_REFUSED
         if self._handshake.answered(bytes(self._answer[:self._answer_head_bytes])):
+            self._frames = FrameTransport(self._transport, asyncio.get_running_loop(), masks=True)
+            self._mode = READ_MESSAGES
+            self._handshake.opened()
             # An idle socket need not keep it.
             self._handshake = None
-            self._mode = READ_MESSAGES
-            self._frames = FrameTransport(self._transport, asyncio.get_running_loop(), masks=True)
             self._link.on_open(self._frames)
         return 0
 
