@@ -1,5 +1,5 @@
-"""All cells of the tables of faults: ``python -m tests.faults [calls|commands]``. It writes how many there
-were of each site, and what is wrong; its exit code is 1 if anything is."""
+"""All cells of the tables of faults: ``python -m tests.faults [calls|commands|clocks]``. It writes how many
+there were of each site, and what is wrong; its exit code is 1 if anything is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 from tests.faults.tables import run_table
 
-TABLES = {"calls": ("uvloop,asyncio",), "commands": ()}
+TABLES = {"calls": ("uvloop,asyncio",), "commands": (), "clocks": ()}
 
 
 def main(*names: str) -> int:

@@ -1,5 +1,5 @@
-"""The client's hooks, each of which raises once. What it raises is counted, or fails the one thing that asked
-for it; everything else goes on."""
+"""The client's hooks, each of which raises once. What it raises is counted, or fails the one thing that
+asked for it; everything else goes on."""
 
 from __future__ import annotations
 
@@ -112,8 +112,6 @@ HOOKS: dict[str, Hook] = {
     "on_close, async": awaited("on_close"),
     "on_state": of_client("on_state"),
     "on_state, async": of_client_awaited("on_state"),
-    "on_message": of_client("on_message"),
-    "on_message, async": of_client_awaited("on_message"),
     "Presence.on_join": of_presence("on_join"),
     "Presence.on_leave": of_presence("on_leave"),
     "Presence.on_sync": of_presence("on_sync"),
@@ -129,8 +127,6 @@ HOOKS: dict[str, Hook] = {
     "a join's payload": lambda raiser: {"payload": _then(raiser, {})},
     "a serializer's encode": lambda raiser: {"serializer": serializer(raiser, "encode")},
     "a serializer's decode": lambda raiser: {"serializer": serializer(raiser, "decode")},
-    "a transport's start": lambda raiser: {"transport": transport(raiser, "start")},
-    "a transport's push": lambda raiser: {"transport": transport(raiser, "push")},
     "a transport's close": lambda raiser: {"transport": transport(raiser, "close")},
 }
 

@@ -1,3 +1,5 @@
+from asyncio import CancelledError
+
 import cython
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -233,7 +235,7 @@ cdef class ServerConnection(ServerSocket):
             channel = factory()
             if channel is None:
                 raise TypeError(f"no channel was made for {clip(message.topic)}: return a ServerChannel")
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             report_crashed_join(self, message, error)
             refuse_join(self, message, {"reason": "join crashed"})
             return None
