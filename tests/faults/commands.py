@@ -7,10 +7,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import itertools
 import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,8 @@ from tests.load.processes import PATIENT, check_identities
 ROOT = Path(__file__).parents[2]
 JOURNEY = Path(__file__).with_name("journey.py")
 KEPT = "kept.json"
+NAMED = ("rows.csv", "rows.ndjson", "payload.json", "script.py")
+_TIMES_NS = itertools.count(time.time_ns(), 10**9)
 RESULT = "result.json"
 WORKER = "fastphx.load.worker"
 SERVER = "embedded_server"
@@ -229,6 +233,9 @@ def attempt(site: Site, fault: Fault, nth: int) -> tuple[int, list[str]]:
     problems: list[str] = []
     before = open_files()
     Path(RESULT).unlink(missing_ok=True)
+    for name in NAMED:
+        # A file that has not changed is not read again.
+        os.utime(name, ns=(next(_TIMES_NS),) * 2)
     signal.alarm(DEADLINE_S)
     with armed(site, fault, nth) as hits:
         try:
@@ -276,7 +283,7 @@ def main(place: str, pages: str, *names: str) -> None:
     every = sites(place, pages)
     for name in names or every:
         site, cells[name] = every[name], {}
-        # Without a fault first: then everything is imported. What a plan names is read once.
+        # Without a fault first: then everything is imported.
         if name.startswith(("report", "compare", "init")):
             attempt(site, Fault("none", 1), 1)
         for fault in site.faults:
