@@ -57,7 +57,6 @@ SUBJECTS: dict[str, tuple[Subject, list[Fault]]] = {
     "client again": (connecting.client_again, [*FAULTS, *GONE]),
     "client by long polling": (connecting.client_by_longpoll, FAULTS),
     "behaviour": (connecting.behaviour, [*FAULTS, *GONE]),
-    "behaviour by long polling": (connecting.behaviour_by_longpoll, FAULTS),
     "load": (connecting.load, [*FAULTS, *GONE]),
     "browser": (connecting.browser, FAULTS),
 }

@@ -21,7 +21,6 @@ from fastphx.load.plan.plan import Plan
 from fastphx.load.plan.share import Share
 from fastphx.load.worker.runner import Runner
 from fastphx.transports import WebSocketTransport
-from fastphx.transports.longpoll import LongPollTransport
 from tests.load.processes import check_identities
 
 GIVE_UP_S = 0.25
@@ -148,14 +147,14 @@ class _Behaviour(GenSocketClient):
         self.end = reason
 
 
-async def behaviour(place: str, arm: Arm, lasts: bool, transport: Any = WebSocketTransport) -> Met:
+async def behaviour(place: str, arm: Arm, lasts: bool) -> Met:
     """A behaviour's connections, until a push is answered."""
     callbacks = _Behaviour()
     arm()
     opts = {"connect_timeout": TIMEOUT_S, "proxy": None}
     url = f"ws://{place}/socket/websocket"
     # A transport that cannot even start, as one is while the system gives no file, ends a socket.
-    socket = await start_link(callbacks, transport, url, transport_opts=opts, trap_exit=True)
+    socket = await start_link(callbacks, WebSocketTransport, url, transport_opts=opts, trap_exit=True)
     assert socket is not None
     try:
         await asyncio.wait_for(callbacks.done.wait(), GIVE_UP_S if lasts else 10 * TIMEOUT_S)
@@ -164,11 +163,6 @@ async def behaviour(place: str, arm: Arm, lasts: bool, transport: Any = WebSocke
     await socket.stop("normal")
     assert callbacks.end == "normal", callbacks.end
     return callbacks.met
-
-
-async def behaviour_by_longpoll(place: str, arm: Arm, lasts: bool) -> Met:
-    """The same over long polling."""
-    return await behaviour(place, arm, lasts, LongPollTransport)
 
 
 async def load(place: str, arm: Arm, lasts: bool) -> Met:

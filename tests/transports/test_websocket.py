@@ -542,28 +542,25 @@ async def test_exceptions_of_the_owner_do_not_vanish() -> None:
         assert [str(context["exception"]) for context in contexts] == ["error", "disconnected"]
 
 
-async def test_an_exception_of_the_owner_before_there_is_a_connection_does_not_vanish() -> None:
-    contexts: list[dict[str, Any]] = []
+async def test_what_fails_before_there_is_a_connection_is_told_to_who_waits_for_it() -> None:
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _loop, context: contexts.append(context))
+    failures: list[Exception] = []
 
     class BrokenHandshake(asyncio.Protocol):
         def answered(self, _head: bytes) -> bool:
             raise ZeroDivisionError
 
-    class BrokenOwner(RecordingOwner):
-        def notify_error(self, exc: BaseException) -> None:
-            super().notify_error(exc)
-            raise ValueError("error")
+        def failed(self, error: Exception) -> None:
+            failures.append(error)
 
-    owner = BrokenOwner()
+    owner = RecordingOwner()
     link = WebSocketLink(CallbackSink(lambda _data, _opcode, _now_ns: None), owner)
     reader = link.new_reader(BrokenHandshake(), loop)
     answer = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
     reader.get_buffer(-1)[: len(answer)] = answer
     reader.buffer_updated(len(answer))
-    assert [type(error) for error in owner.errors] == [ZeroDivisionError]
-    assert [str(context["exception"]) for context in contexts] == ["error"]
+    assert [type(error) for error in failures] == [ZeroDivisionError]
+    assert owner.errors == []
 
 
 async def test_a_control_frame_is_no_message_that_is_too_long() -> None:
