@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from fastphx.load.worker.meter import Meter
@@ -59,3 +60,48 @@ async def test_a_stamped_message_on_a_topic_that_nobody_has_joined_is_a_delivery
         await owner.gone.wait()
     assert owner.got == [("__absinthe__:doc:1", "new_msg")]
     assert (meter.counts["deliveries"], meter.delivery.count) == (1, 1)
+
+
+async def test_a_reply_without_a_status_is_no_end_of_the_connection() -> None:
+    async def serve(peer: Peer) -> None:
+        await peer.accept()
+        await peer.frame()
+        peer.send(frame(TEXT, b'["1","1","room:a","phx_reply",{"response":{},"status":"ok"}]'))
+        pushed = b""
+        while b'"echo"' not in pushed:
+            # A heartbeat may come before it.
+            _, pushed = await peer.frame()
+        reply = ["1", json.loads(pushed)[1], "room:a", "phx_reply", {"response": {}, "state": "ok"}]
+        peer.send(frame(TEXT, json.dumps(reply).encode()) + close_frame(1000))
+        await peer.end()
+
+    class Pushing(Owner):
+        def session_joined(self, session: ScriptedSession) -> None:
+            session.send("room:a", "echo", {}, True)
+
+        def session_disconnected(self, session: ScriptedSession, reason: Any) -> None:
+            self.got.append(reason.code)
+            self.gone.set()
+
+        def note(self, kind: str, _what: str) -> None:
+            self.got.append(kind)
+
+        def on_reply(self, *values: Any) -> None:
+            self.got.append(values)
+
+    owner = Pushing()
+    meter = Meter(
+        owner,
+        wheel_for(asyncio.get_running_loop()),
+        event=b"echo",
+        payload=b"{}",
+        timeout_s=DEADLINE_S,
+        join_timeout_s=DEADLINE_S,
+    )
+    session = ScriptedSession(meter, 0, ("room:a",), pushes=False)
+    session.use_script(owner)
+    async with RawServer(serve) as server, asyncio.timeout(DEADLINE_S):
+        await connect(server.url, session, session)
+        await owner.gone.wait()
+    assert owner.got == ["decode", 1000]
+    assert meter.counts["decode_errors"] == 1

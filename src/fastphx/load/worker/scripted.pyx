@@ -107,7 +107,7 @@ cdef class ScriptedSession(MeterSession):
         ref = entry.ref
         message = message_from_header(header, join.topic)
         try:
-            response = message.response
+            status, response = message.status, message.response
         except DecodeError as error:
             return self.on_bad_frame(error)
-        return self._call("on_reply", self._on_reply, (ref, message.status, response))
+        return self._call("on_reply", self._on_reply, (ref, status, response))
