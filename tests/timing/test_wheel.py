@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import uvloop
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fastphx.operating_system import IS_LINUX
@@ -40,6 +40,7 @@ def test_fires_at_the_deadline_and_not_a_nanosecond_before(now_ns: int) -> None:
 
 
 @settings(max_examples=300, deadline=None)
+@example([("schedule", 0, (1 << 63) - 1), ("advance", 0, (1 << 63) - (1 << 22))])
 @given(
     st.lists(
         st.one_of(

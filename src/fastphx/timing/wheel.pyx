@@ -100,8 +100,8 @@ cdef class TimerWheel:
 
     @property
     def next_deadline_ns(self):
-        cdef int64_t wake = self.next_wake_ns()
-        return None if wake == INT64_MAX else wake
+        # A timer may be due at the end of time, which stands for none inside.
+        return self.next_wake_ns() if self._size else None
 
     def advance(self, int64_t now_ns):
         return self.fire(now_ns)
