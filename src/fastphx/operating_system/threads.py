@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -12,8 +13,11 @@ T = TypeVar("T")
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call *function* in a thread, or here, where none can be started: it takes milliseconds, and holds the
-    loop for so long. It may be called twice."""
+    loop for so long. It may be called twice: what a thread was asked for is not taken back."""
+    call = functools.partial(function, *args, **kwargs)
     try:
-        return await asyncio.to_thread(function, *args, **kwargs)
+        called = asyncio.get_running_loop().run_in_executor(None, call)
     except RuntimeError:
-        return function(*args, **kwargs)
+        # Not the function's own, which is raised below.
+        return call()
+    return await called

@@ -62,8 +62,8 @@ def checked_proxy(proxy: Any, name: str = "proxy") -> str:
     if not valid:
         # Not the value: it may hold a password.
         raise ValueError(
-            f"{name} is a URL with a host that begins with one of {', '.join(PROXY_SCHEMES)} and ends behind "
-            "its host and port: escape what is special in a password"
+            f"{name} is a URL that begins with one of {', '.join(PROXY_SCHEMES)} and "
+            "ends behind its host and port: escape what is special in a password"
         )
     assert isinstance(proxy, str)
     return proxy
