@@ -1,5 +1,6 @@
-"""All cells of the tables of faults: ``python -m tests.faults [calls|commands|clocks]``. It writes how many
-there were of each site, and what is wrong; its exit code is 1 if anything is."""
+"""All cells of the tables of faults: ``python -m tests.faults [calls|commands|clocks]``. Those of memory and
+of hooks are all in the ordinary suite. It writes how many there were of each site, and what is wrong; its
+exit code is 1 if anything is."""
 
 from __future__ import annotations
 

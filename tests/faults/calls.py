@@ -1,7 +1,7 @@
 """Each site of ``connecting.py`` with its n-th call of the system failing, n = 1, 2, 3 …, until none fails:
 ``python -m tests.faults.calls HOST:PORT HOST:PORT LOOPS [SUBJECT…]``, in a process that has
-``failing_calls.c`` preloaded. The first server is fastphx' own, the second one has pages; LOOPS are some of
-those below, with commas between. Writes how many cells of each there were, and what is wrong, as JSON.
+``failing_calls.c`` preloaded. The first server is fastphx' own, the second one has pages; LOOPS are names of
+event loops, with commas between. Writes how many cells of each there were, and what is wrong, as JSON.
 """
 
 from __future__ import annotations
@@ -10,19 +10,17 @@ import asyncio
 import errno
 import gc
 import json
-import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
-
-import uvloop
 
 from fastphx import FastphxError
 from fastphx.timing.wheel import CallbackTimer, wheel_for
 from tests.faults import connecting
 from tests.faults.connecting import Subject
 from tests.faults.failing_calls import ALWAYS, SHORT, Fault, arm, disarm
+from tests.logged_tracebacks import logged_tracebacks
+from tests.loops import LOOPS
 
 MOST_CALLS = 12
 """Of one site that are failed one by one; of the hundreds that a load run has, the first."""
@@ -60,22 +58,6 @@ SUBJECTS: dict[str, tuple[Subject, list[Fault]]] = {
     "load": (connecting.load, [*FAULTS, *GONE]),
     "browser": (connecting.browser, FAULTS),
 }
-LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
-    "uvloop": uvloop.new_event_loop,
-    "asyncio": asyncio.SelectorEventLoop,
-}
-
-
-class Kept(logging.Handler):
-    """The tracebacks in the log."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tracebacks: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info:
-            self.tracebacks.append(logging.Formatter().format(record))
 
 
 def open_files() -> set[str]:
@@ -118,19 +100,14 @@ async def _attempt(subject: Subject, place: str, fault: Fault, nth: int, problem
 def attempt(subject: Subject, place: str, fault: Fault, nth: int, loop: str) -> tuple[int, list[str]]:
     """One cell: how many calls have failed, and what is wrong."""
     problems: list[str] = []
-    kept = Kept()
-    logging.getLogger().addHandler(kept)
     before = open_files()
-    try:
-        with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
-            hits = runner.run(_attempt(subject, place, fault, nth, problems))
-    finally:
-        logging.getLogger().removeHandler(kept)
+    with logged_tracebacks() as tracebacks, asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        hits = runner.run(_attempt(subject, place, fault, nth, problems))
     del runner
     gc.collect()
     if left := open_files() - before:
         problems.append(f"left {len(left)} files: {[os.readlink(f'/proc/self/fd/{each}') for each in left]}")
-    return hits, problems + kept.tracebacks
+    return hits, problems + tracebacks
 
 
 def run(subject: Subject, place: str, fault: Fault, loop: str) -> tuple[int, list[str]]:

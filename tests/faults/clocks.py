@@ -15,14 +15,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from fastphx import Client, FastphxError, connect
+from fastphx import Client, FastphxError, connect, start_link
 from fastphx.client import ClientState
-from tests.faults.calls import LOOPS, Kept
-from tests.faults.connecting import _Behaviour as Behaviour
+from fastphx.transports import WebSocketTransport
+from tests.faults.connecting import AskingBehaviour
 from tests.faults.failing_calls import leap, standing
 from tests.load.processes import check_identities
+from tests.logged_tracebacks import logged_tracebacks
+from tests.loops import LOOPS
 
-ROOT = Path(__file__).parents[2]
 DEADLINE_S = 30.0
 YEAR_S = 365 * 86400.0
 LEAP_S = 3600.0
@@ -34,9 +35,8 @@ INTERVAL_S = 0.4
 
 def stand() -> None:
     with standing(time.CLOCK_MONOTONIC):
-        # Not by the clock that stands.
-        for _ in range(int(STAND_S / 0.01)):
-            time.sleep(0.01)
+        # The kernel sleeps by its own clock, which goes on: so long the clock of this process stands.
+        time.sleep(STAND_S)
 
 
 ODDITIES: dict[str, Callable[[], object]] = {
@@ -44,6 +44,7 @@ ODDITIES: dict[str, Callable[[], object]] = {
     "the wall clock leaps back": lambda: leap(time.CLOCK_REALTIME, -YEAR_S),
     "the clock leaps": lambda: leap(time.CLOCK_MONOTONIC, LEAP_S),
     "the clock stands": stand,
+    # To sleep in a callback is what stalls a loop.
     "the loop stalls": lambda: time.sleep(STALL_S),
 }
 HARMLESS = ("the wall clock leaps on", "the wall clock leaps back")
@@ -115,10 +116,8 @@ async def reconnects(place: str, be_odd: Callable[[], object]) -> None:
 
 async def behaviours(place: str, be_odd: Callable[[], object]) -> None:
     """The same of a behaviour, whose callback is odd."""
-    from fastphx import start_link
-    from fastphx.transports import WebSocketTransport
 
-    class Odd(Behaviour):
+    class Odd(AskingBehaviour):
         def handle_joined(self, topic: str, payload: object, transport: object) -> None:
             be_odd()
             super().handle_joined(topic, payload, transport)
@@ -152,8 +151,8 @@ def attempt(case: Case, place: str, oddity: str, loop: str) -> list[str]:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: told(f"told {context}"))
         # By the clock of the system: that of the loop leaps.
         watching = asyncio.ensure_future(case(place, ODDITIES[oddity]))
-        ends_s = time.process_time_ns, time.clock_gettime(time.CLOCK_BOOTTIME) + DEADLINE_S
-        while not watching.done() and time.clock_gettime(time.CLOCK_BOOTTIME) < ends_s[1]:
+        ends_s = time.clock_gettime(time.CLOCK_BOOTTIME) + DEADLINE_S
+        while not watching.done() and time.clock_gettime(time.CLOCK_BOOTTIME) < ends_s:
             await asyncio.wait((watching,), timeout=0.5)
         if not watching.done():
             watching.cancel()
@@ -165,9 +164,9 @@ def attempt(case: Case, place: str, oddity: str, loop: str) -> list[str]:
         except Exception as error:
             problems.append("".join(traceback.format_exception(error)))
 
-    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+    with logged_tracebacks() as tracebacks, asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         runner.run(run())
-    return problems
+    return problems + tracebacks
 
 
 def attempt_load(place: str, oddity: str) -> list[str]:
@@ -192,7 +191,6 @@ def attempt_load(place: str, oddity: str) -> list[str]:
 def main(place: str, _: str, *names: str) -> None:
     cells: dict[str, dict[str, int]] = {}
     wrong: list[str] = []
-    kept = Kept()
     gc.freeze()
     for name in names or (*CASES, LOAD):
         cells[name] = {}
@@ -207,7 +205,7 @@ def main(place: str, _: str, *names: str) -> None:
                 cells[name][oddity] = len(LOOPS)
             wrong += [f"{name}, {oddity}: {problem}" for problem in problems]
             sys.stderr.write(f"{name}, {oddity}: {len(problems)} wrong\n")
-    json.dump({"cells": cells, "wrong": wrong + kept.tracebacks}, sys.stdout)
+    json.dump({"cells": cells, "wrong": wrong}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ from tests.faults.calls import open_files
 from tests.faults.failing_calls import ALWAYS, INET, SHORT, Fault, arm, disarm
 from tests.load.processes import PATIENT, check_identities
 
-ROOT = Path(__file__).parents[2]
 JOURNEY = Path(__file__).with_name("journey.py")
 KEPT = "kept.json"
 NAMED = ("rows.csv", "rows.ndjson", "payload.json", "script.py")
@@ -106,44 +105,13 @@ TAKING = tuple(
 def sites(place: str, pages: str) -> dict[str, Site]:
     """Each by its name; the servers at *place* and *pages* have no fault."""
     url, base = f"ws://{place}/socket", f"http://{place}"
-    quick = (
-        "-c",
-        "2",
-        "--rate",
-        "50",
-        "--duration",
-        "100ms",
-        "--graceful-stop",
-        "500ms",
-        "--timeout",
-        "400ms",
-    )
-    load = (
-        "load",
-        url,
-        *PATIENT,
-        *quick,
-        "--connect-timeout",
-        "500ms",
-        "--workers",
-        "1",
-        "-q",
-        "--json",
-        RESULT,
-    )
+    worker = ("--workers", "1", "-q", "--json", RESULT)
+    quick = ("-c", "2", "--rate", "50", "--duration", "100ms")
+    quick += ("--graceful-stop", "500ms", "--timeout", "400ms")
+    load = ("load", url, *PATIENT, *quick, "--connect-timeout", "500ms", *worker)
     embedded = ("load", *PATIENT, *quick, "--workers", "2", "-q", "--json", RESULT)
-    journey = ("load", str(JOURNEY), base, *PATIENT, "--users", "2", "--iterations", "2", "--duration", "1s")
-    journey += (
-        "--graceful-stop",
-        "1s",
-        "--connect-timeout",
-        "500ms",
-        "--workers",
-        "1",
-        "-q",
-        "--json",
-        RESULT,
-    )
+    visits = ("--users", "2", "--iterations", "2", "--duration", "1s", "--graceful-stop", "1s")
+    journey = ("load", str(JOURNEY), base, *PATIENT, *visits, "--connect-timeout", "500ms", *worker)
     asking = ("--timeout", "500ms")
     one_of = ("listen", url, "room:a", "--for", "50ms", *asking)
     by_name = ("listen", url.replace("127.0.0.1", "localhost"), "room:a", "--for", "50ms", *asking)

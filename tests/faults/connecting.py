@@ -5,8 +5,6 @@ user does, and returns the errors that this user has met. It ends as without the
 from __future__ import annotations
 
 import asyncio
-import gc
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -17,11 +15,8 @@ from fastphx import Connect, FastphxError, GenSocketClient, connect, start_link
 from fastphx.client import Channel, Client
 from fastphx.errors import AlreadyJoinedError, DisconnectReason
 from fastphx.liveview import browse
-from fastphx.load.plan.plan import Plan
-from fastphx.load.plan.share import Share
-from fastphx.load.worker.runner import Runner
 from fastphx.transports import WebSocketTransport
-from tests.load.processes import check_identities
+from tests.load.one_worker import totals_of
 
 GIVE_UP_S = 0.25
 TIMEOUT_S = 0.5
@@ -113,7 +108,7 @@ async def client_again(place: str, arm: Arm, lasts: bool) -> Met:
     return met
 
 
-class _Behaviour(GenSocketClient):
+class AskingBehaviour(GenSocketClient):
     """Connects until a push is answered."""
 
     def __init__(self) -> None:
@@ -149,7 +144,7 @@ class _Behaviour(GenSocketClient):
 
 async def behaviour(place: str, arm: Arm, lasts: bool) -> Met:
     """A behaviour's connections, until a push is answered."""
-    callbacks = _Behaviour()
+    callbacks = AskingBehaviour()
     arm()
     opts = {"connect_timeout": TIMEOUT_S, "proxy": None}
     url = f"ws://{place}/socket/websocket"
@@ -167,14 +162,6 @@ async def behaviour(place: str, arm: Arm, lasts: bool) -> Met:
 
 async def load(place: str, arm: Arm, lasts: bool) -> Met:
     """A worker of ``fastphx load``, whose sums are exact; what failed is counted."""
-    lines: list[dict[str, Any]] = []
-    scheduled = asyncio.Event()
-
-    def write(line: dict[str, Any]) -> None:
-        lines.append(line)
-        if line["type"] == "scheduled":
-            scheduled.set()
-
     plan = {
         "url": f"ws://{place}/socket",
         "connections": 3,
@@ -187,24 +174,9 @@ async def load(place: str, arm: Arm, lasts: bool) -> Met:
     }
     # It collects what lives, which is all of this process.
     with mock.patch.object(fastphx.load.worker.runner, "gc"):
-        runner = Runner(Plan.from_mapping(plan), Share(), write)
-        arm()
-        runner.connect(time.monotonic_ns())
-        runner.start(time.monotonic_ns() + 30_000_000)
-        waiting = asyncio.ensure_future(scheduled.wait())
-        await asyncio.wait((waiting, runner.crashed), return_when="FIRST_COMPLETED")
-        waiting.cancel()
-        if runner.crashed.done():
-            runner.crashed.result()
-        await runner.stop()
-    *_, last = runner.last_lines()
-    totals = last["totals"]
-    totals["lost"] = sum(totals[name] for name in totals if name.startswith("lost_"))
-    check_identities(totals)
+        totals = await totals_of(plan, arm)
     assert totals["arrivals"] == 10
     assert totals["connect_attempts"] >= 3
-    del runner
-    gc.collect()
     return []
 
 

@@ -55,15 +55,6 @@ def disarm() -> int:
     return int(library().failed_calls())
 
 
-@contextmanager
-def failing(fault: Fault, nth: int = 1) -> Iterator[None]:
-    arm(fault, nth)
-    try:
-        yield
-    finally:
-        disarm()
-
-
 def leap(clock: int, by_s: float) -> None:
     """``time.CLOCK_MONOTONIC`` or ``time.CLOCK_REALTIME`` is another time from now on."""
     library().leap(clock, ctypes.c_long(round(by_s * 1e9)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import traceback
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ import uvloop
 from fastphx.timing.wheel import CallbackTimer, wheel_for
 from tests.hostile.misbehaviours import MISBEHAVIOURS
 from tests.hostile.subjects import Met, Subject
+from tests.logged_tracebacks import logged_tracebacks
 
 FILES = "/proc/self/fd"
 AT_ONCE = 40
@@ -34,31 +34,18 @@ class Outcome:
         self.problems: list[str] = []
 
 
-class Kept(logging.Handler):
-    """The tracebacks in the log."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tracebacks: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info:
-            self.tracebacks.append(logging.Formatter().format(record))
-
-
 def try_all(subject: Subject, slugs: Iterable[str], address: str) -> tuple[dict[str, Outcome], list[str]]:
     """Try *subject* on each misbehaviour of the server at *address*. Returns what each came to, and what all
     of them have left behind."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_try_all(subject, list(slugs), address))
+    with logged_tracebacks() as tracebacks, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        outcomes, left = runner.run(_try_all(subject, list(slugs), address))
+    return outcomes, left + tracebacks
 
 
 async def _try_all(subject: Subject, slugs: list[str], address: str) -> tuple[dict[str, Outcome], list[str]]:
     loop = asyncio.get_running_loop()
     outcomes = {slug: Outcome() for slug in slugs}
     left: list[str] = []
-    kept = Kept()
-    logging.getLogger().addHandler(kept)
     loop.set_exception_handler(lambda _, context: left.append(f"the loop was told {context}"))
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -97,7 +84,6 @@ async def _try_all(subject: Subject, slugs: list[str], address: str) -> tuple[di
         gc.collect()
         await asyncio.sleep(0)
     finally:
-        logging.getLogger().removeHandler(kept)
         gc.unfreeze()
     left += [f"the task {task}" for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     if len(wheel_for(loop)):
@@ -107,7 +93,7 @@ async def _try_all(subject: Subject, slugs: list[str], address: str) -> tuple[di
     grown = peak_bytes() - bytes_before
     if grown > MAX_GROWTH_BYTES:
         left.append(f"{grown} bytes at the most")
-    return outcomes, left + kept.tracebacks
+    return outcomes, left
 
 
 def open_sockets() -> int:

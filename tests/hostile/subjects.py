@@ -4,8 +4,6 @@ this user meets; what it raises, other than fastphx' own errors, is a fault."""
 from __future__ import annotations
 
 import asyncio
-import gc
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,14 +12,11 @@ from fastphx import Connect, GenSocketClient, connect, start_link
 from fastphx.client import Outage, Presence
 from fastphx.errors import ConnectionClosed, DisconnectReason, FastphxError
 from fastphx.liveview import browse
-from fastphx.load.plan.plan import Plan
-from fastphx.load.plan.share import Share
-from fastphx.load.worker.runner import Runner
 from fastphx.transports import WebSocketTransport
 from fastphx.transports.longpoll import LongPollTransport
 from tests.hostile.frames import MAX_MESSAGE_SIZE
 from tests.hostile.misbehaviours import Misbehaviour
-from tests.load.processes import check_identities
+from tests.load.one_worker import totals_of
 
 TIMEOUT_S = 0.4
 """What an answer may take. Most that is not right is silent."""
@@ -181,14 +176,6 @@ async def behaviour_by_longpoll(place: str, misbehaviour: Misbehaviour) -> Met:
 
 async def load(place: str, misbehaviour: Misbehaviour) -> Met:
     """A worker of ``fastphx load``, whose sums are exact."""
-    lines: list[dict[str, Any]] = []
-    scheduled = asyncio.Event()
-
-    def write(line: dict[str, Any]) -> None:
-        lines.append(line)
-        if line["type"] == "scheduled":
-            scheduled.set()
-
     plan = {
         "url": f"ws://{place}/socket",
         "connections": 2,
@@ -202,23 +189,8 @@ async def load(place: str, misbehaviour: Misbehaviour) -> Met:
         "max_backoff": "50ms",
         "compress": misbehaviour.family == "bomb",
     }
-    runner = Runner(Plan.from_mapping(plan), Share(), write)
-    runner.connect(time.monotonic_ns())
-    runner.start(time.monotonic_ns() + 50_000_000)
-    await asyncio.wait(
-        (asyncio.ensure_future(scheduled.wait()), runner.crashed), return_when="FIRST_COMPLETED"
-    )
-    await runner.stop()
-    if runner.crashed.done():
-        runner.crashed.result()
-    *_, last = runner.last_lines()
-    totals = last["totals"]
+    totals = await totals_of(plan)
     assert totals["arrivals"] > 0
-    totals["lost"] = sum(totals[name] for name in totals if name.startswith("lost_"))
-    check_identities(totals)
-    # Its histograms, now and not some time.
-    del runner
-    gc.collect()
     return []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastphx.load.worker.meter import Meter
@@ -32,6 +33,18 @@ class Owner:
         self.got.append(values[:2])
 
 
+async def played(owner: Owner, serve: Callable[[Peer], Awaitable[None]], **options: Any) -> Meter:
+    """The meter of *owner*'s session, once its connection to a server that does *serve* is gone."""
+    wheel = wheel_for(asyncio.get_running_loop())
+    meter = Meter(owner, wheel, timeout_s=DEADLINE_S, join_timeout_s=DEADLINE_S, **options)
+    session = ScriptedSession(meter, 0, ("room:a",), pushes=False)
+    session.use_script(owner)
+    async with RawServer(serve) as server, asyncio.timeout(DEADLINE_S):
+        await connect(server.url, session, session)
+        await owner.gone.wait()
+    return meter
+
+
 async def test_a_stamped_message_on_a_topic_that_nobody_has_joined_is_a_delivery() -> None:
     async def serve(peer: Peer) -> None:
         await peer.accept()
@@ -41,23 +54,8 @@ async def test_a_stamped_message_on_a_topic_that_nobody_has_joined_is_a_delivery
         await peer.end()
 
     owner = Owner()
-    wheel = wheel_for(asyncio.get_running_loop())
     stamp = Stamp(STAMPED, "fastphx")
-    meter = Meter(
-        owner,
-        wheel,
-        event=b"new_msg",
-        payload=STAMPED,
-        timeout_s=DEADLINE_S,
-        join_timeout_s=DEADLINE_S,
-        expects_reply=False,
-        stamp=stamp,
-    )
-    session = ScriptedSession(meter, 0, ("room:a",), pushes=False)
-    session.use_script(owner)
-    async with RawServer(serve) as server, asyncio.timeout(DEADLINE_S):
-        await connect(server.url, session, session)
-        await owner.gone.wait()
+    meter = await played(owner, serve, event=b"new_msg", payload=STAMPED, expects_reply=False, stamp=stamp)
     assert owner.got == [("__absinthe__:doc:1", "new_msg")]
     assert (meter.counts["deliveries"], meter.delivery.count) == (1, 1)
 
@@ -90,18 +88,6 @@ async def test_a_reply_without_a_status_is_no_end_of_the_connection() -> None:
             self.got.append(values)
 
     owner = Pushing()
-    meter = Meter(
-        owner,
-        wheel_for(asyncio.get_running_loop()),
-        event=b"echo",
-        payload=b"{}",
-        timeout_s=DEADLINE_S,
-        join_timeout_s=DEADLINE_S,
-    )
-    session = ScriptedSession(meter, 0, ("room:a",), pushes=False)
-    session.use_script(owner)
-    async with RawServer(serve) as server, asyncio.timeout(DEADLINE_S):
-        await connect(server.url, session, session)
-        await owner.gone.wait()
+    meter = await played(owner, serve, event=b"echo", payload=b"{}")
     assert owner.got == ["decode", 1000]
     assert meter.counts["decode_errors"] == 1
