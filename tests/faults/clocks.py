@@ -192,7 +192,8 @@ def main(place: str, _: str, *names: str) -> None:
     cells: dict[str, dict[str, int]] = {}
     wrong: list[str] = []
     gc.freeze()
-    for name in names or (*CASES, LOAD):
+    # The load run's own process must not have leapt yet: its worker begins by the clock that they share.
+    for name in names or (LOAD, *CASES):
         cells[name] = {}
         for oddity in ODDITIES:
             if name == LOAD:
