@@ -7,11 +7,12 @@ config :conformance, Conformance.Endpoint,
   # It signs nothing but the sessions of this test application.
   secret_key_base: String.duplicate("only for the conformance suite. ", 3),
   live_view: [signing_salt: "conformance"],
-  # `formats` is for Phoenix from 1.7 on, `view` and `accepts` for those before.
+  # `formats` is for Phoenix from 1.7 on, `view` and `accepts` for those before, which render HTML only with
+  # phoenix_html.
   render_errors: [
     formats: [html: Conformance.ErrorPage],
     view: Conformance.ErrorPage,
-    accepts: ["html"],
+    accepts: ["text"],
     layout: false
   ],
   check_origin: false,
