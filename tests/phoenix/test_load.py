@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ import pytest
 
 from tests.load.processes import Run, check_identities, load
 from tests.phoenix.phoenix import Phoenix
+
+REST_TIMEOUT_S = 15.0
 
 
 def counters_of(phoenix: Phoenix) -> dict[str, int]:
@@ -23,9 +26,18 @@ def counters_of(phoenix: Phoenix) -> dict[str, int]:
 @contextmanager
 def counted(phoenix: Phoenix) -> Iterator[dict[str, int]]:
     """What the application counts meanwhile; filled in at the end."""
-    before, more = counters_of(phoenix), dict[str, int]()
+    before, more = counters_at_rest(phoenix), dict[str, int]()
     yield more
-    more.update({name: count - before[name] for name, count in counters_of(phoenix).items()})
+    more.update({name: count - before[name] for name, count in counters_at_rest(phoenix).items()})
+
+
+def counters_at_rest(phoenix: Phoenix) -> dict[str, int]:
+    """Its counters when no socket is open: a session of long polling ends seconds after its client."""
+    deadline = time.monotonic() + REST_TIMEOUT_S
+    while (counters := counters_of(phoenix))["opens"] != counters["disconnects"]:
+        assert time.monotonic() < deadline, f"sockets stay open: {counters}"
+        time.sleep(0.05)
+    return counters
 
 
 def ok(tmp_path: Path, *arguments: str) -> Run:

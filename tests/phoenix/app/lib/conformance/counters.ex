@@ -5,7 +5,7 @@ defmodule Conformance.Counters do
   | counter | counts |
   | --- | --- |
   | `connects`, `connects_refused` | what `UserSocket.connect/3` answered |
-  | `disconnects` | sockets that have ended, for whatever reason |
+  | `opens`, `disconnects` | sockets that have begun, and that have ended, for whatever reason |
   | `frames_in`, `frames_out` | frames of `UserSocket`'s transports, heartbeats included |
   | `joins`, `joins_refused` | what `join/3` of the channels answered |
   | `pushes` | messages that a channel was given |
@@ -17,6 +17,7 @@ defmodule Conformance.Counters do
   @names [
     :connects,
     :connects_refused,
+    :opens,
     :disconnects,
     :frames_in,
     :frames_out,

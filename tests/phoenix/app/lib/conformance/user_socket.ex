@@ -25,7 +25,14 @@ defmodule Conformance.UserSocket do
   def id(socket), do: socket.assigns.user && "user:#{socket.assigns.user}"
 
   # `use Phoenix.Socket` has defined these, for the transport. Here they count as well.
-  defoverridable handle_in: 2, handle_info: 2, terminate: 2
+  defoverridable init: 1, handle_in: 2, handle_info: 2
+
+  @impl true
+  def init(state) do
+    count_the_end_of(self())
+    Counters.add(:opens)
+    super(state)
+  end
 
   @impl true
   def handle_in(frame, state) do
@@ -36,10 +43,15 @@ defmodule Conformance.UserSocket do
   @impl true
   def handle_info(message, state), do: count_out(super(message, state))
 
-  @impl true
-  def terminate(reason, state) do
-    Counters.add(:disconnects)
-    super(reason, state)
+  # Not in `terminate/2`, which a transport that crashes or is killed need not call.
+  defp count_the_end_of(transport) do
+    spawn(fn ->
+      monitor = Process.monitor(transport)
+
+      receive do
+        {:DOWN, ^monitor, _, _, _} -> Counters.add(:disconnects)
+      end
+    end)
   end
 
   defp count_out(result) when elem(result, 0) in [:push, :reply] do
