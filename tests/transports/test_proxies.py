@@ -114,9 +114,10 @@ async def test_the_proxy_of_the_environment_is_used(name: str, monkeypatch: pyte
         assert len(proxy.destinations) == 2
 
 
-async def test_a_socks_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scheme", ["socks5h", "SOCKS5h"])
+async def test_a_socks_proxy_of_the_environment_is_used(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with RawServer(echo_once) as server, Socks5Proxy() as proxy:
-        monkeypatch.setenv("ALL_PROXY", f"socks5h://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{proxy.port}")
         await exchange(server.url)
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
         monkeypatch.setenv("SOCKS_PROXY", f"127.0.0.1:{proxy.port}")

@@ -47,9 +47,10 @@ def environment_proxy(host: str, port: int, *, secure: bool) -> str | None:
 
 def checked_proxy(proxy: Any, name: str = "proxy") -> str:
     """*proxy*, in the form that is used. Raises ``ValueError``, which shows no value, if it is invalid."""
-    if isinstance(proxy, str) and proxy.startswith("socks5h://"):
-        # For socks5, too, the proxy looks names up.
-        proxy = "socks5" + proxy.removeprefix("socks5h")
+    if isinstance(proxy, str):
+        scheme, separator, rest = proxy.partition("://")
+        # RFC 3986 section 3.1: its letters may be large. For socks5, too, the proxy looks names up.
+        proxy = scheme.lower().replace("socks5h", "socks5") + separator + rest
     try:
         parts = urlsplit(proxy)
         behind = (parts.path.removeprefix("/"), parts.query, parts.fragment)
