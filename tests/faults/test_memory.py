@@ -1,4 +1,5 @@
-"""Where an allocation of the compiled core fails, a MemoryError comes of it, and everything goes on."""
+"""Where an allocation of the compiled code fails, a MemoryError comes of it; things go on, or end as they
+should."""
 
 from __future__ import annotations
 
@@ -14,6 +15,18 @@ from tests.faults.memory import OPERATIONS
 from tests.faults.preloaded import preloaded
 
 TIMEOUT_S = 120.0
+COUNTED = (
+    "a push and its reply",
+    "a message with escapes",
+    "a long frame to be sent",
+    "histograms",
+    "a crash of the channel",
+    "the end of the connection",
+    "a frame comes in parts",
+    "fragments are read",
+    "a deflated message is written",
+    "the pushes of a load run time out",
+)
 
 
 def borne(kind: str, **environment: str) -> dict[str, int]:
@@ -28,15 +41,15 @@ def borne(kind: str, **environment: str) -> dict[str, int]:
     )
     assert done.returncode == 0, done.stderr
     counted: dict[str, int] = json.loads(done.stdout)
-    assert counted.keys() == OPERATIONS.keys()
+    assert list(counted) == OPERATIONS
     return counted
 
 
 def test_each_allocation_of_python_may_fail() -> None:
     pytest.importorskip("_testcapi")
     counted = borne("python")
-    assert sum(counted.values()) > 500
-    assert all(counted[name] for name in OPERATIONS if name != "the end of the connection")
+    assert sum(counted.values()) > 1000
+    assert all(counted.values())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the allocations of glibc are failed")
@@ -44,5 +57,5 @@ def test_each_allocation_of_a_compiled_module_may_fail(tmp_path: Path) -> None:
     counted = borne("libc", **preloaded("failing_malloc", tmp_path))
     assert counted["pushes until the table grows"] > 3
     assert counted["joins until the table grows"] > 1
-    for name in ("a push and its reply", "a message with escapes", "a long frame to be sent", "histograms"):
+    for name in COUNTED:
         assert counted[name], name

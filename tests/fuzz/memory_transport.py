@@ -55,6 +55,17 @@ class MemoryTransport(asyncio.Transport):
         self._protocol.buffer_updated(count)
         return chunk[count:]
 
+    def hand_over_all(self, chunks: Iterable[bytes]) -> None:
+        """Hand over what a peer sends, at once. A protocol that raises has lost its connection, as with both
+        loops."""
+        try:
+            for chunk in chunks:
+                while chunk and not self._closing:
+                    chunk = self.hand_over(chunk)
+        except Exception as error:
+            self._end(error)
+            raise
+
     def pause_reading(self) -> None:
         self._paused = True
 
@@ -84,11 +95,14 @@ class MemoryTransport(asyncio.Transport):
         return self._closing
 
     def close(self) -> None:
-        if not self._closing:
-            self._closing = True
-            self._loop.call_soon(self._protocol.connection_lost, None)
+        self._end(None)
 
     abort = close
+
+    def _end(self, error: Exception | None) -> None:
+        if not self._closing:
+            self._loop.call_soon(self._protocol.connection_lost, error)
+            self._closing = True
 
 
 class MemoryLoop(asyncio.SelectorEventLoop):

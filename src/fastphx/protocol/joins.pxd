@@ -28,6 +28,8 @@ cdef class Join:
 
     cdef int look_up(self, str event) except -1
     """Make *event* the last one."""
+    cdef int disconnect(self) noexcept
+    """Be as without a connection."""
 
 cdef class JoinMap:
     cdef void** slots                   # borrowed Join*, kept alive by `_joins`
@@ -45,6 +47,10 @@ cdef class JoinMap:
     cdef int remove(self, Join join) except -1
     cdef list joins(self)
     """All of them, in the order they were added."""
+    cdef int disconnect(self) except -1
+    """Each is as without a connection; no memory is asked for."""
+    cdef Py_ssize_t count(self, JoinState state) except -1
+    """How many are in that state; no memory is asked for."""
 
     cdef int _resize(self, Py_ssize_t capacity) except -1
     cdef void _place(self, Join join) noexcept

@@ -49,6 +49,13 @@ cdef class Join:
         self.last_event = event
         return 0
 
+    cdef int disconnect(self) noexcept:
+        self.state = ERRORED if self.owner is not None else CLOSED
+        self.join_ref = 0
+        self.leave_ref = 0
+        self.deadline_ns = INT64_MAX
+        return 0
+
     def __repr__(self):
         return f"<Join {self.topic!r} {state_name(self)} join_ref={self.join_ref}>"
 
@@ -178,6 +185,25 @@ cdef class JoinMap:
         elif self._last is join:
             self._last = None
         return 0
+
+    cdef int disconnect(self) except -1:
+        cdef Join join
+        if self._joins is None:
+            if self._last is not None:
+                self._last.disconnect()
+            return 0
+        for join in self._joins.values():
+            join.disconnect()
+        return 0
+
+    cdef Py_ssize_t count(self, JoinState state) except -1:
+        cdef Join join
+        cdef Py_ssize_t count = 0
+        if self._joins is None:
+            return self._last is not None and self._last.state == state
+        for join in self._joins.values():
+            count += join.state == state
+        return count
 
     cdef list joins(self):
         if self._joins is not None:

@@ -31,7 +31,9 @@ cdef class RefTable:
     cdef RefEntry* extract(self, uint64_t join_ref, int64_t expired_at_ns, Py_ssize_t* count) except? NULL
     """Move out, in the order of their refs, the entries of *join_ref* (0: of any) whose deadline has passed
     at *expired_at_ns* (INT64_MAX: whatever their deadline). NULL where there is none. The caller frees the
-    array with `free` and owns the waiters' references."""
+    array with `free` and owns the waiters' references. Raises MemoryError, and nothing is moved."""
+    cdef bint take_any(self, uint64_t join_ref, int64_t expired_at_ns, RefEntry* out) noexcept
+    """Like `extract`, for one of them: slow, and no memory is asked for."""
 
     cdef RefEntry* _slot(self, uint64_t ref) noexcept
     cdef void _insert(self, RefEntry entry) noexcept

@@ -17,6 +17,11 @@ cdef int by_ref(const void* left, const void* right) noexcept nogil:
     return (a > b) - (a < b)
 
 
+cdef inline bint is_meant(const RefEntry* slot, uint64_t join_ref, int64_t expired_at_ns) noexcept nogil:
+    return slot.ref and (join_ref == 0 or slot.join_ref == join_ref) and (
+        expired_at_ns == INT64_MAX or slot.deadline_ns <= expired_at_ns)
+
+
 @cython.final
 cdef class RefTable:
     # A ref's home slot is the ref itself, cut to the capacity: refs count up, so those in flight lie side
@@ -150,6 +155,15 @@ cdef class RefTable:
         self._remove(slot - self.slots)
         return True
 
+    cdef bint take_any(self, uint64_t join_ref, int64_t expired_at_ns, RefEntry* out) noexcept:
+        cdef Py_ssize_t index
+        for index in range(self.capacity):
+            if is_meant(&self.slots[index], join_ref, expired_at_ns):
+                out[0] = self.slots[index]
+                self._remove(index)
+                return True
+        return False
+
     cdef RefEntry* extract(self, uint64_t join_ref, int64_t expired_at_ns, Py_ssize_t* count) except? NULL:
         cdef Py_ssize_t index
         cdef Py_ssize_t found = 0
@@ -159,15 +173,12 @@ cdef class RefTable:
         count[0] = 0
         for index in range(self.capacity):
             slot = &self.slots[index]
-            if slot.ref == 0:
-                continue
-            if (join_ref == 0 or slot.join_ref == join_ref) and (
-                    expired_at_ns == INT64_MAX or slot.deadline_ns <= expired_at_ns):
+            if is_meant(slot, join_ref, expired_at_ns):
                 found += 1
-            elif slot.deadline_ns < earliest_ns:
+            elif slot.ref and slot.deadline_ns < earliest_ns:
                 earliest_ns = slot.deadline_ns
-        self.earliest_ns = earliest_ns
         if found == 0:
+            self.earliest_ns = earliest_ns
             return NULL
         out = <RefEntry*>malloc(<size_t>found * sizeof(RefEntry))
         if out == NULL:
@@ -175,8 +186,7 @@ cdef class RefTable:
         found = 0
         for index in range(self.capacity):
             slot = &self.slots[index]
-            if slot.ref and (join_ref == 0 or slot.join_ref == join_ref) and (
-                    expired_at_ns == INT64_MAX or slot.deadline_ns <= expired_at_ns):
+            if is_meant(slot, join_ref, expired_at_ns):
                 out[found] = slot[0]
                 found += 1
         qsort(out, <size_t>found, sizeof(RefEntry), by_ref)

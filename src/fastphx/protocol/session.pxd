@@ -17,6 +17,7 @@ cdef enum FailReason:
     FAIL_CLOSED = 1             # phx_close
     FAIL_ERRORED = 2            # phx_error
     FAIL_DISCONNECTED = 3
+    FAIL_EXPIRED = 4            # never told to `on_failed`
 
 cdef struct Counters:
     uint64_t frames_in
@@ -117,8 +118,8 @@ cdef class Session(FrameSink):
     cdef int _bad_frame(self, object error) except -1
     cdef int _finish(self, const Header* header, Join join, JoinState state) except -1
     cdef int _forget_unowned(self, Join join) except -1
-    cdef int _fail(self, uint64_t join_ref, int reason) except -1
-    cdef int _expire(self, int64_t now_ns) except -1
+    cdef int _fail(self, uint64_t join_ref, int reason, int64_t expired_at_ns=*) except -1
+    cdef object _fail_one(self, const RefEntry* entry, int reason, object first)
     cdef int _expire_joins(self, int64_t now_ns) except -1
     cdef int _expire_join(self, Join join) except -1
     cdef int _beat(self, int64_t now_ns) except -1

@@ -265,22 +265,39 @@ cdef class Session(FrameSink):
             self.joins.remove(join)
         return 0
 
-    cdef int _fail(self, uint64_t join_ref, int reason) except -1:
-        """Every waiter of *join_ref* (0: of any join) fails."""
+    cdef int _fail(self, uint64_t join_ref, int reason, int64_t expired_at_ns=NEVER) except -1:
+        """Every waiter of *join_ref* (0: of any join) fails, if its deadline has passed at *expired_at_ns*."""
         cdef Py_ssize_t count = 0
         cdef Py_ssize_t index
-        cdef RefEntry* entries = self.refs.extract(join_ref, NEVER, &count)
+        cdef RefEntry* entries
+        cdef RefEntry entry
         cdef object first = None
-        for index in range(count):
-            try:
-                self.on_failed(&entries[index], reason)
-            except BaseException as error:
-                first = error if first is None else first
-            Py_XDECREF(entries[index].waiter)
-        free(entries)
+        try:
+            entries = self.refs.extract(join_ref, expired_at_ns, &count)
+        except MemoryError:
+            # Then one by one: nobody may wait for ever.
+            while self.refs.take_any(join_ref, expired_at_ns, &entry):
+                first = self._fail_one(&entry, reason, first)
+        else:
+            for index in range(count):
+                first = self._fail_one(&entries[index], reason, first)
+            free(entries)
         if first is not None:
             raise first
         return 0
+
+    cdef object _fail_one(self, const RefEntry* entry, int reason, object first):
+        """The *first* error of all."""
+        try:
+            if reason == FAIL_EXPIRED:
+                self.counters.expired += 1
+                self.on_expired(entry)
+            else:
+                self.on_failed(entry, reason)
+        except BaseException as error:
+            first = error if first is None else first
+        Py_XDECREF(entry.waiter)
+        return first
 
     # -- the transport's owner
 
@@ -311,14 +328,13 @@ cdef class Session(FrameSink):
             self._timer.session = None
             self._timer = None
         self._armed_ns = NEVER
-        for join in self.joins.joins():
-            join.state = ERRORED if join.owner is not None else CLOSED
-            join.join_ref = 0
-            join.leave_ref = 0
-            join.deadline_ns = NEVER
-            if join.owner is None:
-                self.joins.remove(join)
-        return self._fail(0, FAIL_DISCONNECTED)
+        self.joins.disconnect()
+        try:
+            self._fail(0, FAIL_DISCONNECTED)
+        finally:
+            for join in self.joins.joins():
+                self._forget_unowned(join)
+        return 0
 
     cdef int read_paused(self, bint paused, int64_t now_ns) except -1:
         self._judging = not paused
@@ -349,40 +365,24 @@ cdef class Session(FrameSink):
 
     cdef int on_tick(self, int64_t now_ns) except -1:
         if self._writer is not None and now_ns >= self.refs.earliest_ns:
-            self._expire(now_ns)
+            self._fail(0, FAIL_EXPIRED, now_ns)
         if self._writer is not None and now_ns >= self._joins_deadline_ns:
             self._expire_joins(now_ns)
         if self._writer is not None and now_ns >= self._next_beat_ns:
             self._beat(now_ns)
         return 0
 
-    cdef int _expire(self, int64_t now_ns) except -1:
-        cdef Py_ssize_t count = 0
-        cdef Py_ssize_t index
-        cdef RefEntry* entries = self.refs.extract(0, now_ns, &count)
-        cdef object first = None
-        for index in range(count):
-            self.counters.expired += 1
-            try:
-                self.on_expired(&entries[index])
-            except BaseException as error:
-                first = error if first is None else first
-            Py_XDECREF(entries[index].waiter)
-        free(entries)
-        if first is not None:
-            raise first
-        return 0
-
     cdef int _expire_joins(self, int64_t now_ns) except -1:
         cdef Join join
         cdef list expired = []
         cdef object first = None
-        self._joins_deadline_ns = NEVER
+        cdef int64_t deadline_ns = NEVER
         for join in self.joins.joins():
             if join.deadline_ns <= now_ns:
                 expired.append(join)
-            elif join.deadline_ns < self._joins_deadline_ns:
-                self._joins_deadline_ns = join.deadline_ns
+            elif join.deadline_ns < deadline_ns:
+                deadline_ns = join.deadline_ns
+        self._joins_deadline_ns = deadline_ns
         for join in expired:
             if join.deadline_ns > now_ns or self._writer is None:
                 continue

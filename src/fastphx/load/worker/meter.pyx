@@ -129,8 +129,8 @@ cdef class Meter:
 
     cdef int _add_ready(self, MeterSession session) except -1:
         if session.ready_at < 0:
-            session.ready_at = len(self.ready)
             self.ready.append(session)
+            session.ready_at = len(self.ready) - 1
             if self.thinking:
                 session._think(monotonic_ns() + <int64_t>(spread(session.i) * <double>self.pace_ns))
         return 0
@@ -140,10 +140,10 @@ cdef class Meter:
         cdef Py_ssize_t at = session.ready_at
         if at < 0:
             return 0
+        last = <MeterSession>self.ready.pop()
         session.ready_at = -1
         if session.think is not None and session.think.is_scheduled():
             self.wheel.cancel(session.think)
-        last = <MeterSession>self.ready.pop()
         if last is not session:
             self.ready[at] = last
             last.ready_at = at
@@ -311,11 +311,7 @@ cdef class MeterSession(Session):
             self.meter.counts.closed += 1
         else:
             self.meter.counts.disconnects += 1
-        self.meter._remove_ready(self)
-        self._drop_backlog()
-        for join in self.joins.joins():
-            if join.state == JOINING:
-                self.meter.counts.join_errors += 1
+        self.meter.counts.join_errors += self.joins.count(JOINING)
         if self.joined is not None:
             for join in self.joined:
                 self._count_subscriber(join, -1)
@@ -323,9 +319,16 @@ cdef class MeterSession(Session):
             self.joined = None
             self.pushed_to = None
         self.leaving = 0
-        self.disconnect()
-        self.lost = None
-        self.meter.owner.session_disconnected(self, reason)
+        # Each of them, whatever the others raise.
+        try:
+            self.disconnect()
+        finally:
+            self.lost = None
+            try:
+                self.meter._remove_ready(self)
+            finally:
+                self._drop_backlog()
+                self.meter.owner.session_disconnected(self, reason)
 
     def notify_error(self, exc):
         self.meter.owner.note("transport", f"{type(exc).__name__}: {exc}")
@@ -571,8 +574,9 @@ cdef class MeterSession(Session):
 
     cdef int on_expired(self, const RefEntry* entry) except -1:
         self.meter.counts.lost_timeout += 1
-        self._remember_lost(entry.ref)
-        return self._answered(0)
+        # First what the sums are made of.
+        self._answered(0)
+        return self._remember_lost(entry.ref)
 
     cdef int on_failed(self, const RefEntry* entry, int reason) except -1:
         self.meter.in_flight -= 1

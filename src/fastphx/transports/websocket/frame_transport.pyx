@@ -116,5 +116,11 @@ cdef class FrameTransport:
             # An error is found again by the loop, which knows what to do.
             taken = max(taken, 0)
         self._has_unsent = True
-        self.transport.write(PyBytes_FromStringAndSize(data + taken, size - taken))
+        try:
+            self.transport.write(PyBytes_FromStringAndSize(data + taken, size - taken))
+        except BaseException:
+            if taken:
+                # Behind half a frame, no other is one.
+                self.transport.abort()
+            raise
         return 0

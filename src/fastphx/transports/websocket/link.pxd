@@ -69,3 +69,5 @@ cdef class WebSocketLink(LinkHooks):
     cdef int _send_keepalive(self, int64_t now_ns) except -1
     cdef LinkTimer _start_timer(self, LinkTimer timer, int purpose, int64_t deadline_ns)
     cdef int _cancel_timer(self, LinkTimer timer) except -1
+    cdef LinkTimer _without(self, LinkTimer timer)
+    cdef int _when_due(self, int purpose, int64_t now_ns) except -1

@@ -25,6 +25,10 @@ cdef:
     Py_ssize_t _MAX_CLOSE_REASON = 123      # RFC 6455 section 5.5: a control frame holds 125 bytes
     int64_t _CLOSE_TIMEOUT_NS = 2_000_000_000
 
+cdef str _NO_CLOSE_FRAME = "the connection was lost without a close frame"
+# For a connection that is lost when there is no memory for a reason of its own.
+cdef object _LOST = ConnectionClosed(1006, _NO_CLOSE_FRAME)
+
 
 @cython.final
 cdef class LinkTimer(Timer):
@@ -118,31 +122,39 @@ cdef class WebSocketLink(LinkHooks):
             self._state = CLOSED
         elif self._state != CLOSED:
             self._transport.check_thread("abort")
+            if reason is None:
+                reason = ConnectionClosed(1006, "aborted by this side")
+            # Whatever raises leaves the connection as it was.
+            self._transport.transport.abort()
             if self._reason is None:
-                self._reason = ConnectionClosed(1006, "aborted by this side") if reason is None else reason
+                self._reason = reason
             self._state = CLOSING
             self._stop()
-            self._transport.transport.abort()
 
     def pause_reading(self):
         if self._state == OPEN and not self._reading_paused:
             self._transport.check_thread("pause_reading")
-            self._reading_paused = True
-            self._reader.hold()
-            if not self._resting:
-                self._transport.transport.pause_reading()
             self._pause_timer = self._start_timer(
                 self._pause_timer, PAUSE_LIMIT, monotonic_ns() + self._max_pause_ns)
+            if not self._resting:
+                self._transport.transport.pause_reading()
+            self._reading_paused = True
+            self._reader.hold()
 
     def resume_reading(self):
         if self._reading_paused:
             self._transport.check_thread("resume_reading")
             self._reading_paused = False
+            try:
+                self._read_on()
+            except BaseException:
+                # It stays paused, at most for so long.
+                self._reading_paused = True
+                raise
             self._pong_awaited = False
             self._cancel_timer(self._pause_timer)
             if self._reader is not None:
                 self._reader.release()
-            self._read_on()
 
     cdef int _read_on(self) except -1:
         """Read, unless the owner or the read interval has paused reading."""
@@ -220,18 +232,20 @@ cdef class WebSocketLink(LinkHooks):
         return self._begin_close(1011, "the client failed", TransportDown(exc))
 
     cdef int on_lost(self) except -1:
-        cdef LinkTimer timer
         self._state = CLOSED
         self._stop()
-        for timer in (self._close_timer, self._pause_timer, self._keepalive_timer, self._rest_timer):
-            self._cancel_timer(timer)
-        self._close_timer = self._pause_timer = self._keepalive_timer = self._rest_timer = None
+        self._close_timer = self._without(self._close_timer)
+        self._pause_timer = self._without(self._pause_timer)
+        self._keepalive_timer = self._without(self._keepalive_timer)
+        self._rest_timer = self._without(self._rest_timer)
         self._reader = None
         if self._transport is None:
             return 0
-        if self._reason is None:
-            self._reason = self._sent_close or ConnectionClosed(
-                1006, "the connection was lost without a close frame")
+        try:
+            if self._reason is None:
+                self._reason = self._sent_close or ConnectionClosed(1006, _NO_CLOSE_FRAME)
+        except MemoryError:
+            self._reason = _LOST
         try:
             self.owner.notify_disconnected(self._reason)
         except Exception as exc:
@@ -274,23 +288,25 @@ cdef class WebSocketLink(LinkHooks):
         """Send a close frame, and give the server time to end the connection."""
         if self._state != OPEN:
             return 0
+        closed = ConnectionClosed(code, text)
+        # The server ends the connection (RFC 6455 section 7.1.1): TIME_WAIT is then on its side, and the
+        # client's port is free again. Once the close frame is sent, something must end it.
+        self._close_timer = self._start_timer(
+            self._close_timer, CLOSE_TIMEOUT, monotonic_ns() + _CLOSE_TIMEOUT_NS)
         self._transport.send_close(code, text.encode()[:_MAX_CLOSE_REASON])
-        self._sent_close = ConnectionClosed(code, text)
+        self._sent_close = closed
         self._state = CLOSING
         self._stop()
         if reason is not None:
             self._reason = reason
         elif code >= 1001 and code < 3000:
-            self._reason = ConnectionClosed(code, text)
+            self._reason = closed
         # The server's answer and the end of the connection are only seen while reading.
         if self._resting:
             self._resting = False
             self._cancel_timer(self._rest_timer)
             self._read_on()
         self.resume_reading()
-        # The server ends the connection (RFC 6455 section 7.1.1): TIME_WAIT is then on its side, and the
-        # client's port is free again.
-        self._close_timer = self._start_timer(None, CLOSE_TIMEOUT, monotonic_ns() + _CLOSE_TIMEOUT_NS)
         return 0
 
     # -- timers
@@ -309,14 +325,27 @@ cdef class WebSocketLink(LinkHooks):
             timer._wheel.cancel(timer)
         return 0
 
+    cdef LinkTimer _without(self, LinkTimer timer):
+        """None, in the place of a timer that is no more needed."""
+        self._cancel_timer(timer)
+        return None
+
     cdef int on_timer(self, int purpose, int64_t now_ns) except -1:
+        try:
+            return self._when_due(purpose, now_ns)
+        except Exception as exc:
+            # Nothing else would wake it.
+            return self.on_failure(exc)
+
+    cdef int _when_due(self, int purpose, int64_t now_ns) except -1:
         if purpose == READ_INTERVAL:
             self._resting = False
             return self._read_on()
         if purpose == KEEPALIVE:
             return self._send_keepalive(now_ns)
         if purpose == CLOSE_TIMEOUT:
-            self._transport.transport.abort()
+            if self._state == CLOSING:
+                self._transport.transport.abort()
         elif self._reading_paused:
             self.on_failure(OverloadedError(
                 f"reading was paused for more than max_pause ({self._max_pause_ns / 1e9:g} s): "

@@ -159,7 +159,8 @@ cdef class MessageReader(LoopProtocol, asyncio.BufferedProtocol):
             self._end_answer()
         if self.is_connected():
             self._hand_over_last()
-            if exc is not None and self._frames is not None and not self._frames.is_secure:
+            # With TLS, the socket's own bytes are not to be read.
+            if exc is not None and self._frames is not None and self._frames._socket >= 0:
                 self._read_rest()
         # A refusal is still asked for.
         self._mode = READ_REFUSED if self._mode <= READ_REFUSED else READ_NOTHING

@@ -24,3 +24,4 @@ cdef class WebSocketWriter(FrameWriter):
 
     cdef int _make_room(self, Py_ssize_t size) except -1
     cdef int _write_deflated(self, bytes message, int opcode) except -1
+    cdef int _deflate_and_send(self, bytes message, int opcode) except -1

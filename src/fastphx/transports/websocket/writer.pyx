@@ -32,6 +32,14 @@ cdef class WebSocketWriter(FrameWriter):
         return self._transport.send_message(opcode, data, size, False)
 
     cdef int _write_deflated(self, bytes message, int opcode) except -1:
+        try:
+            return self._deflate_and_send(message, opcode)
+        except Exception as exc:
+            # The other side's window follows what was compressed: without this message it reads no other.
+            self.link.on_failure(exc)
+            raise
+
+    cdef int _deflate_and_send(self, bytes message, int opcode) except -1:
         cdef bytes deflated = self._deflate(message)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(deflated)
         cdef char* memory = <char*>malloc(FRAME_HEADROOM + size)
