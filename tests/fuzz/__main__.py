@@ -7,6 +7,8 @@ that fail in ``build/fuzz/TARGET/found``.
 ``python -m tests.fuzz fixed [TARGET…]``: each target on inputs that are the same each time, so that what is
 found depends on the code and not on luck. See `tests/fuzz/fixed.py`.
 
+``python -m tests.fuzz threads``: what other threads may use, used by many. See `tests/fuzz/threads.py`.
+
 ``python -m tests.fuzz keep [TARGET…]``: put the fewest of these inputs that cover as much into
 ``tests/fuzz/corpus``.
 """
@@ -165,6 +167,10 @@ def main() -> int:
         for name in names:
             keep(name)
         return 0
+    if how == "threads":
+        ran = run_sanitized("tests.fuzz.threads")
+        print("\n".join(ran.stdout.splitlines()[-SHOWN_LINES:]))
+        return int(ran.returncode != 0)
     if how == "fixed":
         return int(fixed_all(names))
     return int(fuzz_all(names, int(how)))

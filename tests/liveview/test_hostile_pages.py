@@ -13,6 +13,7 @@ from fastphx.liveview.errors import ElementError, ViewError
 from fastphx.liveview.events import Events
 from fastphx.liveview.forms import LiveForms
 from fastphx.liveview.outgoing import Outgoing
+from fastphx.liveview.page import Page
 from fastphx.liveview.version import Version
 
 TAGS = (
@@ -113,3 +114,20 @@ def test_pages_that_are_large_in_one_way_are_read_in_time_that_grows_with_them()
         Document("<template data-phx-portal='#a'><p></p></template>" * 1001)
     with pytest.raises(ElementError, match="a CSS selector may have 2000 characters"):
         Document("<p>").select(":not(" * 1000)
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        "<div data-phx-session=s>",
+        "<div id=a data-phx-session=s>",
+        "<div id=a data-phx-session=s data-phx-sticky>",
+    ],
+)
+def test_a_main_view_is_a_part_of_its_page_unless_it_lies_in_another_view(outer: str) -> None:
+    page = Page(
+        "http://peer.test/", 200, f"<body>{outer}<div id=b data-phx-session=t data-phx-main></div></div>"
+    )
+    assert page.main is not None
+    assert page.main.id == "b"
+    assert page.parts[1::2] == (["a"] if "id=a" in outer else ["b"])

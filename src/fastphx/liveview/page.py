@@ -94,7 +94,7 @@ class Page:
         outermost = [
             node
             for node in document.css(f"[{VIEW}]")[:MAX_CONTAINERS]
-            if node.attributes.get("id") and not _is_inside_of_a_view(node)
+            if _is_view(node.attributes) and not _is_inside_of_a_view(node)
         ]
         marks = []
         for number, node in enumerate(outermost):
@@ -140,13 +140,16 @@ class Title:
         self.text = _spaced(f"{self._prefix}{text}{self._suffix}")
 
 
+def _is_view(attributes: dict[str, str | None]) -> bool:
+    return VIEW in attributes and bool(attributes.get("id"))
+
+
 def container_of(attributes: dict[str, str | None]) -> Container | None:
     """The view of an element with these attributes; None where it is none."""
-    view_id = attributes.get("id")
-    if VIEW not in attributes or not view_id:
+    if not _is_view(attributes):
         return None
     return Container(
-        view_id,
+        attributes["id"] or "",
         attributes.get(VIEW) or "",
         attributes.get("data-phx-static") or "",
         attributes.get("data-phx-parent-id") or None,
@@ -165,7 +168,7 @@ def _containers(document: LexborHTMLParser) -> Iterator[Container]:
 def _is_inside_of_a_view(node: Any) -> bool:
     above = node.parent
     while above is not None:
-        if VIEW in above.attributes:
+        if _is_view(above.attributes):
             return True
         above = above.parent
     return False

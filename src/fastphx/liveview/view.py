@@ -150,10 +150,11 @@ class View:
         if selector is not None:
             return self.find(selector).html
         self.check_current()
-        living = self._live.main
-        if living is None:
+        living, ids = self._live.main, self._live.page.parts[1::2]
+        # A page may say that a view stands by itself which lies in another's element.
+        if living is None or living.id not in ids:
             return self.find("body").html
-        opening = self._container_tag(self._live.page.parts.index(living.id))
+        opening = self._container_tag(2 * ids.index(living.id) + 1)
         tag = opening[1:].split(None, 1)[0]
         return f"{opening}{living.html()}</{tag}>"
 

@@ -266,7 +266,7 @@ cdef class Session(FrameSink):
         return 0
 
     cdef int _fail(self, uint64_t join_ref, int reason, int64_t expired_at_ns=NEVER) except -1:
-        """Every waiter of *join_ref* (0: of any join) fails, if its deadline has passed at *expired_at_ns*."""
+        """Every waiter of *join_ref* (0: of any join) whose deadline has passed at *expired_at_ns* fails."""
         cdef Py_ssize_t count = 0
         cdef Py_ssize_t index
         cdef RefEntry* entries

@@ -116,6 +116,8 @@ def seeds() -> Iterable[bytes]:
         yield joined(
             options, [page, b".", join % FORM, b"s", b"a\x00{}", b"x", b'o\x00{"rendered":{"s":["x"]}}']
         )
+    for around in (b"<div data-phx-session=s>", b"<div id=a data-phx-session=s>"):
+        yield joined(0, [b"H\x00" + around + MAIN + b"</div>", b".", join % b"x", b".", join % b"y"])
     for last in (
         b'r\x00{"reason":"reload","token":"t"}',
         b'r\x00{"redirect":{"to":"/b","flash":"f"}}',
