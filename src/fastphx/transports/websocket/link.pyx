@@ -239,6 +239,8 @@ cdef class WebSocketLink(LinkHooks):
         self._keepalive_timer = self._without(self._keepalive_timer)
         self._rest_timer = self._without(self._rest_timer)
         self._reader = None
+        # No circle is left: what is over is freed at once, and not when the collector comes.
+        self.writer.link = None
         if self._transport is None:
             return 0
         try:

@@ -10,7 +10,7 @@ from fastphx.transports.websocket.link_hooks cimport LinkHooks
 @cython.final
 cdef class WebSocketWriter(FrameWriter):
     cdef FrameTransport _transport         # None: not open
-    cdef readonly LinkHooks link
+    cdef readonly LinkHooks link        # None once the connection is gone
     cdef readonly Py_ssize_t max_write_buffer
     cdef Py_ssize_t _unsent_bound       # never less than what is unsent
     cdef object _deflate                # DeflateStream.deflate, or None

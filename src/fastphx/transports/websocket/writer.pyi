@@ -14,8 +14,8 @@ class WebSocketWriter(FrameWriter):
 
     def __init__(self, link: LinkHooks, max_write_buffer: int) -> None: ...
     @property
-    def link(self) -> LinkHooks:
-        """The link that it writes for."""
+    def link(self) -> LinkHooks | None:
+        """The link that it writes for; None once its connection is gone."""
     @property
     def max_write_buffer(self) -> int: ...
     @property

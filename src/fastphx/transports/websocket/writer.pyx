@@ -36,7 +36,8 @@ cdef class WebSocketWriter(FrameWriter):
             return self._deflate_and_send(message, opcode)
         except Exception as exc:
             # The other side's window follows what was compressed: without this message it reads no other.
-            self.link.on_failure(exc)
+            if self.link is not None:
+                self.link.on_failure(exc)
             raise
 
     cdef int _deflate_and_send(self, bytes message, int opcode) except -1:
