@@ -143,7 +143,7 @@ def encoded(body: bytes) -> str:
     return b64encode(b"\x1c\x84\x93\x14" + len(packed).to_bytes(4, "big") + packed).decode()
 
 
-@FEWER
+@settings(max_examples=8)
 @given(VALUES.filter(bool))
 def test_a_histogram_as_text_is_the_same(values: list[int]) -> None:
     ours = recorded(values)
