@@ -10,6 +10,7 @@ cdef class Writing:
     cdef unsigned int max_char
     cdef Py_ssize_t size            # in characters
     cdef Py_ssize_t capacity
+    cdef Py_ssize_t expected        # characters in all, at a guess
     cdef Py_ssize_t cells           # how many of the tree are written, and templates
     cdef str root_attributes        # for the next start tag, or None
     cdef int push(self, PyObject* text) except -1
@@ -22,6 +23,7 @@ cdef class Writing:
 cdef class Markup:
     cdef dict components            # cid: Node
     cdef dict pins                  # id: Pin
+    cdef Py_ssize_t expected        # characters: as many as the last time
 
     cdef str html(self, Node root)
     cdef int add_forms(self, object value, set ids, set cids) except -1

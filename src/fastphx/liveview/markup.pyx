@@ -15,6 +15,7 @@ cdef extern from "Python.h":
     unsigned int PyUnicode_MAX_CHAR_VALUE(PyObject* text)
     Py_ssize_t PyUnicode_GET_LENGTH(PyObject* text)
     int PyUnicode_KIND(PyObject* text)
+    bint PyUnicode_IS_COMPACT_ASCII(PyObject* text)
     void* PyUnicode_DATA(PyObject* text)
     unsigned int PyUnicode_READ(int kind, void* data, Py_ssize_t at)
     void PyUnicode_WRITE(int kind, void* data, Py_ssize_t at, unsigned int value)
@@ -50,6 +51,11 @@ cdef class Writing:
             return 0
         if self.root_attributes is not None:
             return self._push_root(<str>text)
+        # Most texts are: nothing more has to be known of them.
+        if self.kind == 1 and PyUnicode_IS_COMPACT_ASCII(text) and length <= self.capacity - self.size:
+            memcpy(self.data + self.size, PyUnicode_DATA(text), length)
+            self.size += length
+            return 0
         if PyUnicode_KIND(text) == self.kind and length <= self.capacity - self.size:
             memcpy(self.data + self.size * self.kind, PyUnicode_DATA(text), length * self.kind)
             self.size += length
@@ -65,7 +71,7 @@ cdef class Writing:
         if self.size + length > MAX_HTML_CHARS:
             raise TreeError(f"the view's HTML has over {MAX_HTML_CHARS} characters")
         if kind > self.kind or self.size + length > self.capacity:
-            self._grow(kind, max(self.size + length, 2 * self.capacity, FIRST_CAPACITY))
+            self._grow(kind, max(self.size + length, 2 * self.capacity, self.expected, FIRST_CAPACITY))
         for at in range(length):
             char = PyUnicode_READ(PyUnicode_KIND(text), PyUnicode_DATA(text), at)
             PyUnicode_WRITE(self.kind, self.data, self.size + at, char)
@@ -141,7 +147,9 @@ cdef class Markup:
     cdef str html(self, Node root):
         """The HTML of a view, or of a stream's row."""
         cdef Writing out = Writing()
+        out.expected = self.expected
         self.emit(out, root)
+        self.expected = out.size
         return out.written()
 
     cdef int add_forms(self, object value, set ids, set cids) except -1:
