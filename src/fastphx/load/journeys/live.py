@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic_ns
-from typing import Any, Self, cast
+from typing import Any, cast
 
 from fastphx.client.options import Options
 from fastphx.liveview.browser import Browser
@@ -67,11 +67,8 @@ class JourneyLiveClient(JourneySocket, LiveClient):
 
     channel_class = LiveChannel  # type: ignore[assignment]
 
-    async def open(self) -> Self:
-        """As :meth:`fastphx.load.journeys.socket.JourneySocket.open`. Its browser closes it."""
-        await super().open()
-        self._forget()
-        return self
+    def _remember(self) -> None:
+        """Its browser closes it, also one that is still being opened for a page that the visit ends on."""
 
     def channel(  # type: ignore[override]
         self, topic: str, payload: Any = NO_PAYLOAD, **options: Any

@@ -51,7 +51,7 @@ class JourneySocket(Client):
         run = visit.run
         counts = run.recorder.counts
         step = visit.begin_step(run.counter("connect", self._path, self._name))
-        visit.opened.append(self)
+        self._remember()
         counts["connect_attempts"] += 1
         try:
             await super().open()
@@ -122,6 +122,10 @@ class JourneySocket(Client):
         if self._is_counted:
             self._is_counted = False
             self._visit.run.recorder.counts[how] += 1
+
+    def _remember(self) -> None:
+        """The visit closes it, where its script does not."""
+        self._visit.opened.append(self)
 
     def _forget(self) -> None:
         for opened in (self._visit.opened, self._visit.kept):
