@@ -22,7 +22,8 @@ LONG = b"x" * 300_000
 """A message that is longer than the buffer that all sockets share."""
 DEFLATABLE = b"hello " * 15
 HELLO = [frame(TEXT, b"hello")]
-AFTER = b"after, and as long as what is compressed, which is done from sixty-four bytes on"
+AFTER = b"after: " + DEFLATABLE
+"""Compressed, it points at what was compressed before, if that was sent or not."""
 RSV1 = 0x40
 
 
