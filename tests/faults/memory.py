@@ -43,7 +43,7 @@ PARTS: tuple[tuple[Callable[[], Subject], Operations], ...] = (
 OPERATIONS = [name for _, operations in PARTS for name in operations]
 
 
-def is_injected(kind: str, n: int, operation: Callable[[], object], subject: Subject) -> bool:
+def injected(kind: str, n: int, operation: Callable[[], object], subject: Subject) -> bool:
     """Run *operation* with its n-th allocation failing; whether it had so many."""
     if kind == "libc":
         shim = ctypes.CDLL(None)
@@ -73,7 +73,7 @@ def run(kind: str, make: Callable[[], Subject], operation: Callable[[Any], objec
     gap = 0
     for n in range(1, MOST):
         subject = make()
-        failed = is_injected(kind, n, lambda subject=subject: operation(subject), subject)
+        failed = injected(kind, n, lambda subject=subject: operation(subject), subject)
         try:
             subject.check()
         except BaseException as error:

@@ -38,9 +38,10 @@ class Connection:
 
     def __init__(self) -> None:
         self.received: list[bytes] = []
-        self.errors: list[object] = []
+        self.errors: list[BaseException] = []
         self.reasons: list[DisconnectReason] = []
-        LOOP.set_exception_handler(lambda _, context: self.errors.append(context.get("exception")))
+        self.told_the_loop: list[object] = []
+        LOOP.set_exception_handler(lambda _, context: self.told_the_loop.append(context.get("exception")))
         self.sent: list[bytes] = []
         """By the peer, as messages."""
         self.written: list[bytes] = []
@@ -100,11 +101,7 @@ class Connection:
 
     @property
     def has_failed(self) -> bool:
-        return any(isinstance(error, MemoryError) for error in self.errors)
-
-    @property
-    def was_not_told(self) -> bool:
-        return not self.reasons and self.has_failed
+        return any(isinstance(error, MemoryError) for error in (*self.errors, *self.told_the_loop))
 
     def check(self) -> None:
         # Where it could not go on, it says so and stays paused.
@@ -119,8 +116,8 @@ class Connection:
             assert self.written_to_peer() == self.written
         self.peer.close()
         turn()
-        # Where even telling the owner has failed, the loop tells of that.
-        assert len(self.reasons) == 1 - self.was_not_told
+        # Where even telling the owner has failed, the loop is told of that.
+        assert len(self.reasons) + len(self.told_the_loop) == 1, (self.reasons, self.told_the_loop)
         assert self.received == self.sent[: len(self.received)]
         assert self.link.read_buffer_bytes == 0
 

@@ -36,6 +36,7 @@ def counters_at_rest(phoenix: Phoenix) -> dict[str, int]:
     deadline = time.monotonic() + REST_TIMEOUT_S
     while (counters := counters_of(phoenix))["opens"] != counters["disconnects"]:
         assert time.monotonic() < deadline, f"sockets stay open: {counters}"
+        # It tells nobody: it has to be asked.
         time.sleep(0.05)
     return counters
 

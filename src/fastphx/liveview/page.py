@@ -94,11 +94,11 @@ class Page:
         outermost = [
             node
             for node in document.css(f"[{VIEW}]")[:MAX_CONTAINERS]
-            if _is_view(node.attributes) and not _is_inside_of_a_view(node)
+            if _view_id(node.attributes) and not _is_inside_of_a_view(node)
         ]
         marks = []
         for number, node in enumerate(outermost):
-            view_id = node.attributes["id"] or ""
+            view_id = _view_id(node.attributes)
             served = node.inner_html or ""
             if _UPDATE in served:
                 self._served[view_id] = served
@@ -140,16 +140,18 @@ class Title:
         self.text = _spaced(f"{self._prefix}{text}{self._suffix}")
 
 
-def _is_view(attributes: dict[str, str | None]) -> bool:
-    return VIEW in attributes and bool(attributes.get("id"))
+def _view_id(attributes: dict[str, str | None]) -> str:
+    """Of the view of an element with these attributes; empty where it is none."""
+    return (attributes.get("id") or "") if VIEW in attributes else ""
 
 
 def container_of(attributes: dict[str, str | None]) -> Container | None:
     """The view of an element with these attributes; None where it is none."""
-    if not _is_view(attributes):
+    view_id = _view_id(attributes)
+    if not view_id:
         return None
     return Container(
-        attributes["id"] or "",
+        view_id,
         attributes.get(VIEW) or "",
         attributes.get("data-phx-static") or "",
         attributes.get("data-phx-parent-id") or None,
@@ -168,7 +170,7 @@ def _containers(document: LexborHTMLParser) -> Iterator[Container]:
 def _is_inside_of_a_view(node: Any) -> bool:
     above = node.parent
     while above is not None:
-        if _is_view(above.attributes):
+        if _view_id(above.attributes):
             return True
         above = above.parent
     return False

@@ -234,6 +234,7 @@ cdef class WebSocketLink(LinkHooks):
     cdef int on_lost(self) except -1:
         self._state = CLOSED
         self._stop()
+        # One by one: a tuple of them asks for memory, and the owner must hear of the end without any.
         self._close_timer = self._without(self._close_timer)
         self._pause_timer = self._without(self._pause_timer)
         self._keepalive_timer = self._without(self._keepalive_timer)
