@@ -7,17 +7,18 @@ import logging
 import os
 import socket
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 
 from fastphx import transports
-from fastphx.errors import ConnectionClosed
+from fastphx.errors import ConnectError, ConnectionClosed, DisconnectReason
 from fastphx.operating_system import IS_LINUX
 from fastphx.protocol.sink import CallbackSink, FrameWriter
 from fastphx.transports import WebSocketLink, WebSocketWriter, connect
 from fastphx.transports.named import TRANSPORT_NAMES, transport_named
+from fastphx.transports.options import ConnectOptions
 from fastphx.transports.retry_after import retry_after_s
 from fastphx.transports.websocket.http_head import MAX_HEADERS, read_headers
 from tests.transports.attempts import echo_once, exchange, refused
@@ -327,6 +328,86 @@ async def test_wrong_frames_are_one_typed_reason_and_no_log(capfd: pytest.Captur
                 gc.collect()
     assert contexts == []
     assert capfd.readouterr().err == ""
+
+
+class _Silent:
+    """An owner that keeps nothing."""
+
+    def notify_connected(self, writer: FrameWriter | None) -> None: ...
+
+    def notify_disconnected(self, reason: DisconnectReason) -> None: ...
+
+    def notify_error(self, exc: BaseException) -> None: ...
+
+
+async def answer_503(peer: Peer) -> None:
+    await peer.request()
+    peer.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nlate")
+
+
+async def answer_no_http(peer: Peer) -> None:
+    peer.send(b"hello\r\n\r\n")
+    await peer.end()
+
+
+async def answer_without_a_key(peer: Peer) -> None:
+    peer.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+    await peer.end()
+
+
+async def close_at_once(peer: Peer) -> None:
+    await peer.request()
+
+
+async def say_nothing(peer: Peer) -> None:
+    await peer.end()
+
+
+async def left_of_an_attempt(url: str, **options: Any) -> Callable[[], object]:
+    """Make one that must fail. Returns a weak reference to its owner, which its parts hold."""
+    owner = _Silent()
+    with pytest.raises(ConnectError):
+        await connect(url, CallbackSink(print), owner, ConnectOptions(**options))
+    return weakref.ref(owner)
+
+
+async def freed(left: Callable[[], object]) -> None:
+    """Wait until it is, without the collector: a circle would wait for ever."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while left() is not None:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("without_collector")
+@pytest.mark.parametrize(
+    "serve", [answer_503, answer_no_http, answer_without_a_key, close_at_once, say_nothing]
+)
+async def test_an_attempt_that_the_server_fails_is_freed_at_once(
+    serve: Callable[[Peer], Awaitable[None]],
+) -> None:
+    async with RawServer(serve) as server:
+        await freed(await left_of_an_attempt(server.url, connect_timeout=0.2))
+
+
+@pytest.mark.usefixtures("without_collector")
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"local_addr": ("127.0.0.1", 0)}, {"socket_path": "/nowhere/socket"}],
+    ids=["refused", "refused to an address", "no such socket"],
+)
+async def test_an_attempt_without_a_connection_is_freed_at_once(options: dict[str, Any]) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"ws://127.0.0.1:{bound.getsockname()[1]}/socket"
+        await freed(await left_of_an_attempt(url, **options))
 
 
 async def test_an_ipv6_literal_is_connected_to() -> None:

@@ -28,7 +28,6 @@ from fastphx.transports.unix_socket import open_unix_connection
 from fastphx.transports.websocket.client_handshake import ClientHandshake, HandshakeError
 from fastphx.transports.websocket.deflate import NegotiationError, agree_as_client
 from fastphx.transports.websocket.link import WebSocketLink
-from fastphx.transports.websocket.reader import MessageReader
 
 MAX_SHOWN_PATH = 120
 """How much of a Unix domain socket's path a ``ConnectError`` shows. Linux allows 107 bytes."""
@@ -100,11 +99,14 @@ async def connect(
     except BaseException as error:
         if not is_open and handshake.transport is not None:
             link.abort()
-            asyncio.get_running_loop().call_soon(_closed_by_loop, reader, handshake)
+            # The loop has closed the connection before it returned it: uvloop tells nobody, and the owner may
+            # know of it.
+            asyncio.get_running_loop().call_soon(reader.connection_lost, None)
         if isinstance(error, TimeoutError) and link.was_connected:
             # The answer came in the same turn of the loop in which the time was up: the owner knows of it.
             return link
         # Without this, a cancelled attempt could still be answered, and would live on without an owner.
+        handshake.give_up()
         link.abort()
         if handshake.transport is not None:
             handshake.transport.abort()
@@ -117,21 +119,15 @@ async def connect(
         via = "" if proxy is None else " through the proxy"
         if options.socket_path is not None:
             via = f" at the socket {clip(str(options.socket_path), MAX_SHOWN_PATH)}"
-        # Other errors quote the server as it was.
-        cause = error if isinstance(error, OSError) else None
-        raise _explained(error, url, options, via, sent=handshake.transport is not None) from cause
+        # Only an OSError is shown with it: others quote the server as it was. No error gets a name that
+        # stays: its traceback has this frame, and they would be a circle.
+        raise _explained(error, url, options, via, sent=handshake.transport is not None) from (
+            error if isinstance(error, OSError) else None
+        )
     if not is_answered:
+        link.abort()
         raise _cannot_connect(url, "the server closed the connection before it answered")
     return link
-
-
-def _closed_by_loop(reader: MessageReader, handshake: ClientHandshake) -> None:
-    """Say that a connection has ended which the loop has closed before it had returned it, because the
-    attempt was cancelled: uvloop tells nobody. The server may have answered before that, and the owner may
-    know of the connection."""
-    reader.connection_lost(None)
-    # If the answer was a refusal, nobody has waited for it.
-    handshake.give_up()
 
 
 _endpoint = functools.lru_cache(maxsize=_KEPT_URLS)(endpoint)
@@ -216,7 +212,10 @@ async def _connected_socket(host: str, port: int, options: ConnectOptions) -> so
             raise
         else:
             return sock
-    raise failure or OSError(errno.EADDRNOTAVAIL, "the host has no address")
+    try:
+        raise failure or OSError(errno.EADDRNOTAVAIL, "the host has no address")
+    finally:
+        del failure
 
 
 def _address_of_literal(host: str, port: int) -> list[tuple[Any, ...]]:

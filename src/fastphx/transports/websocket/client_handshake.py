@@ -40,18 +40,27 @@ class ClientHandshake:
         self._accept = accept
         self._key = base64.b64encode(os.urandom(16)).decode()
         self._done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        # Not in the future: an error there, with the frames of its traceback, would be a circle.
+        self._error: Exception | None = None
         self.transport: asyncio.Transport | None = None
         """The loop's; None: nothing was asked yet."""
 
     async def wait(self) -> bool:
         """Wait until it is done. False: the connection was lost before an answer. Raises HandshakeError, and
         what *accept* raises."""
-        return await self._done
+        is_open = await self._done
+        error, self._error = self._error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error
+        return is_open
 
     def give_up(self) -> None:
-        """Nobody waits for it any more."""
-        if self._done.done() and not self._done.cancelled():
-            self._done.exception()
+        """Nobody waits for it any more: an answer that still comes opens nothing."""
+        self._done.cancel()
+        self._error = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self.transport = transport
@@ -71,11 +80,14 @@ class ClientHandshake:
         if self.transport is not None:
             self.transport.close()
         if not self._done.done():
-            self._done.set_exception(error)
+            self._error = error
+            self._done.set_result(False)
 
     def answered(self, head: bytes) -> bool:
         """Judge the head of the answer. Returns whether there can be a connection now: then `opened` or
         `failed` says whether there is."""
+        if self._done.done():
+            return False
         try:
             self._accept(self._checked(head))
         except Exception as error:

@@ -63,6 +63,8 @@ cdef class WebSocketLink(LinkHooks):
 
     cdef int _read_on(self) except -1
     cdef int _stop(self) except -1
+    cdef int _give_up(self) noexcept
+    cdef int _let_go(self) noexcept
     cdef int _on_close_frame(self, const char* payload, Py_ssize_t size) except -1
     cdef object _closed(self, int code, str reason)
     cdef int _begin_close(self, int code, str text, object reason) except -1

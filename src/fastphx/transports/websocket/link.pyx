@@ -113,13 +113,13 @@ cdef class WebSocketLink(LinkHooks):
         if self._state == OPEN:
             self._begin_close(code, reason, None)
         elif self._state == CONNECTING:
-            self._state = CLOSED
+            self._give_up()
 
     def abort(self, reason=None):
         if reason is not None and not isinstance(reason, DisconnectReason):
             raise TypeError(f"a reason to disconnect is a DisconnectReason, not {type(reason).__name__}")
         if self._state == CONNECTING:
-            self._state = CLOSED
+            self._give_up()
         elif self._state != CLOSED:
             self._transport.check_thread("abort")
             if reason is None:
@@ -178,8 +178,7 @@ cdef class WebSocketLink(LinkHooks):
 
     cdef int on_open(self, FrameTransport transport) except -1:
         if self._state != CONNECTING:
-            # Closed or given up while it was connecting.
-            self._reader.stop_messages()
+            # Closed while it was connecting.
             transport.transport.abort()
             return 0
         self._transport = transport
@@ -239,9 +238,7 @@ cdef class WebSocketLink(LinkHooks):
         self._pause_timer = self._without(self._pause_timer)
         self._keepalive_timer = self._without(self._keepalive_timer)
         self._rest_timer = self._without(self._rest_timer)
-        self._reader = None
-        # No circle is left: what is over is freed at once, and not when the collector comes.
-        self.writer.link = None
+        self._let_go()
         if self._transport is None:
             return 0
         try:
@@ -257,6 +254,18 @@ cdef class WebSocketLink(LinkHooks):
         return 0
 
     # -- the end
+
+    cdef int _give_up(self) noexcept:
+        """It never opens."""
+        self._state = CLOSED
+        self._let_go()
+        return 0
+
+    cdef int _let_go(self) noexcept:
+        """No circle is left: what is over is freed at once, and not when the collector comes."""
+        self._reader = None
+        self.writer.link = None
+        return 0
 
     cdef int _on_close_frame(self, const char* payload, Py_ssize_t size) except -1:
         """RFC 6455 section 5.5.1 and 7.4: a code and a reason, or nothing."""

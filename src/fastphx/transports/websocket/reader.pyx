@@ -255,6 +255,8 @@ cdef class MessageReader(LoopProtocol, asyncio.BufferedProtocol):
             # An idle socket need not keep it.
             self._handshake = None
             self._link.on_open(self._frames)
+            if self._frames.transport.is_closing():
+                self.stop_messages()
         return 0
 
     # -- frames
