@@ -19,10 +19,9 @@ test: lint types stubs annotations pytest
 
 # Four files at a time on two cores: they mostly wait. Those of a file share their load runs. In the order of
 # tests/conftest.py: the slow ones are not the last. The tests start a thousand processes: whatever the environment says, Python
-# compiles each file once.
+# keeps what it has compiled.
 pytest: build
-	@env -u PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX='$(CURDIR)/build/pycache' \
-		$(BIN)/python -m pytest -q -p no:benchmark -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -q -p no:benchmark -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: build
 	@$(BIN)/ruff check --quiet --output-format concise $(CHECKED)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import io
 import os
 import subprocess
@@ -37,6 +38,8 @@ def sentence(*arguments: str) -> tuple[int, str, str]:
         mock.patch.object(sys, "argv", ["fastphx", *arguments]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
+        # This process goes on.
+        mock.patch.object(gc, "freeze"),
         pytest.raises(SystemExit) as ended,
     ):
         main()

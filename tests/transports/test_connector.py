@@ -380,7 +380,6 @@ async def freed(left: Callable[[], object]) -> None:
 
 @pytest.fixture
 def without_collector() -> Iterator[None]:
-    gc.collect()
     gc.disable()
     yield
     gc.enable()

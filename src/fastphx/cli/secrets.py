@@ -7,6 +7,8 @@ from typing import BinaryIO
 
 import click
 
+from fastphx.operating_system.read_at_most import read_at_most
+
 MAX_FILE_BYTES = 64 << 20
 """Of a value that is read."""
 
@@ -34,7 +36,7 @@ def secret(name: str, value: str, *, literal: bool = True) -> str:
 
 def read_text(name: str, file: BinaryIO) -> str:
     """All that *file* holds. Raises UnicodeDecodeError, and click.UsageError for more than MAX_FILE_BYTES."""
-    data = file.read(MAX_FILE_BYTES + 1)
+    data = read_at_most(file, MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise click.UsageError(f"{name}: it has more than {MAX_FILE_BYTES} bytes.")
     return data.decode()

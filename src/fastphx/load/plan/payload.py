@@ -9,6 +9,7 @@ from fastphx.load.plan.error import PlanError
 from fastphx.load.plan.regular_file import check_regular_file, why_unreadable
 from fastphx.load.plan.secret import ENVIRONMENT, FILE, from_environment
 from fastphx.load.plan.template import Template
+from fastphx.operating_system.read_at_most import read_at_most
 from fastphx.protocol.json_value import loads
 
 PAYLOAD_NAMES = frozenset({"i", "n", "row"})
@@ -56,7 +57,7 @@ def read_file(path: str, what: str) -> bytes:
     try:
         check_regular_file(path)
         with open(path, "rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            data = read_at_most(file, MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         raise PlanError(f"the {what}'s file {clip(path)} cannot be read ({why_unreadable(error)})") from None
     if len(data) > MAX_FILE_BYTES:

@@ -16,12 +16,12 @@ from fastphx.errors import clip
 from fastphx.foreign_text import quoted
 from fastphx.load.result.error import ResultError
 from fastphx.load.result.result import EXIT_CODES, SCHEMA, TIME
+from fastphx.operating_system.read_at_most import read_at_most
 
 SCHEMAS = ("fastphx.load/1", SCHEMA)
 """What is known; the older has no journeys, and no report is made of it."""
 MAX_RESULT_BYTES = 256 << 20
 """A run of a day has 90 MB of seconds."""
-READ_BYTES = 1 << 20
 MAX_RESULTS = 1000
 """Of a folder. The last by name are the newest, where ``--save`` has kept them."""
 MAX_DEPTH = 3
@@ -37,10 +37,7 @@ def read_result(path: Path) -> dict[str, Any]:
     if it is none."""
     try:
         with path.open("rb") as file:
-            data = bytearray()
-            # In parts: read() asks for all the memory at once.
-            while len(data) <= MAX_RESULT_BYTES and (part := file.read(READ_BYTES)):
-                data += part
+            data = read_at_most(file, MAX_RESULT_BYTES + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise ResultError(f"{quoted(str(path))} cannot be read ({why})") from None
