@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 from ci.imports import PACKAGE, circles, import_graph, imported, module_of, sources
@@ -44,17 +44,24 @@ ORDER_IN_LOAD = (
 ABOVE_ALL = {"__init__"}
 """The public names may come from everywhere, and nothing inside asks for them."""
 
-GRAPH = import_graph()
+Graph = Mapping[str, set[str]]
+"""The modules that each module imports."""
 
 
-def backwards(order: tuple[str, ...], place: Callable[[str], str | None]) -> list[str]:
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    # Not when it is imported: each process that collects tests would read all of the source.
+    return import_graph()
+
+
+def backwards(graph: Graph, order: tuple[str, ...], place: Callable[[str], str | None]) -> list[str]:
     """The imports against *order*; *place* says which of it a module belongs to, or None where to none."""
-    missing = {found for found in map(place, GRAPH) if found is not None} - set(order)
+    missing = {found for found in map(place, graph) if found is not None} - set(order)
     assert missing == set(), "what has no place in the order of imports"
     return [
         f"{module} imports {asked}"
-        for module in sorted(GRAPH)
-        for asked in sorted(GRAPH[module])
+        for module in sorted(graph)
+        for asked in sorted(graph[module])
         if (own := place(module)) is not None
         and (other := place(asked)) is not None
         and order.index(own) < order.index(other)
@@ -71,16 +78,16 @@ def room_in_load(module: str) -> str | None:
     return words[2] if words[1] == "load" and words[2] not in ABOVE_ALL else None
 
 
-def test_a_room_imports_only_what_stands_left_of_it() -> None:
-    assert backwards(ORDER, room) == []
+def test_a_room_imports_only_what_stands_left_of_it(graph: Graph) -> None:
+    assert backwards(graph, ORDER, room) == []
 
 
-def test_a_room_inside_load_imports_only_what_stands_left_of_it() -> None:
-    assert backwards(ORDER_IN_LOAD, room_in_load) == []
+def test_a_room_inside_load_imports_only_what_stands_left_of_it(graph: Graph) -> None:
+    assert backwards(graph, ORDER_IN_LOAD, room_in_load) == []
 
 
-def test_nothing_asks_for_the_public_names() -> None:
-    assert [module for module, asked in GRAPH.items() if "fastphx.__init__" in asked] == []
+def test_nothing_asks_for_the_public_names(graph: Graph) -> None:
+    assert [module for module, asked in graph.items() if "fastphx.__init__" in asked] == []
 
 
 def test_a_name_of_the_protocol_is_imported_from_where_it_is_defined() -> None:
@@ -90,13 +97,13 @@ def test_a_name_of_the_protocol_is_imported_from_where_it_is_defined() -> None:
     assert asking == []
 
 
-def test_no_imports_go_round() -> None:
-    assert circles(GRAPH) == []
+def test_no_imports_go_round(graph: Graph) -> None:
+    assert circles(graph) == []
 
 
 def test_a_circle_is_seen() -> None:
-    graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a", "d"}, "e": set()}
-    assert circles(graph) == [["a", "b", "c"], ["d"]]
+    circular = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a", "d"}, "e": set()}
+    assert circles(circular) == [["a", "b", "c"], ["d"]]
 
 
 def test_a_module_is_all_of_its_files() -> None:
@@ -148,5 +155,5 @@ def test_every_way_of_importing_is_seen(text: str, suffix: str, seen: str) -> No
     assert imported(text, suffix, ("fastphx", "room"), modules | {"fastphx.__init__"}) == modules
 
 
-def test_the_picture_shows_what_is_imported() -> None:
-    assert PICTURE.read_text(encoding="utf-8") == drawing(GRAPH), "draw it anew: python -m ci.rooms"
+def test_the_picture_shows_what_is_imported(graph: Graph) -> None:
+    assert PICTURE.read_text(encoding="utf-8") == drawing(graph), "draw it anew: python -m ci.rooms"
