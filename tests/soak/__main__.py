@@ -99,6 +99,7 @@ def run(hours: float) -> Series:
         parts += [
             Part("clients", "-m", "tests.soak.clients", url),
             Part("behaviours", "-m", "tests.soak.behaviours", url),
+            Part("worker", "-m", "tests.soak.worker", url, str(duration_s)),
             Part("load", "-m", "fastphx", "load", url, *LOAD, "--duration", f"{duration_s}s", reports=False),
         ]
         begin_s = time.monotonic()
