@@ -563,6 +563,52 @@ async def test_what_fails_before_there_is_a_connection_is_told_to_who_waits_for_
     assert owner.errors == []
 
 
+class Exhausted(asyncio.Transport):
+    """Has a socket whose peer reads nothing, and no memory for what the socket does not take."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__({"socket": sock})
+        self.is_aborted = False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def write(self, data: object) -> None:
+        raise MemoryError
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+    def is_closing(self) -> bool:
+        return self.is_aborted
+
+
+async def test_no_frame_follows_half_of_one() -> None:
+    class Willing(asyncio.Protocol):
+        def connection_made(self, transport: object) -> None: ...
+
+        def answered(self, _head: bytes) -> bool:
+            return True
+
+        def opened(self) -> None: ...
+
+    own, peer = socket.socketpair()
+    with own, peer:
+        own.setblocking(False)
+        link = WebSocketLink(CallbackSink(print), RecordingOwner(), max_write_buffer=1 << 30)
+        reader = link.new_reader(Willing(), asyncio.get_running_loop())
+        transport = Exhausted(own)
+        reader.connection_made(transport)
+        answer = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+        reader.get_buffer(-1)[: len(answer)] = answer
+        reader.buffer_updated(len(answer))
+        assert link.is_open
+        with pytest.raises(MemoryError):
+            link.writer.write(bytes(10_000_000), TEXT)
+        assert peer.recv(10, socket.MSG_DONTWAIT)
+        assert transport.is_aborted
+
+
 async def test_a_control_frame_is_no_message_that_is_too_long() -> None:
     data = frame(PING, b"x" * 125) + close_frame(4000, "y" * 123)
     async with RawServer(sending(data, close_code=4000)) as server:
