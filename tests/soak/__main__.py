@@ -30,8 +30,8 @@ MEMORY = "memory, KiB"
 KEPT: dict[tuple[str, str], float] = {("load", MEMORY): 3600 * 2.5}
 """What a part keeps on purpose, an hour: `fastphx load` a row of its result for each second, of 2.3 KiB."""
 UNCACHED = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
-"""glibc's malloc keeps up to 236 KB of what was freed for each thread, and counts it as in use. Rare sizes fill
-that for hours, which looks like a leak."""
+"""glibc's malloc keeps up to 236 KB of what was freed for each thread, and counts it as in use. Rare sizes
+fill that for hours, which looks like a leak."""
 IS_COUNT = " (a count)"
 """What is named so is what was done, not what is held."""
 
