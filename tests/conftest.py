@@ -58,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """The million objects of all tests stay: the collector need not look at them again and again."""
+    """What was collected stays until the end: the collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
 

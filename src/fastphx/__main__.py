@@ -27,8 +27,8 @@ def main() -> None:
         _leave()
     import gc
 
-    # What is alive now ends with the process. The collector would look at all of it, again and again: a fifth
-    # and more of the time of a short command.
+    # What is alive now ends with the process. The collector would look at all of it, again and again: a sixth
+    # to a third of the time of a short command.
     gc.freeze()
     sys.exit(code)
 

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import weakref
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from fastphx.transports.retry_after import retry_after_s
 from fastphx.transports.websocket.http_head import MAX_HEADERS, read_headers
 from tests.transports.attempts import echo_once, exchange, refused
 from tests.transports.cookie_jar import RecordingJar
+from tests.transports.freed import freed, without_collector
 from tests.transports.raw_server import CLOSE, TEXT, Peer, RawServer, frame, handshake_answer
 from tests.transports.recording_owner import TIMEOUT_S, RecordingOwner
 
@@ -371,21 +372,6 @@ async def left_of_an_attempt(url: str, **options: Any) -> Callable[[], object]:
     return weakref.ref(owner)
 
 
-async def freed(left: Callable[[], object]) -> None:
-    """Wait until it is, without the collector: a circle would wait for ever."""
-    async with asyncio.timeout(TIMEOUT_S):
-        while left() is not None:  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.01)
-
-
-@pytest.fixture
-def without_collector() -> Iterator[None]:
-    gc.disable()
-    yield
-    gc.enable()
-
-
-@pytest.mark.usefixtures("without_collector")
 @pytest.mark.parametrize(
     "serve", [answer_503, answer_no_http, answer_without_a_key, close_at_once, say_nothing]
 )
@@ -393,10 +379,10 @@ async def test_an_attempt_that_the_server_fails_is_freed_at_once(
     serve: Callable[[Peer], Awaitable[None]],
 ) -> None:
     async with RawServer(serve) as server:
-        await freed(await left_of_an_attempt(server.url, connect_timeout=0.2))
+        with without_collector():
+            await freed(await left_of_an_attempt(server.url, connect_timeout=0.2))
 
 
-@pytest.mark.usefixtures("without_collector")
 @pytest.mark.parametrize(
     "options",
     [{}, {"local_addr": ("127.0.0.1", 0)}, {"socket_path": "/nowhere/socket"}],
@@ -406,7 +392,8 @@ async def test_an_attempt_without_a_connection_is_freed_at_once(options: dict[st
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"ws://127.0.0.1:{bound.getsockname()[1]}/socket"
-        await freed(await left_of_an_attempt(url, **options))
+        with without_collector():
+            await freed(await left_of_an_attempt(url, **options))
 
 
 async def test_an_ipv6_literal_is_connected_to() -> None:

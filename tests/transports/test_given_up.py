@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from multidict import CIMultiDict
 
 from fastphx.errors import ConnectionClosed
 from fastphx.protocol.sink import CallbackSink, FrameWriter
@@ -94,3 +95,19 @@ def test_a_refusal_that_nobody_waits_for_is_no_error_of_the_loop(monkeypatch: py
         server.faults.refuse_connects = 403
         runner.run(attempt(f"{server.websocket_url}?vsn=2.0.0"))
     assert told == []
+
+
+async def test_an_answer_to_an_attempt_that_was_given_up_opens_nothing() -> None:
+    accepted: list[object] = []
+    handshake = Willing("peer.test", "/", (), accepted.append)
+    assert handshake.answered(b"")
+    handshake.give_up()
+    assert not handshake.answered(b"")
+    assert len(accepted) == 1
+
+
+class Willing(ClientHandshake):
+    """Takes any head for a right one."""
+
+    def _checked(self, head: bytes) -> CIMultiDict[str]:
+        return CIMultiDict()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import random
 import socket
 import time
@@ -23,6 +22,7 @@ from fastphx.errors import (
 from fastphx.protocol.sink import CallbackSink, FrameWriter
 from fastphx.timing.wheel import wheel_for
 from fastphx.transports import WebSocketLink
+from tests.transports.freed import freed, without_collector
 from tests.transports.raw_server import (
     BINARY,
     CLOSE,
@@ -583,25 +583,48 @@ class Exhausted(asyncio.Transport):
         return self.is_aborted
 
 
+class Willing(asyncio.Protocol):
+    """A handshake that takes every answer."""
+
+    def connection_made(self, transport: object) -> None: ...
+
+    def answered(self, _head: bytes) -> bool:
+        return True
+
+    def opened(self) -> None: ...
+
+
+def answer_with(link: WebSocketLink, transport: asyncio.Transport, then: bytes = b"") -> None:
+    """Connect *link* over *transport*, with *then* in the read of the server's answer."""
+    reader = link.new_reader(Willing(), asyncio.get_running_loop())
+    reader.connection_made(transport)
+    read = b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + then
+    reader.get_buffer(-1)[: len(read)] = read
+    reader.buffer_updated(len(read))
+
+
+async def test_what_comes_with_the_answer_to_a_closed_link_is_not_delivered() -> None:
+    received: list[bytes] = []
+    owner = RecordingOwner()
+    for close in (WebSocketLink.close, WebSocketLink.abort):
+        own, peer = socket.socketpair()
+        with own, peer:
+            link = WebSocketLink(CallbackSink(lambda data, _opcode, _now_ns: received.append(data)), owner)
+            close(link)
+            transport = Exhausted(own)
+            answer_with(link, transport, frame(TEXT, b"late"))
+            assert transport.is_aborted
+    assert received == []
+    assert owner.events == []
+
+
 async def test_no_frame_follows_half_of_one() -> None:
-    class Willing(asyncio.Protocol):
-        def connection_made(self, transport: object) -> None: ...
-
-        def answered(self, _head: bytes) -> bool:
-            return True
-
-        def opened(self) -> None: ...
-
     own, peer = socket.socketpair()
     with own, peer:
         own.setblocking(False)
         link = WebSocketLink(CallbackSink(print), RecordingOwner(), max_write_buffer=1 << 30)
-        reader = link.new_reader(Willing(), asyncio.get_running_loop())
         transport = Exhausted(own)
-        reader.connection_made(transport)
-        answer = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-        reader.get_buffer(-1)[: len(answer)] = answer
-        reader.buffer_updated(len(answer))
+        answer_with(link, transport)
         assert link.is_open
         with pytest.raises(MemoryError):
             link.writer.write(bytes(10_000_000), TEXT)
@@ -631,15 +654,9 @@ async def test_nothing_is_left_of_a_closed_link() -> None:
         await owner.reason()
         assert len(wheel) == 0
         gone = weakref.ref(link)
-        # At once, and not when the collector comes: a load run of short visits would grow until then.
-        gc.disable()
-        try:
+        with without_collector():
             del link, owner
-            async with asyncio.timeout(TIMEOUT_S):
-                while gone() is not None:  # noqa: ASYNC110 - nothing tells of it
-                    await asyncio.sleep(0.01)
-        finally:
-            gc.enable()
+            await freed(gone)
 
 
 async def test_another_thread_is_refused_and_breaks_nothing() -> None:

@@ -215,6 +215,7 @@ async def _connected_socket(host: str, port: int, options: ConnectOptions) -> so
     try:
         raise failure or OSError(errno.EADDRNOTAVAIL, "the host has no address")
     finally:
+        # As in `connect`: it would be a circle with this frame.
         del failure
 
 

@@ -87,6 +87,7 @@ class ClientHandshake:
         """Judge the head of the answer. Returns whether there can be a connection now: then `opened` or
         `failed` says whether there is."""
         if self._done.done():
+            # It was given up.
             return False
         try:
             self._accept(self._checked(head))

@@ -256,6 +256,7 @@ cdef class MessageReader(LoopProtocol, asyncio.BufferedProtocol):
             self._handshake = None
             self._link.on_open(self._frames)
             if self._frames.transport.is_closing():
+                # Nobody waits for what came with the answer.
                 self.stop_messages()
         return 0
 
