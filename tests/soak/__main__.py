@@ -20,14 +20,14 @@ import psutil
 from tests.free_port import free_port
 from tests.soak.chart import memory_chart
 from tests.soak.inside import INTERVAL_S
-from tests.soak.slope import Slope, slope_of
+from tests.soak.slope import T_ALONE, T_TOGETHER, Key, Slope, slopes_of
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 30.0
 KILL_AFTER_S = 10.0
 LOAD = ("--scenario", "churn", "--rate", "20", "--stay", "5s", "--quiet")
 MEMORY = "memory, KiB"
-KEPT: dict[tuple[str, str], float] = {("load", MEMORY): 3600 * 2.5}
+KEPT: dict[Key, float] = {("load", MEMORY): 3600 * 2.5}
 """What a part keeps on purpose, an hour: `fastphx load` a row of its result for each second, of 2.3 KiB."""
 UNCACHED = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 """glibc's malloc keeps up to 236 KB of what was freed for each thread, and counts it as in use. Rare sizes
@@ -35,7 +35,7 @@ fill that for hours, which looks like a leak."""
 IS_COUNT = " (a count)"
 """What is named so is what was done, not what is held."""
 
-Series = dict[tuple[str, str], list[tuple[float, float]]]
+Series = dict[Key, list[tuple[float, float]]]
 """The samples of each process and figure: seconds since the begin, and the value."""
 
 
@@ -132,20 +132,21 @@ def wait_for(port: int) -> None:
         time.sleep(0.1)
 
 
-def table(slopes: Mapping[tuple[str, str], Slope]) -> str:
+def table(slopes: Mapping[Key, Slope]) -> str:
     """As Markdown."""
     rows = [
-        "| process | figure | level | growth an hour | 95 % interval | |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| process | figure | level | growth an hour | 95 % interval | 95 % for all together | |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for key, slope in slopes.items():
         process, figure = key
         verdict = "kept on purpose" if slope.grows_beyond(0) else "steady"
         if slope.grows_beyond(KEPT.get(key, 0.0)):
             verdict = "GROWS"
+        alone, together = ("{:,.3g} to {:,.3g}".format(*slope.interval(t)) for t in (T_ALONE, T_TOGETHER))
         rows.append(
             f"| {process} | {figure} | {slope.level:,.5g} | {slope.an_hour:,.3g} "
-            f"| {slope.low:,.3g} to {slope.high:,.3g} | {verdict} |"
+            f"| {alone} | {together} | {verdict} |"
         )
     return "\n".join(rows)
 
@@ -168,7 +169,7 @@ def main() -> int:
         options.chart.write_text(memory_chart(memory))
     held = {key: rows for key, rows in series.items() if not key[1].endswith(IS_COUNT)}
     try:
-        slopes = {key: slope_of(rows) for key, rows in held.items()}
+        slopes = slopes_of(held)
     except ValueError as error:
         print(f"soak: {error}", file=sys.stderr)
         return 2

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.soak.slope import slope_of
+from tests.soak.slope import FIGURES, T_ALONE, slope_of, slopes_of
 
 STEP_S = 5.0
 SAMPLES = 720  # an hour
@@ -25,14 +25,16 @@ def noisy(an_hour: float, noise: float, warm_up: float = 0.0) -> list[tuple[floa
 def test_noise_does_not_grow() -> None:
     slope = slope_of(noisy(0, 3))
     assert not slope.grows_beyond(0)
-    assert slope.low < 0 < slope.high
+    low, high = slope.interval(T_ALONE)
+    assert low < 0 < high
 
 
 def test_a_leak_is_seen_through_noise() -> None:
     slope = slope_of(noisy(30, 3))
     assert slope.grows_beyond(0)
     assert not slope.grows_beyond(60)
-    assert slope.low < 30 < slope.high
+    low, high = slope.interval(T_ALONE)
+    assert low < 30 < high
 
 
 def test_what_fills_in_the_first_minutes_is_no_growth() -> None:
@@ -42,3 +44,11 @@ def test_what_fills_in_the_first_minutes_is_no_growth() -> None:
 def test_a_short_run_tells_nothing() -> None:
     with pytest.raises(ValueError, match="too few"):
         slope_of(noisy(0, 3)[:40])
+
+
+def test_no_more_figures_are_judged_than_the_intervals_are_for() -> None:
+    figures = {("part", str(number)): noisy(0, 3) for number in range(FIGURES)}
+    assert len(slopes_of(figures)) == FIGURES
+    figures["part", "one more"] = noisy(0, 3)
+    with pytest.raises(ValueError, match="more than"):
+        slopes_of(figures)

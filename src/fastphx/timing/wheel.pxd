@@ -34,7 +34,7 @@ cdef class CallbackTimer(Timer):
 cdef class TimerWheel:
     cdef object __weakref__
     cdef readonly object loop
-    cdef list _slots                    # LEVELS * 64 list heads, each made when it is first needed
+    cdef list _slots                    # the heads of LEVELS * 64 rings
     cdef uint64_t[LEVELS] _occupied     # a bit for each slot that is not empty
     cdef Timer _due                     # head of the timers that are being fired
     cdef int64_t _tick                  # every earlier tick has been fired
@@ -57,7 +57,6 @@ cdef class TimerWheel:
     cdef int fire(self, int64_t now_ns) except -1
     """Fire what is due; the number of timers fired."""
 
-    cdef Timer _slot(self, int level, int index)
     cdef int _insert(self, Timer timer) except -1
     cdef int _unlink(self, Timer timer) noexcept
     cdef int _lowest(self, int* index) noexcept

@@ -84,7 +84,7 @@ cdef class TimerWheel:
 
     def __init__(self, loop=None, *, bint timerfd=True):
         self.loop = loop
-        self._slots = [None] * (LEVELS << LEVEL_BITS)
+        self._slots = [new_head(position) for position in range(LEVELS << LEVEL_BITS)]
         self._due = new_head(0)
         self._tick = 0 if loop is None else monotonic_ns() >> TICK_SHIFT
         self._armed_ns = INT64_MAX
@@ -123,13 +123,6 @@ cdef class TimerWheel:
             self._unlink(timer)
         return 0
 
-    cdef Timer _slot(self, int level, int index):
-        cdef int position = (level << LEVEL_BITS) + index
-        cdef object head = self._slots[position]
-        if head is None:
-            head = self._slots[position] = new_head(position)
-        return <Timer>head
-
     cdef int _insert(self, Timer timer) except -1:
         cdef int64_t tick = timer.deadline_ns >> TICK_SHIFT
         cdef int level
@@ -141,7 +134,7 @@ cdef class TimerWheel:
         # Bits above the highest that differs are equal, so the slot lies ahead of the wheel in its level.
         level = highest_bit(<uint64_t>(tick ^ self._tick) | 1) // LEVEL_BITS
         index = <int>(tick >> (level * LEVEL_BITS)) & 63
-        head = self._slot(level, index)
+        head = <Timer>self._slots[(level << LEVEL_BITS) + index]
         last = head._prev
         timer._prev = last
         timer._next = head
