@@ -57,6 +57,7 @@ cdef class TimerWheel:
     cdef int fire(self, int64_t now_ns) except -1
     """Fire what is due; the number of timers fired."""
 
+    cdef Timer _slot(self, int level, int index)
     cdef int _insert(self, Timer timer) except -1
     cdef int _unlink(self, Timer timer) noexcept
     cdef int _lowest(self, int* index) noexcept

@@ -123,6 +123,9 @@ cdef class TimerWheel:
             self._unlink(timer)
         return 0
 
+    cdef Timer _slot(self, int level, int index):
+        return <Timer>self._slots[(level << LEVEL_BITS) + index]
+
     cdef int _insert(self, Timer timer) except -1:
         cdef int64_t tick = timer.deadline_ns >> TICK_SHIFT
         cdef int level
@@ -134,7 +137,7 @@ cdef class TimerWheel:
         # Bits above the highest that differs are equal, so the slot lies ahead of the wheel in its level.
         level = highest_bit(<uint64_t>(tick ^ self._tick) | 1) // LEVEL_BITS
         index = <int>(tick >> (level * LEVEL_BITS)) & 63
-        head = <Timer>self._slots[(level << LEVEL_BITS) + index]
+        head = self._slot(level, index)
         last = head._prev
         timer._prev = last
         timer._next = head
@@ -181,7 +184,7 @@ cdef class TimerWheel:
         if level < 0:
             return INT64_MAX
         earliest = INT64_MAX
-        head = <Timer>self._slots[(level << LEVEL_BITS) + index]
+        head = self._slot(level, index)
         timer = head._next
         while timer is not head:
             if timer.deadline_ns < earliest:
@@ -216,7 +219,7 @@ cdef class TimerWheel:
             if tick > now_tick:
                 break
             self._tick = tick
-            head = <Timer>self._slots[(level << LEVEL_BITS) + index]
+            head = self._slot(level, index)
             timer = head._next
             head._next = head
             head._prev = head
