@@ -45,8 +45,9 @@ class Phoenix:
         Raises OSError where nothing answers."""
         try:
             versions: dict[str, Any] = json.loads(_fetch(self.http + "/versions"))
-        except urllib.error.HTTPError:
+        except urllib.error.HTTPError as error:
             # fastphx' embedded server, which has nothing of the application but its channels.
+            error.close()
             return EMBEDDED
         return versions
 

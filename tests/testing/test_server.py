@@ -361,8 +361,9 @@ async def test_stats_over_http() -> None:
         async with RawSocket(server.websocket_url + VSN2) as socket:
             await socket.join()
             assert await asyncio.to_thread(get, "/stats") == server.stats
-            with pytest.raises(urllib.error.HTTPError, match="404"):
+            with pytest.raises(urllib.error.HTTPError, match="404") as refused:
                 await asyncio.to_thread(get, "/other")
+            refused.value.close()
 
 
 async def test_over_tls() -> None:

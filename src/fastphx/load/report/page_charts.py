@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
-
-from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
+from typing import TYPE_CHECKING, Any
 
 from fastphx.foreign_text import visible
 from fastphx.load.plan.figures import LATENCIES, LIMIT_TITLES, SERVER_QUANTILES
@@ -16,6 +14,9 @@ from fastphx.load.report.page_parts import Section, chart_section, text_part
 from fastphx.load.report.readable import per_second
 from fastphx.load.result.abstract_histogram import AbstractHistogram
 from fastphx.load.result.hdr import decode
+
+if TYPE_CHECKING:
+    from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 
 MAX_POINTS = 1000
 """Of one line. Of more rows each two points are the least and the greatest of a stretch of them."""

@@ -7,14 +7,18 @@ Source: HdrHistogram's AbstractHistogram, ``encodeIntoCompressedByteBuffer``.
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from base64 import b64decode
 from collections.abc import Mapping
 
-from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
-
 from fastphx.load.result.abstract_histogram import HIGHEST_NS, LOWEST_NS, AbstractHistogram
 from fastphx.load.result.error import ResultError
+
+with warnings.catch_warnings():
+    # From Python 3.14 on, of how hdrhistogram 0.10.8 lays out its header: nothing that a user can mend.
+    warnings.filterwarnings("ignore", "Due to '_pack_'", DeprecationWarning)
+    from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 
 DIGITS = 3
 """Of a latency of the whole run."""
