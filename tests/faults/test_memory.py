@@ -28,6 +28,12 @@ COUNTED = (
     "the pushes of a load run time out",
 )
 
+INTEGERS_ONLY = {
+    "a join of a load run is answered",
+    "a push of a load run is answered",
+    "a stamped message of a load run",
+}
+
 
 def borne(kind: str, **environment: str) -> dict[str, int]:
     """How many allocations of each operation have failed, one at a time."""
@@ -49,7 +55,9 @@ def test_each_allocation_of_python_may_fail() -> None:
     pytest.importorskip("_testcapi")
     counted = borne("python")
     assert sum(counted.values()) > 1000
-    assert all(counted.values())
+    # Python 3.14 takes small integers from a list of its own, and they are all that these ask for.
+    no_memory = INTEGERS_ONLY if sys.version_info >= (3, 14) else set()
+    assert {name for name, count in counted.items() if not count} <= no_memory
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the allocations of glibc are failed")
