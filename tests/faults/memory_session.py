@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from fastphx.liveview.rendered import Rendered
@@ -92,11 +91,8 @@ def use_histograms(_: Core) -> None:
         made.export()
 
 
-TREE = {"s": ["<p>", "</p>"], "0": "a", "c": {"1": {"s": ["<i>", "</i>"], "0": "x"}}}
-
-
 def merge_tree(_: Core) -> None:
-    tree = Rendered(json.loads(json.dumps(TREE)))
+    tree = Rendered({"s": ["<p>", "</p>"], "0": "a", "c": {"1": {"s": ["<i>", "</i>"], "0": "x"}}})
     tree.merge({"0": 1, "c": {"1": {"0": "y"}}})
     assert tree.html().count("y") == 1
 
