@@ -46,6 +46,25 @@ def test_a_short_run_tells_nothing() -> None:
         slope_of(noisy(0, 3)[:40])
 
 
+def stepping(steps: list[tuple[int, int]]) -> list[tuple[float, float]]:
+    """An hour of samples that start at 1,000 and grow by each step from its minute on."""
+    times_s = [number * STEP_S for number in range(SAMPLES)]
+    return [(at_s, 1000 + sum(step for minute, step in steps if at_s >= minute * 60)) for at_s in times_s]
+
+
+def test_a_page_now_and_then_is_no_growth() -> None:
+    pages = stepping([(13, 4), (27, 4), (33, 4), (39, 12), (40, 4)])
+    assert not slope_of(pages).grows_beyond(0)
+
+
+@pytest.mark.parametrize("every_minutes", [1, 2, 4])
+def test_a_page_again_and_again_is_growth(every_minutes: int) -> None:
+    slope = slope_of(stepping([(minute, 4) for minute in range(1, 60, every_minutes)]))
+    assert slope.grows_beyond(0)
+    low, high = slope.interval(T_ALONE)
+    assert low <= 240 / every_minutes <= high
+
+
 def test_no_more_figures_are_judged_than_the_intervals_are_for() -> None:
     figures = {("part", str(number)): noisy(0, 3) for number in range(FIGURES)}
     assert len(slopes_of(figures)) == FIGURES
