@@ -83,12 +83,10 @@ cdef class JoinMap:
         return self.get(topic) is not None
 
     cdef Join find(self, const char* key, Py_ssize_t size):
-        cdef Join join = self._last
+        cdef Join join
         cdef uint64_t hash
         cdef Py_ssize_t mask, index
         # One topic has no table.
-        if join is not None and join.key_size == size and same_bytes(join.key, key, size):
-            return join
         if self.capacity == 0:
             return None
         hash = hash_bytes(key, size)
