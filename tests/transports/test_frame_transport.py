@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from fastphx.testing import demo_server
-from fastphx.transports.websocket import frame_transport
+from fastphx.transports.websocket.writer import FrameTransport
 from tests.testing.raw_socket import RawSocket
 from tests.transports.raw_server import BINARY, CLOSE, TEXT, Peer, RawServer
 from tests.transports.recording_owner import TIMEOUT_S, RecordingOwner
@@ -80,11 +80,11 @@ async def test_no_small_frame_waits_for_an_acknowledgement() -> None:
             return sock if name == "socket" else None
 
     with socket.socket() as sock:
-        frame_transport.FrameTransport(Transport(), asyncio.get_running_loop(), masks=True)  # type: ignore[arg-type]
+        FrameTransport(Transport(), asyncio.get_running_loop(), masks=True)  # type: ignore[arg-type]
         seen.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
     assert seen == [1]
 
 
 def test_it_needs_a_transport() -> None:
     with pytest.raises(TypeError, match="transport"):
-        frame_transport.FrameTransport(None, None, masks=True)  # type: ignore[arg-type]
+        FrameTransport(None, None, masks=True)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from fastphx.testing.hub cimport Hub
 from fastphx.testing.outlet cimport Outlet
 from fastphx.testing.pubsub cimport PubSub
 from fastphx.transports.websocket.frame_head cimport FrameHead
-from fastphx.transports.websocket.frame_transport cimport FrameTransport
+from fastphx.transports.websocket.writer cimport FrameTransport
 
 cdef enum SocketState:
     STATE_NEW = 0

@@ -11,7 +11,7 @@ from fastphx.testing.pubsub cimport PubSub
 from fastphx.transports.websocket.frame_head cimport (
     OPCODE_CLOSE, OPCODE_CONTINUATION, OPCODE_PING, OPCODE_PONG, FrameHead, may_close_with,
 )
-from fastphx.transports.websocket.frame_transport cimport FrameTransport
+from fastphx.transports.websocket.writer cimport FrameTransport
 from fastphx.timing.wheel cimport monotonic_ns
 
 import logging

@@ -6,10 +6,9 @@ cimport cython
 
 from fastphx.protocol.sink cimport FrameSink
 from fastphx.timing.wheel cimport Timer
-from fastphx.transports.websocket.frame_transport cimport FrameTransport
 from fastphx.transports.websocket.link_hooks cimport LinkHooks
 from fastphx.transports.websocket.reader cimport MessageReader
-from fastphx.transports.websocket.writer cimport WebSocketWriter
+from fastphx.transports.websocket.writer cimport FrameTransport, WebSocketWriter
 
 cdef enum LinkState:
     # RFC 6455's names, as in the WebSocket interface of browsers.

@@ -10,7 +10,6 @@ import asyncio
 from fastphx.protocol.sink cimport FrameSink
 from fastphx.timing.wheel cimport Timer, TimerWheel, monotonic_ns
 from fastphx.transports.websocket.frame_head cimport OPCODE_PING, OPCODE_PONG, may_close_with
-from fastphx.transports.websocket.frame_transport cimport FrameTransport
 from fastphx.transports.websocket.link_hooks cimport LinkHooks
 from fastphx.transports.websocket.reader cimport MessageReader
 from fastphx.transports.websocket.writer cimport WebSocketWriter
@@ -176,21 +175,20 @@ cdef class WebSocketLink(LinkHooks):
 
     # -- what the reader and the writer tell
 
-    cdef int on_open(self, FrameTransport transport) except -1:
+    cdef bint on_open(self) except -1:
         if self._state != CONNECTING:
             # Closed while it was connecting.
-            transport.transport.abort()
-            return 0
-        self._transport = transport
+            return False
+        self._transport = self._reader.frames
         self._state = OPEN
-        self.writer.use(transport)
+        self.writer.use(self._transport)
         if self._keepalive_ns:
             self._keepalive_timer = self._start_timer(None, KEEPALIVE, monotonic_ns() + self._keepalive_ns)
         try:
             self.owner.notify_connected(self.writer)
         except Exception as exc:
             self.on_failure(exc)
-        return 0
+        return True
 
     cdef int on_read(self, int64_t now_ns) except -1:
         # A socket that is being closed is read until its end.

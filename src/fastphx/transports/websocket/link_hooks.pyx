@@ -1,10 +1,8 @@
 from libc.stdint cimport int64_t
 
-from fastphx.transports.websocket.frame_transport cimport FrameTransport
-
 
 cdef class LinkHooks:
-    cdef int on_open(self, FrameTransport transport) except -1:
+    cdef bint on_open(self) except -1:
         raise NotImplementedError
 
     cdef int on_control_frame(self, int opcode, const char* payload, Py_ssize_t size) except -1:

@@ -4,9 +4,9 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from fastphx.protocol.sink cimport FrameSink
 from fastphx.transports.websocket.frame_head cimport FrameHead
-from fastphx.transports.websocket.frame_transport cimport FrameTransport
 from fastphx.transports.websocket.link_hooks cimport LinkHooks
 from fastphx.transports.websocket.read_buffer cimport LoopProtocol, ReadBuffer
+from fastphx.transports.websocket.writer cimport FrameTransport
 
 cdef enum ReadMode:
     READ_ANSWER = 0             # to the handshake
@@ -37,7 +37,7 @@ cdef class MessageReader(LoopProtocol):
     cdef LinkHooks _link
     cdef object _handshake          # ClientHandshake; None: there is a connection
     cdef object _transport          # asyncio's
-    cdef FrameTransport _frames     # None: not connected
+    cdef FrameTransport frames      # None: not connected
     cdef object _inflate            # DeflateStream.inflate, or None
     cdef char* _fragments
     cdef Py_ssize_t _fragments_size

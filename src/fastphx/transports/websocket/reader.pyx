@@ -17,9 +17,9 @@ from fastphx.transports.websocket.frame_head cimport (
     HEAD_CONTROL, HEAD_MASKED, HEAD_OPCODE, MAX_HEAD_BYTES, OPCODE_CLOSE, OPCODE_CONTINUATION, FrameHead,
     read_head,
 )
-from fastphx.transports.websocket.frame_transport cimport FrameTransport
 from fastphx.transports.websocket.link_hooks cimport LinkHooks
 from fastphx.transports.websocket.read_buffer cimport LoopProtocol, read_buffer_for
+from fastphx.transports.websocket.writer cimport FrameTransport
 
 from fastphx.transports.websocket.deflate import InflateError
 from fastphx.transports.websocket.http_head import MAX_HEAD_BYTES as _max_answer_head_bytes
@@ -160,14 +160,14 @@ cdef class MessageReader(LoopProtocol, asyncio.BufferedProtocol):
         if self.is_connected():
             self._hand_over_last()
             # With TLS, the socket's own bytes are not to be read.
-            if exc is not None and self._frames is not None and self._frames._socket >= 0:
+            if exc is not None and self.frames is not None and self.frames._socket >= 0:
                 self._read_rest()
         # A refusal is still asked for.
         self._mode = READ_REFUSED if self._mode <= READ_REFUSED else READ_NOTHING
         self._drop()
         self._free_fragments()
-        if self._frames is not None:
-            self._frames.lose()
+        if self.frames is not None:
+            self.frames.lose()
             self._link.on_lost()
         elif self._handshake is not None:
             self._handshake.connection_lost()
@@ -183,7 +183,7 @@ cdef class MessageReader(LoopProtocol, asyncio.BufferedProtocol):
     cdef int _read_rest(self) except -1:
         """Sending has failed, and the loop reads no more: what came before may end with a close frame."""
         # Both loops close the socket only after connection_lost, and they close it: it is only borrowed.
-        borrowed = socket.socket(fileno=self._frames._socket)
+        borrowed = socket.socket(fileno=self.frames._socket)
         try:
             for _ in range(MAX_LAST_READS):
                 count = borrowed.recv_into(self.get_buffer(-1))
@@ -249,13 +249,14 @@ cdef class MessageReader(LoopProtocol, asyncio.BufferedProtocol):
             return 0
         self._mode = READ_REFUSED
         if self._handshake.answered(bytes(self._answer[:self._answer_head_bytes])):
-            self._frames = FrameTransport(self._transport, asyncio.get_running_loop(), masks=True)
+            self.frames = FrameTransport(self._transport, asyncio.get_running_loop(), masks=True)
             self._mode = READ_MESSAGES
             self._handshake.opened()
             # An idle socket need not keep it.
             self._handshake = None
-            self._link.on_open(self._frames)
-            if self._frames.transport.is_closing():
+            if not self._link.on_open():
+                self.frames.transport.abort()
+            if self.frames.transport.is_closing():
                 # Nobody waits for what came with the answer.
                 self.stop_messages()
         return 0
