@@ -34,6 +34,7 @@ class Subject(Protocol):
 Operations = Mapping[str, Callable[[Any], object]]
 PARTS: tuple[tuple[Callable[[], Subject], Operations], ...] = (
     (memory_session.Core, memory_session.OPERATIONS),
+    (memory_session.ForgettingCore, memory_session.FORGOTTEN),
     (memory_session.EndingCore, memory_session.ENDS),
     (memory_connection.Connection, memory_connection.OPERATIONS),
     (memory_load.Socket, memory_load.JOINING),

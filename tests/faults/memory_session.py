@@ -47,6 +47,17 @@ class Core:
         assert self.handler.names == ["on_reply", "on_reply"], self.handler.names
 
 
+class ForgettingCore(Core):
+    """One whose topics are forgotten, whichever of them could be had."""
+
+    def check(self) -> None:
+        self.session.forget("room:a")
+        self.session.forget("room:c")
+        assert not self.session.topics()
+        self.join("room:a")
+        super().check()
+
+
 class EndingCore(Core):
     """One with a push that waits for its reply, whose topic or connection ends: nobody waits for ever."""
 
@@ -113,6 +124,10 @@ OPERATIONS: dict[str, Callable[[Core], object]] = {
     "timers": use_wheel,
     "histograms": use_histograms,
     "a tree and a diff": merge_tree,
+}
+
+FORGOTTEN: dict[str, Callable[[Core], object]] = {
+    "a second topic": lambda core: core.session.join("room:c", EMPTY),
 }
 
 ENDS: dict[str, Callable[[Core], object]] = {

@@ -20,6 +20,7 @@ COUNTED = (
     "a message with escapes",
     "a long frame to be sent",
     "histograms",
+    "a second topic",
     "a crash of the channel",
     "the end of the connection",
     "a frame comes in parts",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/architecture.md").read_text()
+from tests.house.checkout import PACKAGE, ROOT
+
+PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 STEP = re.compile(r"^\d+\. `([\w/]+\.(?:py|pyx|pxd))`", re.M)
 FILE = re.compile(r"`([\w/]+\.(?:py|pyx|pxd))`")
 
@@ -29,6 +29,5 @@ def test_few_files_are_passed(title: str, most: int) -> None:
 def test_each_file_is_there(title: str) -> None:
     named = FILE.findall(section(title))
     assert named
-    src = ROOT / "src" / "fastphx"
-    lacking = [name for name in named if not any(src.glob(f"**/{name}"))]
+    lacking = [name for name in named if not any(PACKAGE.glob(f"**/{name}"))]
     assert not lacking

@@ -8,13 +8,12 @@ import zlib
 from base64 import b64decode, b64encode
 
 import pytest
-from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastphx.load.result.abstract_histogram import HIGHEST_NS, LOWEST_NS
 from fastphx.load.result.error import ResultError
-from fastphx.load.result.hdr import decode, encode, to_hdr
+from fastphx.load.result.hdr import HdrHistogram, decode, encode, to_hdr
 from fastphx.load.result.histogram import Histogram
 from fastphx.load.result.latency import latency_mapping
 from fastphx.load.result.step_histogram import StepHistogram

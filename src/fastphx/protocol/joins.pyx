@@ -86,7 +86,7 @@ cdef class JoinMap:
         cdef Join join
         cdef uint64_t hash
         cdef Py_ssize_t mask, index
-        # One topic has no table.
+        # One topic has no table, and the caller has compared it.
         if self.capacity == 0:
             return None
         hash = hash_bytes(key, size)
@@ -127,12 +127,28 @@ cdef class JoinMap:
             self._last = join
             return join
         if self._joins is None:
-            self._joins = {self._last.topic: self._last}
+            self._begin_table(topic, join)
+            return join
         if 2 * (count + 1) > self.capacity:
-            self._resize(max(FIRST_CAPACITY, 2 * self.capacity))
+            self._resize(2 * self.capacity)
         self._joins[topic] = join
         self._place(join)
         return join
+
+    cdef int _begin_table(self, str topic, Join second) except -1:
+        cdef dict joins = {self._last.topic: self._last, topic: second}
+        self._resize(FIRST_CAPACITY)
+        # Nothing fails from here on: there is a table, or none.
+        self._joins = joins
+        self._place(self._last)
+        self._place(second)
+        return 0
+
+    cdef void _end_table(self) noexcept:
+        free(self.slots)
+        self.slots = NULL
+        self.capacity = 0
+        self._joins = None
 
     cdef void _place(self, Join join) noexcept:
         cdef Py_ssize_t mask = self.capacity - 1
@@ -148,8 +164,9 @@ cdef class JoinMap:
         free(self.slots)
         self.slots = slots
         self.capacity = capacity
-        for join in self._joins.values():
-            self._place(<Join>join)
+        if self._joins is not None:
+            for join in self._joins.values():
+                self._place(<Join>join)
         return 0
 
     cdef int remove(self, Join join) except -1:
@@ -175,11 +192,9 @@ cdef class JoinMap:
         self.slots[index] = NULL
         del self._joins[join.topic]
         if len(self._joins) == 1:
-            self._last = <Join>next(iter(self._joins.values()))
-            self._joins = None
-            free(self.slots)
-            self.slots = NULL
-            self.capacity = 0
+            for only in self._joins.values():
+                self._last = <Join>only
+            self._end_table()
         elif self._last is join:
             self._last = None
         return 0

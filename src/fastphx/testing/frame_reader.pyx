@@ -8,9 +8,9 @@ cimport cython
 
 from fastphx.testing.server_socket cimport ServerSocket
 from fastphx.transports.websocket.frame_head cimport MASK_BYTES, FrameHead, read_head
-from fastphx.transports.websocket.writer cimport FrameTransport
 from fastphx.transports.websocket.mask cimport mask
 from fastphx.transports.websocket.read_buffer cimport LoopProtocol, read_buffer_for
+from fastphx.transports.websocket.writer cimport FrameTransport
 
 from fastphx.transports.websocket.http_head import MAX_HEAD_BYTES as _max_request_bytes
 

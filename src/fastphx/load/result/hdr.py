@@ -16,7 +16,7 @@ from fastphx.load.result.abstract_histogram import HIGHEST_NS, LOWEST_NS, Abstra
 from fastphx.load.result.error import ResultError
 
 with warnings.catch_warnings():
-    # From Python 3.14 on, of how hdrhistogram 0.10.8 lays out its header: nothing that a user can mend.
+    # Python 3.14 warns of how hdrhistogram 0.10.8 lays out its header, which no user can mend.
     warnings.filterwarnings("ignore", "Due to '_pack_'", DeprecationWarning)
     from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
 

@@ -4,7 +4,8 @@ from libc.stdint cimport int64_t
 
 cdef class LinkHooks:
     cdef bint on_open(self) except -1
-    """The handshake is done: the reader has its `frames`. Whether the connection is still wanted."""
+    """The handshake is done, and the reader has its `frames`. Returns whether the connection is still wanted;
+    if not, the reader ends it."""
     cdef int on_control_frame(self, int opcode, const char* payload, Py_ssize_t size) except -1
     cdef int on_violation(self, int code, str text) except -1
     """What came breaks the protocol or a limit. *code* is the close code of RFC 6455 for this."""
