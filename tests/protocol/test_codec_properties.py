@@ -307,6 +307,15 @@ def test_a_decoder_of_the_users_own() -> None:
         _ = broken.payload
 
 
+@pytest.mark.parametrize(
+    "character", ["\x7f", "\x80", "\u07ff", "\u0800", "\uffff", "\U00010000", "\U0010ffff"]
+)
+def test_an_escaped_character_of_each_length_in_utf8_is_itself(character: str) -> None:
+    escaped = json.dumps(f"room:{character}").replace("\x7f", "\\u007f")
+    message = decode(f'[null,null,{escaped},"e",{{}}]'.encode("ascii"))
+    assert message.topic == f"room:{character}"
+
+
 @pytest.mark.parametrize("ref", ['"\\u0031"', '"1\\u0032"'])
 def test_a_refs_escapes_are_resolved(ref: str) -> None:
     message = decode(f'[{ref},{ref},"t","e",{{}}]'.encode())
