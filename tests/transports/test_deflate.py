@@ -246,6 +246,13 @@ def test_a_message_may_end_its_stream_a_few_times() -> None:
             assert caught.value.code == 1007
 
 
+def test_a_message_may_end_its_stream_with_its_last_byte() -> None:
+    stream = Agreement().client_stream(1000)
+    # The header of a final stored block, whose lengths are the four bytes that no message brings.
+    assert stream.inflate(b"\x01") == b""
+    assert stream.inflate(bytes.fromhex("f248cdc9c90700")) == b"Hello"
+
+
 @pytest.mark.parametrize("takeover", [True, False])
 def test_no_message_is_compressed_so_far_that_bandit_takes_it_for_an_attack(takeover: bool) -> None:
     client, server = streams(client_no_context_takeover=not takeover)

@@ -347,8 +347,6 @@ class DeflateStream:
                 if ends > MAX_STREAM_ENDS:
                     raise InflateError(f"a compressed message ends more than {MAX_STREAM_ENDS} times", 1007)
                 inflater = zlib.decompressobj(-self._inflate_bits, message[-(1 << self._inflate_bits) :])
-                if not rest:
-                    break
                 message += inflater.decompress(rest, limit - len(message))
         except zlib.error as error:
             raise InflateError(f"a compressed message cannot be inflated ({error})", 1007) from error
