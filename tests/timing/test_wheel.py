@@ -21,6 +21,14 @@ LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 TIME_NS = st.one_of(st.integers(-10, 1 << 20), st.integers(0, 1 << 34), st.integers(0, (1 << 63) - 1))
 
 
+def test_a_timer_takes_nothing_of_the_wheel_wherever_it_is_put() -> None:
+    wheel, timer = TimerWheel(), CallbackTimer(int)
+    objects = len(gc.get_objects())
+    for bit in range(16, 62):
+        timer.schedule(wheel, deadline_ns=1 << bit)
+        assert len(gc.get_objects()) == objects
+
+
 @pytest.mark.parametrize("now_ns", [0, 12_345, 10**15])
 def test_fires_at_the_deadline_and_not_a_nanosecond_before(now_ns: int) -> None:
     wheel = TimerWheel()

@@ -52,11 +52,8 @@ cdef class JoinMap:
     cdef Py_ssize_t count(self, JoinState state) except -1
     """How many are in that state; no memory is asked for."""
 
-    cdef int _begin_table(self, str topic, Join second) except -1
-    """There are two topics now: the last one found, and *second*."""
-    cdef void _end_table(self) noexcept
-    """There is one topic again: the last one found."""
-    cdef int _resize(self, Py_ssize_t capacity) except -1
+    cdef int _resize(self, dict joins, Py_ssize_t capacity) except -1
+    """Make a table of *joins*."""
     cdef void _place(self, Join join) noexcept
 
 # The state's name, for an error message.

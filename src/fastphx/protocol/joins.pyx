@@ -111,6 +111,7 @@ cdef class JoinMap:
     cdef Join add(self, str topic):
         cdef Join join = self.get(topic)
         cdef Py_ssize_t count
+        cdef dict joins
         if join is not None:
             return join
         count = len(self)
@@ -127,28 +128,16 @@ cdef class JoinMap:
             self._last = join
             return join
         if self._joins is None:
-            self._begin_table(topic, join)
+            joins = {self._last.topic: self._last, topic: join}
+            self._resize(joins, FIRST_CAPACITY)
+            # Only now: without memory for the table, there is one topic still.
+            self._joins = joins
             return join
         if 2 * (count + 1) > self.capacity:
-            self._resize(2 * self.capacity)
+            self._resize(self._joins, 2 * self.capacity)
         self._joins[topic] = join
         self._place(join)
         return join
-
-    cdef int _begin_table(self, str topic, Join second) except -1:
-        cdef dict joins = {self._last.topic: self._last, topic: second}
-        self._resize(FIRST_CAPACITY)
-        # Nothing fails from here on: there is a table, or none.
-        self._joins = joins
-        self._place(self._last)
-        self._place(second)
-        return 0
-
-    cdef void _end_table(self) noexcept:
-        free(self.slots)
-        self.slots = NULL
-        self.capacity = 0
-        self._joins = None
 
     cdef void _place(self, Join join) noexcept:
         cdef Py_ssize_t mask = self.capacity - 1
@@ -157,16 +146,15 @@ cdef class JoinMap:
             index = (index + 1) & mask
         self.slots[index] = <void*>join
 
-    cdef int _resize(self, Py_ssize_t capacity) except -1:
+    cdef int _resize(self, dict joins, Py_ssize_t capacity) except -1:
         cdef void** slots = <void**>calloc(<size_t>capacity, sizeof(void*))
         if slots == NULL:
             raise MemoryError
         free(self.slots)
         self.slots = slots
         self.capacity = capacity
-        if self._joins is not None:
-            for join in self._joins.values():
-                self._place(<Join>join)
+        for join in joins.values():
+            self._place(<Join>join)
         return 0
 
     cdef int remove(self, Join join) except -1:
@@ -194,7 +182,10 @@ cdef class JoinMap:
         if len(self._joins) == 1:
             for only in self._joins.values():
                 self._last = <Join>only
-            self._end_table()
+            self._joins = None
+            free(self.slots)
+            self.slots = NULL
+            self.capacity = 0
         elif self._last is join:
             self._last = None
         return 0
